@@ -1,0 +1,213 @@
+# njegate -- one Makefile for everything. `make help` lists what it does.
+#
+# Each folder is an archive and compiles with an include path that shows it only the folders it may
+# use (docs/ARCHITECTURE.md); its unit tests link only those archives. An upward include or call
+# therefore does not build.
+
+SHELL   := /bin/bash
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+BUILD   ?= build
+PREFIX  ?= /usr/local
+PYTHON  ?= /usr/bin/python3
+SAN     ?=
+
+# --- what Debian must have: one list -------------------------------------------------------------
+DEBS_BUILD := gcc make pkg-config libc6-dev libevent-dev libssl-dev libsqlite3-dev libgmime-3.0-dev \
+              libxml2-dev libunbound-dev libjansson-dev libsystemd-dev dns-root-data
+DEBS_CHECK := check python3 swaks openssl sqlite3 libasan8 libubsan1
+DEBS_LINT  := clang clang-format clang-tidy cppcheck mandoc shellcheck
+DEBS_FUZZ  := clang libclang-rt-14-dev
+
+# --- flags ---------------------------------------------------------------------------------------
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+OPT     ?= -O2 -g
+HARDEN  := -fstack-protector-strong -fPIE
+ifeq ($(SAN),)
+HARDEN  += -D_FORTIFY_SOURCE=2
+endif
+CFLAGS  := -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) $(SAN)
+LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
+
+pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
+# System headers, so that our warnings judge our code only.
+SYSINC   = $(patsubst -I%,-isystem %,$(call pkg,--cflags,gmime-3.0 libxml-2.0))
+LIBS     = -levent_core -levent_openssl -levent_pthreads -lssl -lcrypto -lsqlite3 -lunbound \
+           $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lpthread
+
+# --- the house: folder, archive, the folders it may include ---------------------------------------
+FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway
+MAY_base         := base
+MAY_db           := base db
+MAY_rscs         := base rscs
+MAY_security     := base db security
+MAY_aliases      := base db security aliases
+MAY_gateway/smtp := base db security gateway/smtp
+MAY_gateway/mail := base rscs aliases gateway/mail
+MAY_gateway      := base db rscs security aliases gateway
+
+ar       = $(BUILD)/lib$(subst /,_,$(1)).a
+srcs     = $(sort $(wildcard $(1)/*.c))
+objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
+# The two programs' main files stay out of the gateway archive.
+PROGRAM_SRCS := gateway/njegated.c gateway/njegate.c
+
+.PHONY: all demo check unit e2e replay lint asan bench fuzz install help clean deps longest format
+all: deps $(BUILD)/njegated $(BUILD)/njegate
+	@if [ "$(BUILD)" = build ]; then ln -sf build/njegated njegated; ln -sf build/njegate njegate; fi
+
+help:
+	@echo 'make            build njegated and njegate (installs missing Debian packages)'
+	@echo 'make demo       two nodes on loopback, mail both ways, shown as its readers see it'
+	@echo 'make check      all tests: unit and golden (ASan, UBSan), fuzz seeds, end to end'
+	@echo 'make unit       the unit tests only; U=rscs for one folder'
+	@echo 'make e2e        the end-to-end tests only; E=name for one'
+	@echo 'make lint       gcc and clang warnings, clang-tidy, cppcheck, format, man pages, scripts'
+	@echo 'make asan       the programs with ASan and UBSan, in build/asan'
+	@echo 'make bench      throughput, CPU and memory beside Postfix and the machine'"'"'s floors'
+	@echo 'make fuzz       libFuzzer: T=target S=seconds (all targets, 60 s each, without T)'
+	@echo 'make install    DESTDIR= PREFIX=/usr/local'
+	@echo 'make longest    the longest functions and files'
+	@echo 'make clean'
+
+# --- packages ---------------------------------------------------------------------------------------
+# Asks dpkg; calls apt-get only when something is missing.
+define need
+	@tests/need $(1)
+endef
+deps:
+	$(call need,$(DEBS_BUILD))
+
+# --- include roots ------------------------------------------------------------------------------------
+# build/inc/<folder>/ holds links to just the folders that <folder> may include.
+$(BUILD)/inc/%/.made: Makefile
+	@rm -rf $(dir $@); mkdir -p $(dir $@)
+	@for f in $(MAY_$*); do mkdir -p $(dir $@)$$(dirname $$f); ln -sfn $(CURDIR)/$$f $(dir $@)$$f; done
+	@touch $@
+
+$(BUILD)/gen/schema_sql.h: $(wildcard db/*.sql) Makefile
+	@mkdir -p $(dir $@)
+	@for f in $(sort $(wildcard db/*.sql)); do \
+	   printf 'static const char %s[] =\n' "$$(basename $$f .sql | tr -c 'a-z0-9\n' _)_sql"; \
+	   sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^\(.*\)$$/    "\1\\n"/' $$f; echo '    "";'; done > $@
+
+define folder_rules
+$(call ar,$(1)): $(call objs,$(filter-out $(PROGRAM_SRCS),$(call srcs,$(1))))
+	@rm -f $$@; ar rcs $$@ $$^
+$(call objs,$(call srcs,$(1))): $(BUILD)/%.o: %.c $(BUILD)/inc/$(1)/.made $(BUILD)/gen/schema_sql.h
+	@mkdir -p $$(dir $$@)
+	$(CC) $(CFLAGS) -I$(BUILD)/inc/$(1) -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+# Archives in link order: the user before the used.
+ARCHIVES := $(foreach f,gateway gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
+$(BUILD)/njegated: $(BUILD)/gateway/njegated.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+$(BUILD)/njegate: $(BUILD)/gateway/njegate.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+
+# --- unit tests -------------------------------------------------------------------------------------
+# tests/unit/<folder>/test_*.c make one runner per folder, linked with that folder whole and with only
+# the archives it may use. `gateway` tests see everything.
+TEST_CFLAGS = $(filter-out -Wmissing-prototypes,$(CFLAGS)) -Wno-conversion
+test_name   = $(subst /,_,$(subst gateway/,,$(1)))
+define test_rules
+TESTS_$(1) := $$(sort $$(wildcard tests/unit/$(call test_name,$(1))/*.c))
+$(BUILD)/tests/unit/$(call test_name,$(1))/%.o: tests/unit/$(call test_name,$(1))/%.c $(BUILD)/inc/$(1)/.made
+	@mkdir -p $$(dir $$@)
+	$(CC) $$(TEST_CFLAGS) -I$(BUILD)/inc/$(1) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
+$(BUILD)/check_$(call test_name,$(1)): $$(call objs,$$(TESTS_$(1))) $(BUILD)/tests/unit/main.o \
+    $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway,$(1)),$(FOLDERS),$(MAY_$(1))),$(call ar,$(m)))
+	$(CC) $(LDFLAGS) $$(filter %.o,$$^) -Wl,--start-group -Wl,--whole-archive $(call ar,$(1)) \
+	  -Wl,--no-whole-archive $$(filter-out $(call ar,$(1)),$$(filter %.a,$$^)) -Wl,--end-group \
+	  $$(call pkg,--libs,check) $$(LIBS) -o $$@
+endef
+$(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f))))
+$(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/inc/base/.made
+	@mkdir -p $(dir $@)
+	$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/base -Itests -MMD -MP -c $< -o $@
+
+RUNNERS := $(foreach f,$(FOLDERS),$(if $(wildcard tests/unit/$(call test_name,$(f))/*.c),$(BUILD)/check_$(call test_name,$(f))))
+U ?=
+run-unit: $(if $(U),$(BUILD)/check_$(U),$(RUNNERS))
+	@tests/run-unit $^
+
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+in_asan   = +@$(MAKE) --no-print-directory BUILD=build/asan OPT="-O1 -g" SAN="$(SANFLAGS)"
+unit: deps
+	$(call need,$(DEBS_CHECK))
+	$(in_asan) run-unit U=$(U)
+asan: deps
+	$(in_asan) build/asan/njegated build/asan/njegate
+
+# --- fuzzing ----------------------------------------------------------------------------------------
+# tests/fuzz/fuzz_<t>.c with seeds in tests/fuzz/seeds/<t>/. Replayed (gcc, ASan) by make check.
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(BUILD)/inc/gateway/.made
+	@mkdir -p $(dir $@)
+	$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/gateway -Itests $(SYSINC) -MMD -MP -c $< -o $@
+$(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+.PRECIOUS: $(BUILD)/tests/fuzz/%.o
+run-replay: $(foreach f,$(FUZZERS),$(BUILD)/replay_$(f))
+	@tests/run-replay $^
+replay: deps
+	$(in_asan) run-replay
+T ?=
+S ?= 60
+fuzz: deps
+	$(call need,$(DEBS_FUZZ))
+	+@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang OPT="-O1 -g" \
+	  SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" \
+	  $(foreach f,$(if $(T),$(T),$(FUZZERS)),build/fuzz/fuzz_$(f))
+	@tests/run-fuzz $(S) $(if $(T),$(T),$(FUZZERS))
+
+# --- everything -------------------------------------------------------------------------------------
+E ?=
+e2e: all asan
+	$(call need,$(DEBS_CHECK))
+	@$(PYTHON) tests/e2e/run.py $(E)
+check: all
+	$(call need,$(DEBS_CHECK))
+	+@tests/check $(MAKE)
+demo: all
+	$(call need,python3)
+	@$(PYTHON) tests/demo.py
+bench: all
+	$(call need,$(DEBS_CHECK))
+	@$(PYTHON) tests/bench/run.py
+
+# --- lint -------------------------------------------------------------------------------------------
+C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+lint: deps
+	$(call need,$(DEBS_LINT) $(DEBS_CHECK))
+	+@tests/lint $(MAKE)
+format:
+	clang-format -i $(C_FILES)
+longest:
+	@tests/longest $(C_FILES)
+
+# --- install ----------------------------------------------------------------------------------------
+MAN8 := $(wildcard docs/man/*.8)
+MAN5 := $(wildcard docs/man/*.5)
+MAN7 := $(wildcard docs/man/*.7)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/lib/systemd/system
+	install -m 755 $(BUILD)/njegated $(DESTDIR)$(PREFIX)/sbin/njegated
+	install -m 755 $(BUILD)/njegate $(DESTDIR)$(PREFIX)/bin/njegate
+	for f in $(MAN8); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man8/$$(basename $$f); done
+	for f in $(MAN5); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man5/$$(basename $$f); done
+	for f in $(MAN7); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man7/$$(basename $$f); done
+	sed 's|@PREFIX@|$(PREFIX)|g' docs/njegate.service.in > $(BUILD)/njegate.service
+	install -m 644 $(BUILD)/njegate.service $(DESTDIR)/lib/systemd/system/njegate.service
+	install -D -m 644 docs/njegate.conf.sample $(DESTDIR)$(PREFIX)/share/doc/njegate/njegate.conf.sample
+
+clean:
+	rm -rf build njegated njegate
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

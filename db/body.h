@@ -1,0 +1,32 @@
+/* db/body.h -- the bytes of a message: immutable once ended, in memory when small, in a sealed file
+ * when large (over the store's limit, 64 KiB by default).
+ *
+ * A file body is written under SPOOLDIR/tmp, and sealed (synced, renamed to SPOOLDIR/body/, directory
+ * synced) by the store's writer before the commit that mentions it. A file without a row is swept at
+ * start. Bodies are shared between the queue runner and the store's writer thread: they are counted
+ * (atomically) and freed with the last holder. */
+#ifndef DB_BODY_H
+#define DB_BODY_H
+
+#include "base/bytes.h"
+
+struct body;
+struct body_writer;
+struct store;
+
+struct body_writer *body_writer_new(struct store *s);
+/* E_LIMIT past the writer's limit (body_writer_limit), E_IO when the disk fails; sticky. */
+int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w) MUST_CHECK;
+void body_writer_limit(struct body_writer *bw, uint64_t bytes);
+uint64_t body_writer_size(const struct body_writer *bw);
+struct body *body_writer_end(struct body_writer **bw, struct why *w); /* NULL when the disk failed */
+void body_writer_drop(struct body_writer **bw);
+
+struct body *body_of(struct cur bytes); /* copies; always in memory */
+struct body *body_hold(struct body *b); /* one more holder */
+void body_free(struct body **b);
+uint64_t body_size(const struct body *b);
+/* All of it, contiguous (a file is mapped). Empty with *w filled when the file cannot be read. */
+struct cur body_cur(struct body *b, struct why *w);
+
+#endif

@@ -1,0 +1,20 @@
+/* db/journal.h -- what happened to a message: one row an event. */
+#ifndef DB_JOURNAL_H
+#define DB_JOURNAL_H
+
+#include "db/db.h"
+#include "db/message.h"
+
+struct journal_row {
+    msg_id id;
+    struct wall at;
+    struct str event, text;
+};
+/* Rows of one message, oldest first. */
+int journal_of(struct db *d, msg_id id, int (*fn)(void *arg, const struct journal_row *r), void *arg,
+               struct why *w) MUST_CHECK;
+/* Rows of messages with a row whose text holds the address (without ASCII case), oldest first. */
+int journal_search(struct db *d, struct str address,
+                   int (*fn)(void *arg, const struct journal_row *r), void *arg, struct why *w) MUST_CHECK;
+
+#endif

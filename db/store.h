@@ -1,0 +1,56 @@
+/* db/store.h -- the durable store: one writer thread with its own connection, one read connection for
+ * the loop's thread.
+ *
+ * A change is a list of row operations that become durable together or not at all. Changes given in
+ * one turn (and all that gather while a commit is under way) share one transaction and one sync: group
+ * commit. change_commit's callback runs on the loop when the change is durable, or when it failed.
+ * A reader sees a change only after its commit. State table: docs/QUEUE.md. */
+#ifndef DB_STORE_H
+#define DB_STORE_H
+
+#include "base/loop.h"
+#include "db/db.h"
+#include "db/message.h"
+
+struct store;
+struct change;
+
+struct store_set {
+    struct loop *loop;
+    const char *path;     /* database file */
+    const char *spooldir; /* large bodies; made when absent */
+    size_t inline_max;    /* larger bodies go to files; 0: 65536 */
+};
+int store_open(struct store **out, const struct store_set *set, struct why *w) MUST_CHECK;
+void store_close(struct store **s); /* commits what was given, joins the thread */
+struct db *store_reader(struct store *s);
+msg_id store_next_id(struct store *s); /* never reused once it was durable anywhere */
+/* Changes given and not yet durable; for backpressure. */
+size_t store_pending(const struct store *s);
+
+typedef void change_fn(void *arg, const struct why *w); /* w NULL: durable */
+struct change *change_new(struct store *s);
+void change_drop(struct change **c);
+/* Takes the change. fn may be NULL: then the change may wait up to 50 ms for company, and when the disk
+ * fails it is kept and tried again. With fn it is committed as soon as possible, and a failure is told. */
+void change_commit(struct change **c, change_fn *fn, void *arg);
+
+/* Operations; everything given is copied (bodies are held). */
+void change_add(struct change *c, const struct message *m); /* message and recipients */
+void change_remove(struct change *c, msg_id id);            /* message, its recipients, its body */
+void change_rcpt_done(struct change *c, msg_id id, unsigned n); /* a recipient is settled; the */
+                                                                /* message goes with the last one */
+void change_rcpt(struct change *c, msg_id id, const struct rcpt *r); /* state, due, tries, reason */
+void change_journal(struct change *c, msg_id id, const char *event, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+struct nick_row;
+void change_nick(struct change *c, const struct nick_row *row); /* an automatic nickname */
+struct reader_row;
+/* A file into a local reader; its number is given by the store. */
+void change_reader(struct change *c, const struct reader_row *row, struct body *body);
+/* Remember an incoming file for duplicate detection until `until`. */
+void change_seen(struct change *c, struct str key, struct wall until);
+
+bool store_seen(struct store *s, struct str key); /* also in changes not yet durable */
+
+#endif

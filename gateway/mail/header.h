@@ -1,0 +1,60 @@
+/* gateway/mail/header.h -- the header block of an RFC 5322 message: fields in order, unfolding, address
+ * lists, dates, RFC 2047 words, writing with folding. Pure. */
+#ifndef GATEWAY_MAIL_HEADER_H
+#define GATEWAY_MAIL_HEADER_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define HDR_FIELDS_MAX 1000u
+#define HDR_BYTES_MAX 262144u
+
+struct hdr_field {
+    struct str name;  /* as written */
+    struct str value; /* unfolded: CRLF removed, trimmed; raw bytes otherwise */
+};
+struct hdr {
+    struct hdr_field *field;
+    size_t n;
+    size_t size; /* bytes of the block with its blank line */
+    struct arena *arena;
+};
+/* Split a message (LF or CRLF lines) into fields up to the blank line or the first line that is no
+ * field. E_LIMIT past the maxima. Missing header: n 0, size 0. */
+int hdr_parse(struct arena *a, struct str message, struct hdr *h, struct why *w) MUST_CHECK;
+/* nth (0..) field of that name without case; NULL when there is none. */
+const struct hdr_field *hdr_get(const struct hdr *h, const char *name, unsigned nth);
+struct str hdr_value(const struct hdr *h, const char *name); /* first one's value, "" when absent */
+
+struct hdr_addr {
+    struct str name;    /* display name, decoded to UTF-8, unquoted; "" none */
+    struct str local;   /* unquoted */
+    struct str domain;  /* "" when there was none */
+    struct str mailbox; /* local@domain, quoted where needed */
+};
+/* Every mailbox of an address list (groups are opened, comments dropped, at most max). Malformed pieces
+ * are skipped and counted in the result's sign: answers how many were stored. */
+size_t hdr_addrs(struct arena *a, struct str value, struct hdr_addr *out, size_t max);
+/* RFC 2047 words to UTF-8; unknown charsets stay as they are; raw 8-bit that is no UTF-8 is read as
+ * windows-1252. */
+struct str hdr_decode(struct arena *a, struct str value);
+/* UTF-8 to an unstructured value: RFC 2047 words where it is not ASCII. Controls become blanks. */
+struct str hdr_encode(struct arena *a, struct str utf8);
+/* "Name" <local@domain>, or local@domain; name encoded or quoted as needed. */
+struct str hdr_mailbox(struct arena *a, struct str name, struct str mailbox);
+/* Append "Name: value CRLF", folded at blanks to 78 columns. Value can hold no line break: they become
+ * blanks, so no value can forge a field. */
+void hdr_put(struct buf *b, const char *name, struct str value);
+
+/* Dates. date_parse: RFC 5322 (and obsolete zones, two-digit years); offset in minutes east of UTC. */
+int date_parse(struct str value, struct wall *t, int *offset, struct str *zone_name) MUST_CHECK;
+/* "Wed, 8 Feb 1995 15:15:46 -0500" */
+void date_put(struct buf *b, struct wall t, int offset);
+/* Zones a note knows: "EST" to -300; false when unknown. And back; NULL when no three-letter name. */
+bool zone_offset(struct str name, int *offset);
+const char *zone_name(int offset, const char *local_name, int local_offset);
+/* Offset and name of the local zone (TZ) at t; name of 8. */
+void zone_local(struct wall t, int *offset, char name[8]);
+
+#endif

@@ -1,0 +1,44 @@
+/* gateway/smtp/bsmtp.h -- batch SMTP: the client side of a session written to a file (IBM SMTP, RFC 2442
+ * without MIME). Reads lines, gives mails, writes the replies each command would have got. */
+#ifndef GATEWAY_SMTP_BSMTP_H
+#define GATEWAY_SMTP_BSMTP_H
+
+#include "gateway/smtp/syntax.h"
+
+/* Is this the first line of a batch? HELO, EHLO, TICK, VERB or MAIL, in any case. */
+bool bsmtp_looks(struct str first_line);
+
+struct bsmtp_mail {
+    struct smtp_path sender;
+    struct smtp_path *rcpt;
+    void **rcpt_user; /* what ops->rcpt left for each */
+    size_t nrcpt;
+    struct str content; /* CRLF lines, dots removed; a missing blank line after the header not added */
+    struct str tick;
+};
+struct bsmtp_ops {
+    int (*sender)(void *arg, const struct smtp_path *p, struct why *w); /* 0 accept */
+    int (*rcpt)(void *arg, const struct smtp_path *p, void **user, struct why *w);
+    int (*mail)(void *arg, const struct bsmtp_mail *m, struct why *w); /* end of data: 0 queued */
+};
+struct bsmtp_set {
+    const char *hostname;
+    uint64_t max_size;
+    unsigned max_rcpt; /* 0: 1000 */
+    unsigned max_mails; /* per file, 0: 1000 */
+};
+struct bsmtp;
+struct bsmtp *bsmtp_new(const struct bsmtp_set *set, const struct bsmtp_ops *ops, void *arg);
+void bsmtp_line(struct bsmtp *b, struct str line); /* one record without line end, trailing blanks cut */
+/* End of file: ends a mail whose dot is missing. */
+void bsmtp_end(struct bsmtp *b);
+bool bsmtp_verbose(const struct bsmtp *b);       /* VERB ON was given: replies are wanted */
+unsigned bsmtp_errors(const struct bsmtp *b);    /* commands answered 4xx or 5xx */
+struct str bsmtp_report(const struct bsmtp *b);  /* commands as read and the replies, LF lines, bounded */
+struct str bsmtp_sender(const struct bsmtp *b);  /* last valid MAIL FROM, "" when none */
+void bsmtp_free(struct bsmtp **b);
+/* Write one mail as a batch: calls line() for each line (dots doubled). */
+void bsmtp_write(const char *helo, struct str sender, const struct str *rcpt, size_t nrcpt,
+                 struct str content, void (*line)(void *arg, struct str line), void *arg);
+
+#endif

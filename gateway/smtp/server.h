@@ -1,0 +1,65 @@
+/* gateway/smtp/server.h -- the SMTP server: sessions on accepted streams, their limits, the order of
+ * replies. What a recipient means and what becomes of a message is asked of the owner (struct
+ * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034 (ENHANCEDSTATUSCODES). */
+#ifndef GATEWAY_SMTP_SERVER_H
+#define GATEWAY_SMTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/stream.h"
+#include "db/store.h"
+#include "gateway/smtp/syntax.h"
+
+struct smtpd;
+
+struct smtpd_rcpt {
+    struct smtp_path path;
+    struct smtp_rcpt_params params;
+    void *user; /* the owner's, from the transaction's arena */
+};
+/* One mail transaction, from MAIL to the verdict on its data. */
+struct smtpd_mail {
+    struct arena *arena;     /* freed with the transaction */
+    union endpoint peer;
+    struct str helo;
+    bool esmtp;
+    const char *tls;         /* facts for Received, "" without TLS */
+    struct smtp_path sender; /* null path: empty */
+    struct smtp_mail_params params;
+    struct smtpd_rcpt *rcpt;
+    size_t nrcpt;
+    struct body_writer *content; /* what the client sends after DATA, dots removed, CRLF lines */
+    void *user;
+    struct smtpd_session *session;
+};
+struct smtpd_ops {
+    /* Verdict on MAIL and RCPT: 0 to accept, else negative with *w (code and text of the reply). */
+    int (*mail)(void *arg, struct smtpd_mail *m, struct why *w);
+    int (*rcpt)(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w);
+    /* End of data. The owner answers once, now or later, with smtpd_verdict(m, ...). It may take
+     * m->content (setting it NULL); everything else in m is freed after the verdict. When the session
+     * dies first, m stays until the verdict is given. */
+    void (*data)(void *arg, struct smtpd_mail *m);
+    /* For the log: a session's notable event ("refused", "closed", "limit"); may be NULL. */
+    void (*event)(void *arg, const union endpoint *peer, const char *event, const struct why *w);
+};
+struct smtpd_set {
+    struct loop *loop;
+    struct store *store;
+    const char *hostname;
+    uint64_t max_size;      /* MAXMAILBYTES, 0: 104857600 */
+    unsigned max_rcpt;      /* per message, 0: 1000 */
+    unsigned max_sessions;  /* in all, 0: 12000; more get 421 */
+    unsigned max_per_client; /* 0: 50; loopback is exempt */
+    unsigned max_errors;    /* wrong commands before 421, 0: 20 */
+    int64_t idle_ms;        /* INACTIVE, 0: 300000 */
+};
+struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg);
+void smtpd_free(struct smtpd **d);
+void smtpd_take(struct smtpd *d, struct stream *s); /* a new connection; takes it */
+/* Verdict on the data: w NULL accepts and says "2.0.0 Queued as <id>". */
+void smtpd_verdict(struct smtpd_mail *m, msg_id id, const struct why *w);
+/* Stop taking: new sessions and new MAIL get 421; open transactions go on. */
+void smtpd_drain(struct smtpd *d);
+unsigned smtpd_sessions(const struct smtpd *d);
+
+#endif

@@ -1,0 +1,74 @@
+/* gateway/smtp/syntax.h -- the language of SMTP, shared by the server, the client and batch SMTP: command
+ * lines, paths, MAIL and RCPT parameters, replies, dot transparency. RFC 5321 4.1. Pure codec. */
+#ifndef GATEWAY_SMTP_SYNTAX_H
+#define GATEWAY_SMTP_SYNTAX_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+#define SMTP_LINE_MAX 2048u    /* a command line with CRLF */
+#define SMTP_REPLY_MAX 4096u   /* a reply line we read */
+#define SMTP_PATH_MAX 256u
+#define SMTP_LOCAL_MAX 64u
+#define SMTP_DOMAIN_MAX 255u
+
+struct smtp_path {
+    struct str local;  /* unquoted */
+    struct str domain; /* "" for postmaster without domain; "[192.0.2.1]" literals keep brackets */
+    struct str text;   /* local@domain again, quoted where needed, without <>; "" the null path */
+    bool route;        /* a source route stood before it (it is dropped) */
+};
+struct smtp_mail_params {
+    uint64_t size; /* 0: not given */
+    bool eightbit; /* BODY=8BITMIME */
+};
+struct smtp_rcpt_params {
+    bool none; /* reserved: no RCPT parameter is offered yet */
+};
+
+/* Split "VERB rest"; verb empty for an empty line. */
+void smtp_verb(struct str line, struct str *verb, struct str *rest);
+/* "FROM:<path> params", "TO:<path> params". Strings go to the arena. batch: spaces after the colon and a
+ * path without <> are tolerated, unknown parameters ignored (batch SMTP). */
+int smtp_parse_mail(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
+                    struct smtp_mail_params *p, struct why *w) MUST_CHECK;
+int smtp_parse_rcpt(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
+                    struct smtp_rcpt_params *p, struct why *w) MUST_CHECK;
+/* A bare mailbox "local@domain" (quoted local parts, address literals). */
+int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path, struct why *w) MUST_CHECK;
+bool smtp_domain_ok(struct str domain);
+
+/* One reply, of one or many lines, appended ("250-...CRLF250 ...CRLF"); enh may be "". Text may hold LF
+ * to separate lines. */
+void smtp_put_reply(struct buf *b, int code, const char *enh, struct str text);
+void smtp_put_why(struct buf *b, const struct why *w);
+/* Reading replies: feed lines without CRLF; 1 the reply is complete, 0 more lines follow, negative no
+ * reply line. Texts are joined with LF into text (capped). */
+struct smtp_reply {
+    int code;
+    char enh[12];
+    struct buf text;
+    unsigned lines;
+};
+void smtp_reply_init(struct smtp_reply *r);
+void smtp_reply_done(struct smtp_reply *r);
+int smtp_reply_line(struct smtp_reply *r, struct str line, struct why *w) MUST_CHECK;
+void smtp_reply_why(const struct smtp_reply *r, struct why *w); /* a failure reply as a why */
+
+/* Dot transparency, incremental. Reads from *in up to the end of data; content goes to out with CRLF
+ * lines. 1 CRLF.CRLF was seen (*in stands behind it), 0 all used, negative a bare CR or LF or NUL was
+ * met (E_SYNTAX): the state goes on swallowing until the true end, so the caller refuses then. */
+struct smtp_undot {
+    uint8_t state;
+    bool broken;
+};
+int smtp_undot(struct smtp_undot *u, struct cur *in, struct buf *out) MUST_CHECK;
+/* Write content with dots doubled; state carries over calls, smtp_dot_end writes what is missing of
+ * CRLF and the final ".CRLF". */
+struct smtp_dot {
+    uint8_t state;
+};
+void smtp_dot(struct smtp_dot *d, struct str in, struct buf *out);
+void smtp_dot_end(struct smtp_dot *d, struct buf *out);
+
+#endif
