@@ -14,19 +14,21 @@
 
 /*  The 33-byte OPEN, ACK or NAK record
  *   0        8        16   20       28   32
- *  | TYPE(8) | RHOST(8) | RIP(4) | OHOST(8) | OIP(4) | R(1) |  RHOST: its sender, OHOST: its receiver */
+ *  | TYPE(8) | RHOST(8) | RIP(4) | OHOST(8) | OIP(4) | R(1) |
+ * RHOST is its sender's node, OHOST its receiver's. */
 enum wire_ctl_type { WIRE_OPEN, WIRE_ACK, WIRE_NAK };
 struct wire_ctl {
     enum wire_ctl_type type;
     struct nje_name rhost, ohost;
     uint32_t rip, oip;
-    uint8_t reason; /* NAK: 1 link unknown, 2 already active, 3 active open in progress, 4 temporary */
+    uint8_t reason; /* NAK: 1 link unknown, 2 already active, 3 we dial ourselves, 4 temporary */
 };
 int wire_ctl_get(struct cur *c, struct wire_ctl *ctl, struct why *w) MUST_CHECK;
 void wire_ctl_put(struct buf *b, const struct wire_ctl *ctl);
 
-/* Framing. wire_ttb looks at the input's front: 1 a whole TTB of *size bytes is there and *ttrs reads
- * its TTRs; 0 more bytes are needed; negative it cannot be one (length under 12 or over the most). */
+/* Framing. wire_ttb looks at the input's front: 1 a whole TTB of *size bytes is there and *ttrs
+ * reads its TTRs; 0 more bytes are needed; negative it cannot be one (length under 12 or over the
+ * most). */
 int wire_ttb(struct cur in, size_t *size, struct cur *ttrs, struct why *w) MUST_CHECK;
 /* Next TTR: 1 with its data and flags, 0 the closing TTR of length 0 (or an empty TTB), negative
  * when a length does not fit. */
@@ -41,10 +43,17 @@ void wire_ttb_end(struct buf *b, size_t place);
 void wire_ttb_empty(struct buf *b); /* the 12-byte keep-alive */
 
 /* What one TTR holds. */
-enum wire_kind { WIRE_K_SOH_ENQ, WIRE_K_ACK0, WIRE_K_NAK, WIRE_K_SYN_NAK, WIRE_K_BLOCK, WIRE_K_EMPTY };
+enum wire_kind {
+    WIRE_K_SOH_ENQ,
+    WIRE_K_ACK0,
+    WIRE_K_NAK,
+    WIRE_K_SYN_NAK,
+    WIRE_K_BLOCK,
+    WIRE_K_EMPTY
+};
 struct wire_block {
     enum wire_kind kind;
-    uint8_t bcb;     /* for WIRE_K_BLOCK: 8n, 9n, An */
+    uint8_t bcb; /* for WIRE_K_BLOCK: 8n, 9n, An */
     uint8_t fcs[2];
     struct cur records; /* from the first RCB on */
 };
@@ -88,17 +97,20 @@ bool wire_rcb_is_stream(uint8_t rcb);
 unsigned wire_rcb_stream(uint8_t rcb); /* 1..7 */
 uint8_t wire_rcb_sysout(unsigned stream);
 
-/* One record out of a block. data points into scratch (decompressed) or, for F0, into the block. */
+/* One record out of a block. data points into scratch (decompressed) or, for F0, into the block:
+ * there it is the whole record from its RCB on, as wire_signon_get wants it, and takes the block's
+ * rest. */
 struct wire_record {
     uint8_t rcb, srcb;
     bool abort; /* the string was ended by SCB X'40' */
     bool eof;   /* stream record with an empty string */
     struct cur data;
 };
-/* 1 a record, 0 end of block (RCB 00 or no bytes left), negative malformed. scratch is reset first. */
+/* 1 a record, 0 end of block (RCB 00 or no bytes left), negative malformed (E_SYNTAX) or longer
+ * than scratch's max (E_LIMIT). scratch is reset first. An aborted string has no data. */
 int wire_record_get(struct cur *records, struct buf *scratch, struct wire_record *rec,
                     struct why *w) MUST_CHECK;
-/* Append RCB, SRCB and the compressed string. */
+/* Append RCB, SRCB and the compressed string. Not for F0 records, which are never compressed. */
 void wire_record_put(struct buf *b, uint8_t rcb, uint8_t srcb, struct cur data);
 /* Upper bound of what wire_record_put adds for n bytes. */
 size_t wire_record_bound(size_t n);
@@ -106,7 +118,8 @@ size_t wire_record_bound(size_t n);
 void wire_block_begin(struct buf *b, uint8_t bcb, const uint8_t fcs[2]);
 void wire_block_end(struct buf *b);
 
-/* The sign-on records I and J, 37 or 41 bytes. */
+/* The sign-on records I and J: 37 or 41 bytes are read, trailing pads ignored; 41 are written. The
+ * record is given from its RCB on (wire_record.data). */
 struct wire_signon {
     uint8_t srcb; /* SIGNON_I or SIGNON_J */
     struct nje_name node;
@@ -119,7 +132,7 @@ struct wire_signon {
 };
 int wire_signon_get(struct cur record, struct wire_signon *s, struct why *w) MUST_CHECK;
 void wire_signon_put(struct buf *b, const struct wire_signon *s);
-/* The L record that answers a J (event and resistance), and the B sign-off. */
+/* The B sign-off. */
 void wire_signoff_put(struct buf *b);
 
 #endif
