@@ -1,11 +1,11 @@
-/* gateway/mail/header.h -- the header block of an RFC 5322 message: fields in order, unfolding, address
- * lists, dates, RFC 2047 words, writing with folding. Pure. */
+/* gateway/mail/header.h -- the header block of an RFC 5322 message: fields in order, unfolding,
+ * address lists, RFC 2047 words, writing with folding. Dates are in date.h. Pure. */
 #ifndef GATEWAY_MAIL_HEADER_H
 #define GATEWAY_MAIL_HEADER_H
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "base/clock.h"
+#include "gateway/mail/date.h"
 
 #define HDR_FIELDS_MAX 1000u
 #define HDR_BYTES_MAX 262144u
@@ -33,8 +33,8 @@ struct hdr_addr {
     struct str domain;  /* "" when there was none */
     struct str mailbox; /* local@domain, quoted where needed */
 };
-/* Every mailbox of an address list (groups are opened, comments dropped, at most max). Malformed pieces
- * are skipped and counted in the result's sign: answers how many were stored. */
+/* Every mailbox of an address list (groups are opened, comments dropped, at most max). Malformed
+ * pieces are skipped and counted in the result's sign: answers how many were stored. */
 size_t hdr_addrs(struct arena *a, struct str value, struct hdr_addr *out, size_t max);
 /* RFC 2047 words to UTF-8; unknown charsets stay as they are; raw 8-bit that is no UTF-8 is read as
  * windows-1252. */
@@ -43,18 +43,8 @@ struct str hdr_decode(struct arena *a, struct str value);
 struct str hdr_encode(struct arena *a, struct str utf8);
 /* "Name" <local@domain>, or local@domain; name encoded or quoted as needed. */
 struct str hdr_mailbox(struct arena *a, struct str name, struct str mailbox);
-/* Append "Name: value CRLF", folded at blanks to 78 columns. Value can hold no line break: they become
- * blanks, so no value can forge a field. */
+/* Append "Name: value CRLF", folded at blanks to 78 columns. Value can hold no line break: they
+ * become blanks, so no value can forge a field. */
 void hdr_put(struct buf *b, const char *name, struct str value);
-
-/* Dates. date_parse: RFC 5322 (and obsolete zones, two-digit years); offset in minutes east of UTC. */
-int date_parse(struct str value, struct wall *t, int *offset, struct str *zone_name) MUST_CHECK;
-/* "Wed, 8 Feb 1995 15:15:46 -0500" */
-void date_put(struct buf *b, struct wall t, int offset);
-/* Zones a note knows: "EST" to -300; false when unknown. And back; NULL when no three-letter name. */
-bool zone_offset(struct str name, int *offset);
-const char *zone_name(int offset, const char *local_name, int local_offset);
-/* Offset and name of the local zone (TZ) at t; name of 8. */
-void zone_local(struct wall t, int *offset, char name[8]);
 
 #endif
