@@ -307,8 +307,10 @@ int wire_record_get(struct cur *records, struct buf *scratch, struct wire_record
 {
     buf_reset(scratch);
     struct cur whole = *records;
+    if (cur_left(records) == 0)
+        return 0;
     struct wire_record got = {.rcb = cur_u8(records)};
-    if (whole.p == whole.end || got.rcb == RCB_END) {
+    if (got.rcb == RCB_END) {
         (void)cur_sub(records, cur_left(records));
         return 0;
     }
