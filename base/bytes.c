@@ -369,14 +369,12 @@ void buf_be64(struct buf *b, uint64_t v)
     put_big_endian(b, v, 8);
 }
 
-void buf_printf(struct buf *b, const char *fmt, ...)
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
     char small[256];
-    va_list ap, again;
-    va_start(ap, fmt);
+    va_list again;
     va_copy(again, ap);
     int n = vsnprintf(small, sizeof small, fmt, ap);
-    va_end(ap);
     if (n < 0) {
         b->over = true;
     } else if ((size_t)n < sizeof small) {
@@ -389,6 +387,14 @@ void buf_printf(struct buf *b, const char *fmt, ...)
         b->over = true;
     }
     va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(b, fmt, ap);
+    va_end(ap);
 }
 
 void buf_take(struct buf *b, size_t n)

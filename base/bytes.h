@@ -3,11 +3,12 @@
  * str  borrowed text, UTF-8 unless its owner says otherwise; not NUL-terminated.
  * cur  reader over borrowed bytes; sticky: after a read past the end `bad` is set and every later
  *      read answers 0 or empty. Decode a whole record, then test once.
- * buf  growing writer with a maximum given at birth; sticky: what does not fit is dropped and
- *      `over` is set. */
+ * buf  growing writer with a maximum given at birth; sticky: a piece that does not fit is dropped
+ *      whole, `over` is set and every later piece is dropped as well. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +36,8 @@ ptrdiff_t str_find(struct str s, char c);                /* index of the first, 
 ptrdiff_t str_find_last(struct str s, char c);
 /* Take the next word (blanks and tabs separate) off *rest; empty when none is left. */
 struct str str_word(struct str *rest);
-/* Take the text up to the separator off *rest, the separator removed; false when *rest is used up. */
+/* Take the text up to the separator off *rest, the separator removed; false when *rest is used up (its
+ * pointer is NULL then): "a," has the pieces "a" and "", the empty text has one empty piece. */
 bool str_split(struct str *rest, char sep, struct str *piece);
 /* Take the next line off *rest, ended by LF or CRLF or the end of text; false when *rest is used up. */
 bool str_line(struct str *rest, struct str *line);
@@ -80,6 +82,7 @@ void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);
 void buf_be64(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void buf_take(struct buf *b, size_t n);   /* drop n bytes from the front */
 void buf_trim(struct buf *b, size_t n);   /* shorten to n bytes */
 size_t buf_hole16(struct buf *b);         /* reserve a 2-byte length field; its place */

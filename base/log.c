@@ -73,7 +73,7 @@ static size_t head(char *line, size_t size, enum log_level level, uint64_t id, c
     }
     char tag[24] = "";
     if (id != 0)
-        (void)snprintf(tag, sizeof tag, " id=%08llX", (unsigned long long)id);
+        (void)snprintf(tag, sizeof tag, " id=%08llu", (unsigned long long)id);
     int n = snprintf(line, size, "%s.%03dZ %s%s event=%s", out.stamp,
                      (int)((now.us - s * US_PER_S) / 1000), names[level], tag, event);
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;

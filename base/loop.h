@@ -49,8 +49,4 @@ void loop_barrier(struct loop *l, void (*fn)(void *), void *arg);
 /* Run fn(arg) in the loop's thread in its next turn. The only call other threads may make. */
 void loop_post(struct loop *l, void (*fn)(void *), void *arg);
 
-/* base/stream.c's door to libevent; nobody else calls it. */
-struct event_base;
-struct event_base *loop_base(struct loop *l);
-
 #endif
