@@ -1,6 +1,7 @@
-/* gateway/smtp/server.h -- the SMTP server: sessions on accepted streams, their limits, the order of
- * replies. What a recipient means and what becomes of a message is asked of the owner (struct
- * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034 (ENHANCEDSTATUSCODES). */
+/* gateway/smtp/server.h -- the SMTP server: sessions on accepted streams, their limits, the order
+ * of replies. What a recipient means and what becomes of a message is asked of the owner (struct
+ * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034
+ * (ENHANCEDSTATUSCODES). */
 #ifndef GATEWAY_SMTP_SERVER_H
 #define GATEWAY_SMTP_SERVER_H
 
@@ -18,7 +19,7 @@ struct smtpd_rcpt {
 };
 /* One mail transaction, from MAIL to the verdict on its data. */
 struct smtpd_mail {
-    struct arena *arena;     /* freed with the transaction */
+    struct arena *arena; /* freed with the transaction */
     union endpoint peer;
     struct str helo;
     bool esmtp;
@@ -36,8 +37,8 @@ struct smtpd_ops {
     int (*mail)(void *arg, struct smtpd_mail *m, struct why *w);
     int (*rcpt)(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w);
     /* End of data. The owner answers once, now or later, with smtpd_verdict(m, ...). It may take
-     * m->content (setting it NULL); everything else in m is freed after the verdict. When the session
-     * dies first, m stays until the verdict is given. */
+     * m->content (setting it NULL); everything else in m is freed after the verdict. When the
+     * session dies first, m stays until the verdict is given. */
     void (*data)(void *arg, struct smtpd_mail *m);
     /* For the log: a session's notable event ("refused", "closed", "limit"); may be NULL. */
     void (*event)(void *arg, const union endpoint *peer, const char *event, const struct why *w);
@@ -46,12 +47,12 @@ struct smtpd_set {
     struct loop *loop;
     struct store *store;
     const char *hostname;
-    uint64_t max_size;      /* MAXMAILBYTES, 0: 104857600 */
-    unsigned max_rcpt;      /* per message, 0: 1000 */
-    unsigned max_sessions;  /* in all, 0: 12000; more get 421 */
+    uint64_t max_size;       /* MAXMAILBYTES, 0: 104857600 */
+    unsigned max_rcpt;       /* per message, 0: 1000 */
+    unsigned max_sessions;   /* in all, 0: 12000; more get 421 */
     unsigned max_per_client; /* 0: 50; loopback is exempt */
-    unsigned max_errors;    /* wrong commands before 421, 0: 20 */
-    int64_t idle_ms;        /* INACTIVE, 0: 300000 */
+    unsigned max_errors;     /* wrong commands before 421, 0: 20 */
+    int64_t idle_ms;         /* INACTIVE, 0: 300000 */
 };
 struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg);
 void smtpd_free(struct smtpd **d);

@@ -1,0 +1,287 @@
+/* gateway/smtp/server.c -- the SMTP server: sessions and their limits, transactions and their
+ * verdicts */
+#include "gateway/smtp/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "gateway/smtp/session.h"
+
+#define SCRATCH_MAX 65536u
+#define RCPT_ARENA                                                                                 \
+    2048u /* of a transaction's arena for each recipient, the owner's part included */
+
+static void set_defaults(struct smtpd_set *set)
+{
+    if (set->max_size == 0)
+        set->max_size = 104857600;
+    if (set->max_rcpt == 0)
+        set->max_rcpt = 1000;
+    if (set->max_sessions == 0)
+        set->max_sessions = 12000;
+    if (set->max_per_client == 0)
+        set->max_per_client = 50;
+    if (set->max_errors == 0)
+        set->max_errors = 20;
+    if (set->idle_ms == 0)
+        set->idle_ms = 300000;
+}
+
+struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg)
+{
+    struct smtpd *d = mem_new(sizeof(*d));
+    d->set = *set;
+    set_defaults(&d->set);
+    d->hostname = mem_dup(set->hostname);
+    d->set.hostname = d->hostname;
+    d->ops = *ops;
+    d->arg = arg;
+    d->scratch = arena_new(SCRATCH_MAX);
+    buf_init(&d->reply, SMTP_REPLY_MAX);
+    buf_init(&d->content, SMTPD_CHUNK + 16);
+    return d;
+}
+
+void smtpd_free(struct smtpd **dp)
+{
+    struct smtpd *d = *dp;
+    if (d == NULL)
+        return;
+    *dp = NULL;
+    for (size_t i = 0; i < SMTPD_BUCKETS; i++)
+        while (d->bucket[i] != NULL)
+            smtpd_session_free(d->bucket[i]);
+    for (struct smtpd_tx *tx = d->handed; tx != NULL; tx = tx->next)
+        tx->d = NULL;
+    arena_free(&d->scratch);
+    buf_done(&d->reply);
+    buf_done(&d->content);
+    free(d->hostname);
+    free(d);
+}
+
+/* --- sessions
+ * ------------------------------------------------------------------------------------------ */
+
+/* The address a client is counted by; false when it is not counted (loopback, no Internet address).
+ */
+static bool client_key(const union endpoint *peer, uint8_t key[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF}, loopback[16] = {[15] = 1};
+    memset(key, 0, 16);
+    if (peer->any.sa_family == AF_INET) {
+        memcpy(key, mapped, sizeof(mapped));
+        memcpy(key + 12, &peer->in4.sin_addr, 4);
+    } else if (peer->any.sa_family == AF_INET6) {
+        memcpy(key, &peer->in6.sin6_addr, 16);
+    } else {
+        return false;
+    }
+    bool v4 = memcmp(key, mapped, sizeof(mapped)) == 0;
+    if (memcmp(key, loopback, sizeof(loopback)) == 0 || (v4 && key[12] == 127))
+        return false;
+    if (!v4)
+        memset(key + 8, 0, 8); /* who has one address of a /64 has them all */
+    return true;
+}
+
+static size_t bucket_of(const uint8_t key[16])
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < 16; i++)
+        h = (h ^ key[i]) * 16777619u;
+    return (h ^ h >> 16) % SMTPD_BUCKETS;
+}
+
+static unsigned sessions_of(const struct smtpd *d, const uint8_t key[16])
+{
+    unsigned n = 0;
+    for (struct smtpd_session *s = d->bucket[bucket_of(key)]; s != NULL; s = s->next)
+        n += s->counted && memcmp(s->client, key, 16) == 0;
+    return n;
+}
+
+/* May this client have a session more? Else *w is the 421 to give. */
+static int admit(const struct smtpd *d, const uint8_t key[16], bool counted, struct why *w)
+{
+    if (d->draining)
+        return why_set(w, E_TEMP, 421, "4.3.2", "%s is shutting down, try again later",
+                       d->hostname);
+    if (d->sessions >= d->set.max_sessions)
+        return why_set(w, E_LIMIT, 421, "4.3.2", "%s has too many sessions, try again later",
+                       d->hostname);
+    if (counted && sessions_of(d, key) >= d->set.max_per_client)
+        return why_set(w, E_LIMIT, 421, "4.7.0",
+                       "%s: too many sessions from your address (%u allowed)", d->hostname,
+                       d->set.max_per_client);
+    return 0;
+}
+
+static void turn_away(struct smtpd *d, struct stream *st, const struct why *w)
+{
+    if (d->ops.event != NULL)
+        d->ops.event(d->arg, stream_peer(st), "limit", w);
+    buf_reset(&d->reply);
+    smtp_put_why(&d->reply, w);
+    stream_puts(st, buf_text(&d->reply));
+    stream_finish(&st);
+}
+
+static void on_stream(struct stream *st, enum stream_event ev, void *arg)
+{
+    static const enum smtpd_input inputs[] = {
+        [STREAM_OPEN] = SMTPD_IN_DATA,       [STREAM_SECURE] = SMTPD_IN_DATA,
+        [STREAM_DATA] = SMTPD_IN_DATA,       [STREAM_DRAINED] = SMTPD_IN_DATA,
+        [STREAM_TIMEOUT] = SMTPD_IN_TIMEOUT, [STREAM_EOF] = SMTPD_IN_EOF,
+        [STREAM_FAIL] = SMTPD_IN_FAIL,
+    };
+    (void)st;
+    smtpd_session_step(arg, inputs[ev]);
+}
+
+void smtpd_take(struct smtpd *d, struct stream *st)
+{
+    uint8_t key[16];
+    struct why w;
+    bool counted = client_key(stream_peer(st), key);
+    if (admit(d, key, counted, &w) < 0) {
+        turn_away(d, st, &w);
+        return;
+    }
+    struct smtpd_session *s = mem_new(sizeof(*s));
+    s->d = d;
+    s->stream = st;
+    s->counted = counted;
+    s->fresh = true;
+    memcpy(s->client, key, sizeof(s->client));
+    struct smtpd_session **head = &d->bucket[bucket_of(key)];
+    s->next = *head;
+    if (s->next != NULL)
+        s->next->prev = s;
+    *head = s;
+    d->sessions++;
+    stream_owner(st, on_stream, s);
+    smtpd_session_greet(s);
+}
+
+void smtpd_session_free(struct smtpd_session *s)
+{
+    struct smtpd *d = s->d;
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        d->bucket[bucket_of(s->client)] = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    d->sessions--;
+    smtpd_tx_leave(&s->tx);
+    if (s->stream != NULL)
+        stream_free(&s->stream);
+    free(s->helo);
+    free(s);
+}
+
+void smtpd_drain(struct smtpd *d)
+{
+    d->draining = true;
+    for (size_t i = 0; i < SMTPD_BUCKETS; i++)
+        for (struct smtpd_session *s = d->bucket[i], *next; s != NULL; s = next) {
+            next = s->next;
+            smtpd_session_step(s, SMTPD_IN_DRAIN);
+        }
+}
+
+unsigned smtpd_sessions(const struct smtpd *d)
+{
+    return d->sessions;
+}
+
+void smtpd_event(struct smtpd_session *s, const char *event, const struct why *w)
+{
+    if (s->d->ops.event != NULL)
+        s->d->ops.event(s->d->arg, stream_peer(s->stream), event, w);
+}
+
+/* --- transactions
+ * ---------------------------------------------------------------------------------------- */
+
+struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s)
+{
+    struct smtpd_tx *tx = mem_new(sizeof(*tx));
+    struct arena *a = arena_new(65536 + (size_t)s->d->set.max_rcpt * RCPT_ARENA);
+    tx->d = s->d;
+    tx->m = (struct smtpd_mail){
+        .arena = a,
+        .peer = *stream_peer(s->stream),
+        .helo = arena_str(a, str_of(s->helo)),
+        .esmtp = s->esmtp,
+        .tls = arena_cstr(a, str_of(stream_tls_facts(s->stream))),
+        .session = s,
+    };
+    return tx;
+}
+
+struct smtpd_tx *smtpd_tx_of(struct smtpd_mail *m)
+{
+    return (struct smtpd_tx *)m;
+}
+
+void smtpd_tx_hand(struct smtpd_tx *tx)
+{
+    tx->handed = true;
+    tx->next = tx->d->handed;
+    if (tx->next != NULL)
+        tx->next->prev = tx;
+    tx->d->handed = tx;
+}
+
+static void unlink_tx(struct smtpd_tx *tx)
+{
+    if (tx->prev != NULL)
+        tx->prev->next = tx->next;
+    else if (tx->d != NULL)
+        tx->d->handed = tx->next;
+    if (tx->next != NULL)
+        tx->next->prev = tx->prev;
+}
+
+void smtpd_tx_free(struct smtpd_tx **txp)
+{
+    struct smtpd_tx *tx = *txp;
+    if (tx == NULL)
+        return;
+    *txp = NULL;
+    if (tx->handed)
+        unlink_tx(tx);
+    if (tx->m.content != NULL)
+        body_writer_drop(&tx->m.content);
+    arena_free(&tx->m.arena);
+    free(tx->m.rcpt);
+    free(tx);
+}
+
+void smtpd_tx_leave(struct smtpd_tx **txp)
+{
+    struct smtpd_tx *tx = *txp;
+    if (tx != NULL && tx->handed && !tx->decided) {
+        tx->m.session = NULL;
+        *txp = NULL;
+    } else {
+        smtpd_tx_free(txp);
+    }
+}
+
+void smtpd_verdict(struct smtpd_mail *m, msg_id id, const struct why *w)
+{
+    struct smtpd_tx *tx = smtpd_tx_of(m);
+    tx->decided = true;
+    tx->id = id;
+    tx->failed = w != NULL;
+    if (w != NULL)
+        tx->why = *w;
+    if (m->session != NULL)
+        smtpd_session_step(m->session, SMTPD_IN_VERDICT);
+    else
+        smtpd_tx_free(&tx);
+}
