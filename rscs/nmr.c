@@ -1,0 +1,114 @@
+/* rscs/nmr.c -- see nmr.h */
+#include "rscs/nmr.h"
+
+#include <string.h>
+
+#define FLAG_COMMAND 0x80u
+#define FLAG_USER 0x20u /* NMROUT holds a userid */
+#define LEVEL 0x77u     /* what RSCS and UnixNJE send */
+#define TYPE_SENDER 0x08u
+#define TYPE_NO_STAMP 0x04u
+#define BLANK 0x40u
+#define STAMP_SIZE 8u
+
+/* A stamp is hh.mm.ss in characters. IBM lets one precede the text whenever type 04 is missing, but
+ * NJElib leaves out both, so the text is looked at. */
+static bool is_stamp(struct cur c)
+{
+    if (cur_left(&c) < STAMP_SIZE)
+        return false;
+    for (size_t i = 0; i < STAMP_SIZE; i++) {
+        uint8_t e = cur_u8(&c);
+        bool digit = e >= 0xF0 && e <= 0xF9;
+        if (digit == (i == 2 || i == 5))
+            return false;
+    }
+    return true;
+}
+
+int nmr_get(struct cur record, struct nmr *m, struct why *w)
+{
+    struct nmr got = {0};
+    struct nje_name out;
+    uint8_t flags = cur_u8(&record);
+    cur_skip(&record, 1);
+    uint8_t type = cur_u8(&record);
+    size_t n = cur_u8(&record);
+    ebc_name_get(&record, &got.to_node);
+    cur_skip(&record, 1);
+    ebc_name_get(&record, &out);
+    ebc_name_get(&record, &got.from_node);
+    cur_skip(&record, 1);
+    if (record.bad)
+        return why_set(w, E_SYNTAX, 0, NULL, "a nodal message record (NMR) shorter than 30 bytes");
+    size_t left = cur_left(&record);
+    struct cur text = cur_sub(&record, n);
+    if (record.bad)
+        return why_set(w, E_SYNTAX, 0, NULL,
+                       "a nodal message record (NMR) says %zu bytes of text and has %zu", n, left);
+    memset(got.from_user.e, BLANK, sizeof got.from_user.e);
+    memset(got.to_user.e, BLANK, sizeof got.to_user.e);
+    got.command = (flags & FLAG_COMMAND) != 0;
+    if ((flags & FLAG_USER) != 0)
+        *(got.command ? &got.from_user : &got.to_user) = out;
+    if (!got.command && (type & TYPE_NO_STAMP) == 0 && is_stamp(text))
+        cur_skip(&text, STAMP_SIZE);
+    if (!got.command && (type & TYPE_SENDER) != 0)
+        ebc_name_get(&text, &got.from_user);
+    if (text.bad)
+        return why_set(w, E_SYNTAX, 0, NULL,
+                       "a nodal message record (NMR) too short for its sender's name");
+    got.ntext = cur_left(&text);
+    cur_copy(&text, got.text, got.ntext);
+    *m = got;
+    return OK;
+}
+
+static void put_name(struct buf *b, const struct nje_name *name)
+{
+    for (size_t i = 0; i < sizeof name->e; i++)
+        buf_u8(b, name->e[i] == 0 ? BLANK : name->e[i]);
+}
+
+void nmr_put(struct buf *b, const struct nmr *m)
+{
+    bool sender = !m->command && !ebc_name_empty(&m->from_user);
+    size_t n = m->ntext < NMR_TEXT_MAX ? m->ntext : NMR_TEXT_MAX;
+    buf_u8(b, FLAG_USER | (m->command ? FLAG_COMMAND : 0));
+    buf_u8(b, LEVEL);
+    if (m->command)
+        buf_u8(b, 0);
+    else
+        buf_u8(b, TYPE_NO_STAMP | (sender ? TYPE_SENDER : 0));
+    buf_u8(b, (uint8_t)(n + (sender ? sizeof m->from_user.e : 0)));
+    put_name(b, &m->to_node);
+    buf_u8(b, 0);
+    put_name(b, m->command ? &m->from_user : &m->to_user);
+    put_name(b, &m->from_node);
+    buf_u8(b, 0);
+    if (sender)
+        put_name(b, &m->from_user);
+    buf_add(b, m->text, n);
+}
+
+void nmr_set_text(struct nmr *m, struct str text)
+{
+    struct buf b;
+    buf_init(&b, 4 * text.n); /* no replacement is longer than four for each byte of UTF-8 */
+    (void)ebc_from_utf8(&b, ebc_page_default(), text);
+    m->ntext = b.n < sizeof m->text ? b.n : sizeof m->text;
+    for (size_t i = 0; i < m->ntext; i++)
+        m->text[i] = b.p[i] < BLANK ? BLANK : b.p[i];
+    buf_done(&b);
+}
+
+void nmr_text(const struct nmr *m, struct buf *out)
+{
+    uint8_t clean[sizeof m->text];
+    size_t n = m->ntext < sizeof clean ? m->ntext : sizeof clean;
+    for (size_t i = 0; i < n; i++)
+        clean[i] = m->text[i] < BLANK || m->text[i] == 0xFF ? BLANK : m->text[i];
+    while (n > 0 && clean[n - 1] == BLANK)
+        n--;
+    ebc_to_utf8(out, ebc_page_default(), cur_of(clean, n));
+}
