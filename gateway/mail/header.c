@@ -192,9 +192,20 @@ static int unbase_word(struct buf *b, struct str s)
     return rc;
 }
 
-/* UTF-8 as it may be shown: C0 and C1 controls and Unicode's line separators become blanks. */
-static void put_clean(struct buf *b, struct str s)
+static bool is_printable(struct str s)
 {
+    for (size_t i = 0; i < s.n; i++)
+        if (is_control(s.p[i]) || (unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+void hdr_clean(struct buf *b, struct str s)
+{
+    if (is_printable(s)) {
+        buf_str(b, s);
+        return;
+    }
     while (s.n > 0) {
         uint32_t r = text_rune(&s);
         bool bad = r < 0x20 || (r >= 0x7f && r < 0xa0) || r == 0x2028 || r == 0x2029;
@@ -210,7 +221,7 @@ static void put_raw(struct buf *b, struct str s)
     buf_init(&utf8, VALUE_MAX);
     if (!text_is_utf8(s) && text_to_utf8(&utf8, "windows-1252", cur_of_str(s), NULL, &w) == OK)
         s = buf_text(&utf8);
-    put_clean(b, s);
+    hdr_clean(b, s);
     buf_done(&utf8);
 }
 
@@ -232,7 +243,7 @@ static void run_end(struct run *r, struct buf *out)
     char charset[64];
     str_copy(charset, sizeof charset, r->charset);
     if (text_to_utf8(&utf8, charset, buf_cur(&r->bytes), NULL, &w) == OK)
-        put_clean(out, buf_text(&utf8));
+        hdr_clean(out, buf_text(&utf8));
     else
         put_raw(out, r->source);
     buf_done(&utf8);
@@ -293,17 +304,9 @@ static void decode_to(struct buf *out, struct str s)
     buf_done(&run.bytes);
 }
 
-static bool shown_as_is(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (is_control(s.p[i]) || (unsigned char)s.p[i] >= 0x80 || s.p[i] == '=')
-            return false;
-    return true;
-}
-
 struct str hdr_decode(struct arena *a, struct str value)
 {
-    if (shown_as_is(value))
+    if (is_printable(value) && str_find(value, '=') < 0)
         return value;
     struct buf b;
     buf_init(&b, VALUE_MAX);
@@ -424,7 +427,7 @@ static void encode_to(struct buf *b, struct str s)
 static void clean_to(struct buf *clean, struct str utf8)
 {
     buf_init(clean, VALUE_MAX);
-    put_clean(clean, utf8);
+    hdr_clean(clean, utf8);
 }
 
 struct str hdr_encode(struct arena *a, struct str utf8)

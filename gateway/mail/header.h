@@ -39,6 +39,9 @@ size_t hdr_addrs(struct arena *a, struct str value, struct hdr_addr *out, size_t
 /* RFC 2047 words to UTF-8; unknown charsets stay as they are; raw 8-bit that is no UTF-8 is read as
  * windows-1252. */
 struct str hdr_decode(struct arena *a, struct str value);
+/* Append text as it may be shown in one line: C0 and C1 controls and Unicode's line separators
+ * become blanks, malformed UTF-8 becomes U+FFFD. */
+void hdr_clean(struct buf *b, struct str utf8);
 /* UTF-8 to an unstructured value: RFC 2047 words where it is not ASCII. Controls become blanks. */
 struct str hdr_encode(struct arena *a, struct str utf8);
 /* "Name" <local@domain>, or local@domain; name encoded or quoted as needed. */
