@@ -1,5 +1,5 @@
-/* gateway/smtp/bsmtp.h -- batch SMTP: the client side of a session written to a file (IBM SMTP, RFC 2442
- * without MIME). Reads lines, gives mails, writes the replies each command would have got. */
+/* gateway/smtp/bsmtp.h -- batch SMTP: the client side of a session written to a file (IBM SMTP, RFC
+ * 2442 without MIME). Reads lines, gives mails, writes the replies each command would have got. */
 #ifndef GATEWAY_SMTP_BSMTP_H
 #define GATEWAY_SMTP_BSMTP_H
 
@@ -13,31 +13,42 @@ struct bsmtp_mail {
     struct smtp_path *rcpt;
     void **rcpt_user; /* what ops->rcpt left for each */
     size_t nrcpt;
-    struct str content; /* CRLF lines, dots removed; a missing blank line after the header not added */
+    struct str
+        content; /* CRLF lines, dots removed; a missing blank line after the header not added */
     struct str tick;
 };
 struct bsmtp_ops {
+    /* 0, or negative with *w: code and text of the reply. */
     int (*sender)(void *arg, const struct smtp_path *p, struct why *w); /* 0 accept */
     int (*rcpt)(void *arg, const struct smtp_path *p, void **user, struct why *w);
     int (*mail)(void *arg, const struct bsmtp_mail *m, struct why *w); /* end of data: 0 queued */
 };
 struct bsmtp_set {
     const char *hostname;
-    uint64_t max_size;
-    unsigned max_rcpt; /* 0: 1000 */
+    uint64_t max_size;  /* octets of one mail, 0: 104857600 */
+    unsigned max_rcpt;  /* per mail, 0: 1000 */
     unsigned max_mails; /* per file, 0: 1000 */
 };
+/* One batch, from its first record to its end. hostname is copied. A refused MAIL, RCPT or DATA
+ * costs that mail (or recipient) only: the file is read on with its next MAIL. The content of a
+ * refused DATA is passed over. */
 struct bsmtp;
 struct bsmtp *bsmtp_new(const struct bsmtp_set *set, const struct bsmtp_ops *ops, void *arg);
-void bsmtp_line(struct bsmtp *b, struct str line); /* one record without line end, trailing blanks cut */
-/* End of file: ends a mail whose dot is missing. */
+void bsmtp_line(struct bsmtp *b,
+                struct str line); /* one record without line end, trailing blanks cut */
+/* End of file: ends a mail whose dot is missing. Lines given afterwards, or after QUIT, are not
+ * read. */
 void bsmtp_end(struct bsmtp *b);
-bool bsmtp_verbose(const struct bsmtp *b);       /* VERB ON was given: replies are wanted */
-unsigned bsmtp_errors(const struct bsmtp *b);    /* commands answered 4xx or 5xx */
-struct str bsmtp_report(const struct bsmtp *b);  /* commands as read and the replies, LF lines, bounded */
-struct str bsmtp_sender(const struct bsmtp *b);  /* last valid MAIL FROM, "" when none */
+bool bsmtp_verbose(const struct bsmtp *b);    /* VERB ON was given: replies are wanted */
+unsigned bsmtp_errors(const struct bsmtp *b); /* commands answered 4xx or 5xx */
+/* Each command as read, then its replies; LF lines, at most 64 KiB. Borrowed until the next call.
+ */
+struct str bsmtp_report(const struct bsmtp *b);
+struct str bsmtp_sender(const struct bsmtp *b); /* last valid MAIL FROM, "" when none */
 void bsmtp_free(struct bsmtp **b);
-/* Write one mail as a batch: calls line() for each line (dots doubled). */
+/* Write one mail as a batch, HELO to QUIT: calls line() for each line, without line end, dots
+ * doubled. sender and recipients without <>; content in CRLF or LF lines. The line is borrowed for
+ * the call. */
 void bsmtp_write(const char *helo, struct str sender, const struct str *rcpt, size_t nrcpt,
                  struct str content, void (*line)(void *arg, struct str line), void *arg);
 
