@@ -71,7 +71,7 @@ static size_t head(char *line, size_t size, enum log_level level, uint64_t id, c
             (void)strftime(out.stamp, sizeof out.stamp, "%Y-%m-%dT%H:%M:%S", &tm);
         out.second = s;
     }
-    char tag[24] = "";
+    char tag[32] = "";
     if (id != 0)
         (void)snprintf(tag, sizeof tag, " id=%08llu", (unsigned long long)id);
     int n = snprintf(line, size, "%s.%03dZ %s%s event=%s", out.stamp,
