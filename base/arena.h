@@ -19,8 +19,8 @@ bool arena_full(const struct arena *a);
 size_t arena_used(const struct arena *a);
 /* Zeroed, aligned for any object. A single request of more than the limit answers NULL. */
 void *arena_alloc(struct arena *a, size_t n);
-struct str arena_str(struct arena *a, struct str s);  /* a copy, NUL-terminated */
-char *arena_cstr(struct arena *a, struct str s);      /* the same as a C string */
+struct str arena_str(struct arena *a, struct str s); /* a copy, NUL-terminated */
+char *arena_cstr(struct arena *a, struct str s);     /* the same as a C string */
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

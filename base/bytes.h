@@ -29,17 +29,19 @@ bool str_eq_nocase(struct str a, struct str b); /* ASCII case only */
 bool str_is(struct str a, const char *z);       /* without ASCII case */
 bool str_starts_nocase(struct str s, const char *z);
 bool str_ends_nocase(struct str s, const char *z);
-struct str str_trim(struct str s);       /* blanks, tabs, CR, LF at both ends */
-struct str str_trim_right(struct str s); /* the same at the right end */
+struct str str_trim(struct str s);                       /* blanks, tabs, CR, LF at both ends */
+struct str str_trim_right(struct str s);                 /* the same at the right end */
 struct str str_sub(struct str s, size_t from, size_t n); /* clamped to s */
 ptrdiff_t str_find(struct str s, char c);                /* index of the first, -1 none */
 ptrdiff_t str_find_last(struct str s, char c);
 /* Take the next word (blanks and tabs separate) off *rest; empty when none is left. */
 struct str str_word(struct str *rest);
-/* Take the text up to the separator off *rest, the separator removed; false when *rest is used up (its
- * pointer is NULL then): "a," has the pieces "a" and "", the empty text has one empty piece. */
+/* Take the text up to the separator off *rest, the separator removed; false when *rest is used up
+ * (its pointer is NULL then): "a," has the pieces "a" and "", the empty text has one empty piece.
+ */
 bool str_split(struct str *rest, char sep, struct str *piece);
-/* Take the next line off *rest, ended by LF or CRLF or the end of text; false when *rest is used up. */
+/* Take the next line off *rest, ended by LF or CRLF or the end of text; false when *rest is used
+ * up. */
 bool str_line(struct str *rest, struct str *line);
 bool str_number(struct str s, uint64_t max, uint64_t *value) MUST_CHECK; /* decimal digits only */
 /* Copy into a char array of size, cut to fit, always terminated. */
@@ -57,8 +59,10 @@ uint8_t cur_u8(struct cur *c);
 uint16_t cur_be16(struct cur *c);
 uint32_t cur_be32(struct cur *c);
 uint64_t cur_be64(struct cur *c);
-uint8_t cur_peek(const struct cur *c); /* next byte without taking it; 0 at the end, never sets bad */
-struct cur cur_sub(struct cur *c, size_t n); /* take n bytes as a child; a bad empty child when short */
+uint8_t
+cur_peek(const struct cur *c); /* next byte without taking it; 0 at the end, never sets bad */
+struct cur cur_sub(struct cur *c,
+                   size_t n); /* take n bytes as a child; a bad empty child when short */
 void cur_skip(struct cur *c, size_t n);
 void cur_copy(struct cur *c, void *to, size_t n); /* zero-filled when short */
 bool cur_end(const struct cur *c);                /* no error and nothing left */
@@ -83,9 +87,9 @@ void buf_be32(struct buf *b, uint32_t v);
 void buf_be64(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
-void buf_take(struct buf *b, size_t n);   /* drop n bytes from the front */
-void buf_trim(struct buf *b, size_t n);   /* shorten to n bytes */
-size_t buf_hole16(struct buf *b);         /* reserve a 2-byte length field; its place */
+void buf_take(struct buf *b, size_t n); /* drop n bytes from the front */
+void buf_trim(struct buf *b, size_t n); /* shorten to n bytes */
+size_t buf_hole16(struct buf *b);       /* reserve a 2-byte length field; its place */
 void buf_fill16(struct buf *b, size_t hole, size_t value);
 struct str buf_text(const struct buf *b); /* borrowed until the next change */
 struct cur buf_cur(const struct buf *b);

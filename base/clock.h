@@ -16,7 +16,7 @@ struct wall {
 #define US_PER_S INT64_C(1000000)
 
 struct mono mono_now(void);
-struct mono mono_in(int64_t ms);                 /* ms milliseconds from now */
+struct mono mono_in(int64_t ms);                   /* ms milliseconds from now */
 int64_t mono_ms(struct mono from, struct mono to); /* elapsed milliseconds */
 struct wall wall_now(void);
 int64_t wall_s(struct wall w); /* whole seconds since 1970 */

@@ -40,15 +40,16 @@ typedef void dns_fn(const struct dns_reply *r, void *arg); /* exactly once, unle
 struct dns_set {
     const char *const *forward; /* "addr" or "addr@port"; NULL-terminated; NULL: the system's */
     const char *const *local;   /* test data, "name. IN A 127.0.0.1"; NULL: none. With local data */
-                                /* nothing is ever asked outside: other names do not exist. A name */
-                                /* under "tempfail.test" fails for a time. */
+    /* nothing is ever asked outside: other names do not exist. A name */
+    /* under "tempfail.test" fails for a time. */
     const char *trust_anchor_file; /* NULL: none, nothing is validated */
 };
 /* The resolver itself is created by the first look-up, so an idle daemon stays small. */
 struct dns *dns_new(struct loop *l, const struct dns_set *set);
 void dns_free(struct dns **d); /* open look-ups are cancelled without callback */
 /* The callback never runs inside this call. */
-struct dns_ask *dns_query(struct dns *d, const char *name, enum dns_type type, dns_fn *fn, void *arg);
+struct dns_ask *dns_query(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
+                          void *arg);
 void dns_cancel(struct dns_ask **ask); /* clears the pointer; NULL inside is fine */
 
 #endif

@@ -1,9 +1,11 @@
-/* base/log.h -- one line per event on standard error: time, level, message id first, then key=value.
+/* base/log.h -- one line per event on standard error: time, level, message id first, then
+ * key=value.
  *
  *   2026-11-21T23:30:44.123Z info id=00000012 event=accepted from=<a@b.example> size=2048
  *
  * Lines are gathered and written once a turn by log_flush (register it as a barrier); warnings and
- * errors at once. Only gateway/ and the programs log above debug. The one mutable global of base/. */
+ * errors at once. Only gateway/ and the programs log above debug. The one mutable global of base/.
+ */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -48,7 +48,7 @@ struct watch {
 struct loop {
     struct event_base *base;
     struct event tick; /* wakes libevent for the first of our timers */
-    bool ran, stop, again;
+    bool ran, stop;
 
     struct heap_place *heap;
     size_t timers, heap_size;
@@ -308,8 +308,7 @@ static void run_barriers(struct loop *l)
 static int turn(struct loop *l, bool wait)
 {
     l->ran = l->part != NULL && l->part->start(l->part_state);
-    bool now = l->again || l->ran || !wait;
-    l->again = false;
+    bool now = l->ran || !wait;
     if (timer_due(l))
         now = true;
     int r = event_base_loop(l->base, EVLOOP_ONCE | (now ? EVLOOP_NONBLOCK : 0));
@@ -352,11 +351,6 @@ void loop_attach(struct loop *l, const struct loop_part *part, void *state)
 void *loop_attached(const struct loop *l)
 {
     return l->part_state;
-}
-
-void loop_again(struct loop *l)
-{
-    l->again = true;
 }
 
 static struct event_base *new_base(void)

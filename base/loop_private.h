@@ -4,14 +4,13 @@
 
 #include "base/loop.h"
 
-/* What the streams of a loop do once a turn. Each answers whether it called anybody. */
+/* What the streams of a loop do once a turn. */
 struct loop_part {
-    bool (*start)(void *state); /* before waiting */
-    bool (*flush)(void *state); /* after the barriers */
+    bool (*start)(void *state); /* first of all; whether the turn has work and shall not wait */
+    bool (*flush)(void *state); /* after the barriers; whether anybody was called */
     void (*done)(void *state);  /* the loop is freed */
 };
 void loop_attach(struct loop *l, const struct loop_part *part, void *state);
 void *loop_attached(const struct loop *l); /* the state, NULL before loop_attach */
-void loop_again(struct loop *l);           /* the next turn shall not wait */
 
 #endif

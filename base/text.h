@@ -7,14 +7,15 @@
 
 bool text_is_utf8(struct str s); /* well-formed, no surrogates, no overlong forms (RFC 3629) */
 bool text_is_ascii(struct str s);
-/* Next code point off *s; a malformed byte answers U+FFFD and is taken alone. *s must not be empty. */
+/* Next code point off *s; a malformed byte answers U+FFFD and is taken alone. *s must not be empty.
+ */
 uint32_t text_rune(struct str *s);
 void text_put_rune(struct buf *b, uint32_t rune);
 size_t text_columns(struct str s); /* code points; combining marks count 0, East Asian wide 2 */
 
-void text_b64(struct buf *b, struct cur bytes);             /* one line, no breaks */
-int text_unb64(struct buf *b, struct str s) MUST_CHECK;      /* white space ignored; E_SYNTAX */
-void text_xtext(struct buf *b, struct str s);                /* RFC 3461 4 */
+void text_b64(struct buf *b, struct cur bytes);         /* one line, no breaks */
+int text_unb64(struct buf *b, struct str s) MUST_CHECK; /* white space ignored; E_SYNTAX */
+void text_xtext(struct buf *b, struct str s);           /* RFC 3461 4 */
 int text_unxtext(struct buf *b, struct str s) MUST_CHECK;
 /* Convert bytes in the named charset to UTF-8. An unknown name is an error; malformed bytes become
  * U+FFFD and are counted in *replaced (may be NULL). */

@@ -35,7 +35,8 @@ struct why {
  * characters in the text become blanks, so that no text can forge a line. */
 int why_set(struct why *w, enum err err, int smtp, const char *enh, const char *fmt, ...)
     PRINTF_LIKE(5, 6);
-/* The same from errno: E_TEMP for what passes (EINTR, ENOSPC, EMFILE, ECONNREFUSED...), else E_PERM. */
+/* The same from errno: E_TEMP for what passes (EINTR, ENOSPC, EMFILE, ECONNREFUSED...), else
+ * E_PERM. */
 int why_errno(struct why *w, const char *what);
 /* Put "prefix: " before the text already there. */
 void why_prefix(struct why *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
