@@ -245,8 +245,9 @@ static int scan_mailbox(struct scan *s, struct smtp_path *p)
         if (scan_route(s) < 0)
             return E_SYNTAX;
     }
-    if (scan_local(s, &p->local) < 0)
-        return E_SYNTAX;
+    int rc = scan_local(s, &p->local);
+    if (rc < 0)
+        return rc;
     if (next_is(s, '@')) {
         struct str domain;
         cur_skip(&s->c, 1);
