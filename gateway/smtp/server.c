@@ -61,12 +61,11 @@ void smtpd_free(struct smtpd **dp)
     free(d);
 }
 
-/* --- sessions
- * ------------------------------------------------------------------------------------------ */
+/* --- sessions -------------------------------------------------------------- */
 
-/* The address a client is counted by; false when it is not counted (loopback, no Internet address).
- */
-static bool client_key(const union endpoint *peer, uint8_t key[16])
+/* The address a client is counted by, in IPv6 form: IPv6 clients by their /64, for who has one
+ * address of it has them all. */
+static void client_key(const union endpoint *peer, uint8_t key[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF}, loopback[16] = {[15] = 1};
     memset(key, 0, 16);
@@ -75,15 +74,21 @@ static bool client_key(const union endpoint *peer, uint8_t key[16])
         memcpy(key + 12, &peer->in4.sin_addr, 4);
     } else if (peer->any.sa_family == AF_INET6) {
         memcpy(key, &peer->in6.sin6_addr, 16);
-    } else {
-        return false;
+        if (memcmp(key, mapped, sizeof(mapped)) != 0 &&
+            memcmp(key, loopback, sizeof(loopback)) != 0)
+            memset(key + 8, 0, 8);
     }
-    bool v4 = memcmp(key, mapped, sizeof(mapped)) == 0;
-    if (memcmp(key, loopback, sizeof(loopback)) == 0 || (v4 && key[12] == 127))
-        return false;
-    if (!v4)
-        memset(key + 8, 0, 8); /* who has one address of a /64 has them all */
-    return true;
+}
+
+static bool trusted(const struct smtpd *d, const union endpoint *peer)
+{
+    static const uint8_t loop4[13] = {[10] = 0xFF, [11] = 0xFF, [12] = 127}, loop6[16] = {[15] = 1};
+    uint8_t key[16];
+    if (d->ops.trusted != NULL)
+        return d->ops.trusted(d->arg, peer);
+    client_key(peer, key);
+    return (peer->any.sa_family != AF_INET && peer->any.sa_family != AF_INET6) ||
+           memcmp(key, loop4, sizeof(loop4)) == 0 || memcmp(key, loop6, sizeof(loop6)) == 0;
 }
 
 static size_t bucket_of(const uint8_t key[16])
@@ -144,7 +149,8 @@ void smtpd_take(struct smtpd *d, struct stream *st)
 {
     uint8_t key[16];
     struct why w;
-    bool counted = client_key(stream_peer(st), key);
+    bool counted = !trusted(d, stream_peer(st));
+    client_key(stream_peer(st), key);
     if (admit(d, key, counted, &w) < 0) {
         turn_away(d, st, &w);
         return;
@@ -162,7 +168,7 @@ void smtpd_take(struct smtpd *d, struct stream *st)
     *head = s;
     d->sessions++;
     stream_owner(st, on_stream, s);
-    smtpd_session_greet(s);
+    smtpd_session_start(s);
 }
 
 void smtpd_session_free(struct smtpd_session *s)
@@ -175,6 +181,7 @@ void smtpd_session_free(struct smtpd_session *s)
     if (s->next != NULL)
         s->next->prev = s->prev;
     d->sessions--;
+    loop_disarm(d->set.loop, &s->pause);
     smtpd_tx_leave(&s->tx);
     if (s->stream != NULL)
         stream_free(&s->stream);
@@ -203,8 +210,7 @@ void smtpd_event(struct smtpd_session *s, const char *event, const struct why *w
         s->d->ops.event(s->d->arg, stream_peer(s->stream), event, w);
 }
 
-/* --- transactions
- * ---------------------------------------------------------------------------------------- */
+/* --- transactions ---------------------------------------------------------- */
 
 struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s)
 {

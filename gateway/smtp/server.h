@@ -42,6 +42,8 @@ struct smtpd_ops {
     void (*data)(void *arg, struct smtpd_mail *m);
     /* For the log: a session's notable event ("refused", "closed", "limit"); may be NULL. */
     void (*event)(void *arg, const union endpoint *peer, const char *event, const struct why *w);
+    /* Is this client exempt from max_per_client and the greeting's pause? NULL: loopback is. */
+    bool (*trusted)(void *arg, const union endpoint *peer);
 };
 struct smtpd_set {
     struct loop *loop;
@@ -50,9 +52,10 @@ struct smtpd_set {
     uint64_t max_size;       /* MAXMAILBYTES, 0: 104857600 */
     unsigned max_rcpt;       /* per message, 0: 1000 */
     unsigned max_sessions;   /* in all, 0: 12000; more get 421 */
-    unsigned max_per_client; /* 0: 50; loopback is exempt */
+    unsigned max_per_client; /* 0: 50; trusted clients are exempt */
     unsigned max_errors;     /* wrong commands before 421, 0: 20 */
     int64_t idle_ms;         /* INACTIVE, 0: 300000 */
+    int64_t greet_ms; /* GREETPAUSE: who speaks before the greeting is refused; 0: one turn */
 };
 struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg);
 void smtpd_free(struct smtpd **d);

@@ -23,8 +23,7 @@ struct verb {
     const char *usage; /* for HELP and for a wrong argument; NULL: not offered */
 };
 
-/* --- replies
- * ------------------------------------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------------- */
 
 /* The only place that writes the state. */
 static void set_state(struct smtpd_session *s, enum smtpd_state state)
@@ -71,8 +70,7 @@ static void refuse(struct smtpd_session *s, const struct why *w)
     smtpd_event(s, "refused", w);
 }
 
-/* --- verbs
- * ---------------------------------------------------------------------------------------------- */
+/* --- verbs ----------------------------------------------------------------- */
 
 /* What a client calls itself goes into the trace field: printable, and nothing that would end it
  * there. */
@@ -351,8 +349,7 @@ static void command(struct smtpd_session *s, struct str line)
     }
 }
 
-/* --- input
- * ---------------------------------------------------------------------------------------------- */
+/* --- input ----------------------------------------------------------------- */
 
 /* What a client says first tells what it is: a letter begins every command, so binary noise (a TLS
  * hello) is no mail client. An empty line may be a person. */
@@ -479,8 +476,7 @@ static bool take_verdict(struct smtpd_session *s)
     return true;
 }
 
-/* --- the machine
- * ------------------------------------------------------------------------------------------ */
+/* --- the machine ----------------------------------------------------------- */
 
 /* The client has gone. What it began and did not end is dropped. */
 static void gone(struct smtpd_session *s)
@@ -493,25 +489,64 @@ static void gone(struct smtpd_session *s)
     set_state(s, SMTPD_OVER);
 }
 
-/* As far as input, the reader of our replies and the owner's verdict let it go. */
+/* Who does not read replies is not served further until he does (STREAM_DRAINED). */
+static bool unread_replies(const struct smtpd_session *s)
+{
+    return stream_queued(s->stream) > OUTPUT_MAX;
+}
+
+static void greet(struct smtpd_session *s)
+{
+    struct buf *b = &s->d->reply;
+    buf_reset(b);
+    buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
+    stream_puts(s->stream, buf_text(b));
+    stream_timeout(s->stream, s->d->set.idle_ms);
+    set_state(s, SMTPD_START);
+}
+
+/* RFC 5321 4.3.1: a client waits for the greeting. Who does not is seldom a mail server. */
+static void early_talker(struct smtpd_session *s)
+{
+    struct why w;
+    why_set(&w, E_DENIED, 554, "5.5.0", "%s: you spoke before the greeting", s->d->hostname);
+    refuse(s, &w);
+    set_state(s, SMTPD_OVER);
+}
+
+/* One piece of input or a verdict; false when there is none to go on with. */
+static bool advance(struct smtpd_session *s)
+{
+    struct cur in;
+    switch (s->state) {
+    case SMTPD_PAUSE:
+        in = stream_in(s->stream);
+        if (cur_left(&in) > 0)
+            early_talker(s);
+        return cur_left(&in) > 0;
+    case SMTPD_START:
+    case SMTPD_READY:
+    case SMTPD_MAIL:
+        return !unread_replies(s) && take_line(s);
+    case SMTPD_DATA:
+        return !unread_replies(s) && take_content(s);
+    case SMTPD_WAIT:
+        return take_verdict(s);
+    case SMTPD_OVER:
+        break;
+    }
+    return false;
+}
+
 static void go_on(struct smtpd_session *s)
 {
-    bool more = true;
-    while (more && s->state != SMTPD_OVER) {
-        if (s->state == SMTPD_WAIT)
-            more = take_verdict(s);
-        else if (stream_queued(s->stream) > OUTPUT_MAX)
-            return; /* goes on when the client has read: STREAM_DRAINED */
-        else if (s->state == SMTPD_DATA)
-            more = take_content(s);
-        else
-            more = take_line(s);
+    while (advance(s))
         if (s->errors >= s->d->set.max_errors && s->state != SMTPD_OVER)
             hang_up(s, "limit", "4.7.0", "has had too many errors from you, closing connection");
-    }
-    if (s->d->draining && (s->state == SMTPD_START || s->state == SMTPD_READY))
+    if (s->d->draining &&
+        (s->state == SMTPD_PAUSE || s->state == SMTPD_START || s->state == SMTPD_READY))
         hang_up(s, "closed", "4.3.2", "is shutting down, try again later");
-    else if (s->eof && s->state != SMTPD_WAIT && s->state != SMTPD_OVER)
+    else if (s->eof && s->state != SMTPD_WAIT && s->state != SMTPD_OVER && !unread_replies(s))
         gone(s);
 }
 
@@ -529,6 +564,9 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
         return; /* a verdict given inside ops->data: go_on sees it */
     s->busy = true;
     switch (in) {
+    case SMTPD_IN_GREET:
+        greet(s);
+        break;
     case SMTPD_IN_TIMEOUT:
         /* While the owner decides the client rightly says nothing. */
         if (s->state != SMTPD_WAIT)
@@ -553,12 +591,17 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
         over(s);
 }
 
-void smtpd_session_greet(struct smtpd_session *s)
+static void on_pause(void *arg)
 {
-    struct buf *b = &s->d->reply;
-    buf_reset(b);
-    buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
-    stream_puts(s->stream, buf_text(b));
-    stream_timeout(s->stream, s->d->set.idle_ms);
-    set_state(s, SMTPD_START);
+    smtpd_session_step(arg, SMTPD_IN_GREET);
+}
+
+void smtpd_session_start(struct smtpd_session *s)
+{
+    set_state(s, SMTPD_PAUSE);
+    if (s->counted)
+        loop_arm(s->d->set.loop, &s->pause, s->d->set.greet_ms > 0 ? s->d->set.greet_ms : 1,
+                 on_pause, s);
+    else
+        smtpd_session_step(s, SMTPD_IN_GREET);
 }

@@ -13,6 +13,7 @@
 #define SMTPD_CHUNK 32768u /* octets of content taken in one step */
 
 enum smtpd_state {
+    SMTPD_PAUSE, /* a client that speaks now, before the greeting, is refused */
     SMTPD_START, /* greeting given, HELO not yet seen */
     SMTPD_READY, /* HELO seen, no transaction */
     SMTPD_MAIL,  /* MAIL taken, recipients may follow */
@@ -22,6 +23,7 @@ enum smtpd_state {
 };
 enum smtpd_input {
     SMTPD_IN_DATA,    /* input has come, or room for output */
+    SMTPD_IN_GREET,   /* the pause is over */
     SMTPD_IN_VERDICT, /* the owner has spoken */
     SMTPD_IN_TIMEOUT,
     SMTPD_IN_EOF,
@@ -49,11 +51,12 @@ struct smtpd_session {
     struct stream *stream;
     struct smtpd_session *next, *prev; /* in its bucket */
     uint8_t client[16];                /* address, IPv6 form; IPv6 clients count by /64 */
+    struct timer pause;                /* before the greeting */
     char *helo;                        /* NULL before HELO */
     struct smtpd_tx *tx;
     unsigned errors, refused;
     enum smtpd_state state;
-    bool counted;  /* towards max_per_client */
+    bool counted;  /* towards max_per_client; not trusted */
     bool esmtp;    /* EHLO, not HELO */
     bool fresh;    /* nothing was read yet */
     bool overlong; /* swallowing a command line that is too long */
@@ -78,8 +81,8 @@ struct smtpd {
 
 /* The machine. The session may be gone afterwards. */
 void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in);
-void smtpd_session_greet(struct smtpd_session *s);
-void smtpd_session_free(struct smtpd_session *s); /* at once; also from its bucket */
+void smtpd_session_start(struct smtpd_session *s); /* greet, now or after the pause */
+void smtpd_session_free(struct smtpd_session *s);  /* at once; also from its bucket */
 
 struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s);
 struct smtpd_tx *smtpd_tx_of(struct smtpd_mail *m);
