@@ -357,6 +357,20 @@ bool njh_set_hops(uint8_t *whole, size_t n, uint16_t hops)
     return true;
 }
 
+bool dsh_set_destination(uint8_t *whole, size_t n, const struct nje_name *node,
+                         const struct nje_name *user)
+{
+    struct cur c;
+    struct why w;
+    if (section_find(cur_of(whole, n), SECTION_GENERAL, DSH_LEAST, &c, &w) <= 0 || cur_left(&c) < 88)
+        return false;
+    uint8_t *field = whole + (c.p - whole);
+    memcpy(field, node->e, sizeof node->e);
+    memcpy(field + 8, user->e, sizeof user->e);  /* NDHGRMT */
+    memcpy(field + 80, user->e, sizeof user->e); /* NDHGXWTR: the user again, for punch */
+    return true;
+}
+
 /* --- segments
  * --------------------------------------------------------------------------------------- Each
  * segment has its own prefix. While more are to come the number of the last one stays in the prefix

@@ -57,6 +57,10 @@ void njt_put(struct buf *b, uint32_t records, uint64_t start_tod, uint64_t stop_
 /* Change in place what a forwarding node may change: the hop count. False when there is none. */
 bool njh_set_hops(uint8_t *whole, size_t n, uint16_t hops);
 
+/* Change in place the destination of a data set header: a file that goes back to its origin. */
+bool dsh_set_destination(uint8_t *whole, size_t n, const struct nje_name *node,
+                         const struct nje_name *user);
+
 /* Join segments: 1 whole header is in out (its prefix made over for the whole), 0 more segments
  * follow, negative out of order, too long or too short. Give the same out (an empty buf first) for
  * each segment; after a negative answer it must be reset. */
