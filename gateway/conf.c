@@ -1,0 +1,490 @@
+/* gateway/conf.c -- reads the configuration: lines, the table of statements, values with one form.
+ */
+#include "gateway/conf_private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "gateway/conf.h"
+
+#define INCLUDE_DEPTH 8u
+#define FILE_MAX (4u << 20)
+
+enum row_kind { K_FLAG, K_NUM, K_WORD, K_UPPER, K_PATH, K_ENUM, K_CALL, K_SAME, K_WARN, K_REFUSE };
+struct row {
+    const char *name;
+    enum row_kind kind;
+    size_t field; /* offset in struct conf */
+    int64_t min, max, def;
+    bool ibm;
+    const char *text; /* WORD...: default; ENUM: "A|B"; CALL: form; SAME: the other name */
+    conf_parser *parser;
+    const char *sentence;
+};
+
+static const struct row rows[] = {
+#define FLAG(n, f, s)                                                                              \
+    {.name = #n, .kind = K_FLAG, .field = offsetof(struct conf, f), .sentence = s},
+#define NUM(n, f, lo, hi, d, i, s)                                                                 \
+    {.name = #n,                                                                                   \
+     .kind = K_NUM,                                                                                \
+     .field = offsetof(struct conf, f),                                                            \
+     .min = lo,                                                                                    \
+     .max = hi,                                                                                    \
+     .def = d,                                                                                     \
+     .ibm = i,                                                                                     \
+     .sentence = s},
+#define WORD(n, f, d, s)                                                                           \
+    {.name = #n, .kind = K_WORD, .field = offsetof(struct conf, f), .text = d, .sentence = s},
+#define UPPER(n, f, d, s)                                                                          \
+    {.name = #n, .kind = K_UPPER, .field = offsetof(struct conf, f), .text = d, .sentence = s},
+#define PATH(n, f, d, s)                                                                           \
+    {.name = #n, .kind = K_PATH, .field = offsetof(struct conf, f), .text = d, .sentence = s},
+#define ENUM(n, f, d, t, s)                                                                        \
+    {.name = #n,                                                                                   \
+     .kind = K_ENUM,                                                                               \
+     .field = offsetof(struct conf, f),                                                            \
+     .def = d,                                                                                     \
+     .text = t,                                                                                    \
+     .sentence = s},
+#define CALL(n, p, t, s) {.name = #n, .kind = K_CALL, .parser = p, .text = t, .sentence = s},
+#define SAME(n, o) {.name = #n, .kind = K_SAME, .text = #o},
+#define WARN(n, s) {.name = #n, .kind = K_WARN, .sentence = s},
+#define REFUSE(n, s) {.name = #n, .kind = K_REFUSE, .sentence = s},
+#include "gateway/conf.def"
+#undef FLAG
+#undef NUM
+#undef WORD
+#undef UPPER
+#undef PATH
+#undef ENUM
+#undef CALL
+#undef SAME
+#undef WARN
+#undef REFUSE
+};
+#define NROWS (sizeof rows / sizeof rows[0])
+
+static void report(struct conf_reader *r, bool error, const char *fmt, va_list ap)
+{
+    char text[600];
+    vsnprintf(text, sizeof text, fmt, ap);
+    if (error)
+        r->c->errors++;
+    else
+        r->c->warnings++;
+    if (r->report != NULL)
+        r->report(r->arg, r->file, r->line, error, text);
+}
+
+void conf_error(struct conf_reader *r, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    report(r, true, fmt, ap);
+    va_end(ap);
+}
+
+void conf_warn(struct conf_reader *r, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    report(r, false, fmt, ap);
+    va_end(ap);
+}
+
+struct str conf_upper(struct conf_reader *r, struct str word)
+{
+    char *p = arena_cstr(r->c->arena, word);
+    for (size_t i = 0; i < word.n; i++)
+        if (p[i] >= 'a' && p[i] <= 'z')
+            p[i] = (char)(p[i] - 'a' + 'A');
+    return (struct str){p, word.n};
+}
+
+struct str conf_path(struct conf_reader *r, struct str word)
+{
+    const char *slash = strrchr(r->file, '/');
+    if (word.n == 0 || word.p[0] == '/' || slash == NULL)
+        return arena_str(r->c->arena, word);
+    return arena_printf(r->c->arena, "%.*s/%.*s", (int)(slash - r->file), r->file, STR_ARG(word));
+}
+
+/* Levenshtein distance of two short words, for "did you mean". */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[40];
+    size_t nb = strlen(b);
+    if (strlen(a) >= 39 || nb >= 39)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+static const char *nearest(const char *word)
+{
+    const char *best = NULL;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < NROWS; i++) {
+        size_t d = distance(word, rows[i].name);
+        if (d < least)
+            least = d, best = rows[i].name;
+    }
+    return least <= 1 + strlen(word) / 3 ? best : NULL;
+}
+
+static const struct row *row_named(struct str name)
+{
+    for (size_t i = 0; i < NROWS; i++)
+        if (str_is(name, rows[i].name))
+            return rows[i].kind == K_SAME ? row_named(str_of(rows[i].text)) : &rows[i];
+    return NULL;
+}
+
+static void *field_of(struct conf *c, const struct row *row)
+{
+    return (char *)c + row->field;
+}
+
+static void set_number(struct conf_reader *r, const struct row *row, struct str word)
+{
+    uint64_t v;
+    int64_t *field = field_of(r->c, row);
+    if (str_number(word, INT64_MAX, &v) && (int64_t)v >= row->min && (int64_t)v <= row->max) {
+        *field = (int64_t)v;
+    } else if (row->ibm) {
+        /* IBM's server never failed on a bad number: it said so and took the default. */
+        conf_warn(r, "%s %.*s: not a number from %lld to %lld, the default %lld is used", row->name,
+                  STR_ARG(word), (long long)row->min, (long long)row->max, (long long)row->def);
+        *field = row->def;
+    } else {
+        conf_error(r, "%s %.*s: must be a number from %lld to %lld", row->name, STR_ARG(word),
+                   (long long)row->min, (long long)row->max);
+    }
+}
+
+static void set_enum(struct conf_reader *r, const struct row *row, struct str word)
+{
+    struct str rest = str_of(row->text), name;
+    for (int64_t i = 0; str_split(&rest, '|', &name); i++) {
+        if (str_eq_nocase(name, word)) {
+            *(int64_t *)field_of(r->c, row) = i;
+            return;
+        }
+    }
+    conf_error(r, "%s %.*s: must be one of %s", row->name, STR_ARG(word), row->text);
+}
+
+/* The statements whose value is one word. */
+static void set_word(struct conf_reader *r, const struct row *row, struct str rest)
+{
+    struct str word = str_word(&rest);
+    if (word.n == 0) {
+        conf_error(r, "%s: a value is missing", row->name);
+        return;
+    }
+    if (str_trim(rest).n > 0) {
+        conf_error(r, "%s: one value is enough, \"%.*s\" is too much", row->name,
+                   STR_ARG(str_trim(rest)));
+        return;
+    }
+    if (row->kind == K_NUM)
+        set_number(r, row, word);
+    else if (row->kind == K_ENUM)
+        set_enum(r, row, word);
+    else if (row->kind == K_UPPER)
+        *(struct str *)field_of(r->c, row) = conf_upper(r, word);
+    else if (row->kind == K_PATH)
+        *(struct str *)field_of(r->c, row) = conf_path(r, word);
+    else
+        *(struct str *)field_of(r->c, row) = arena_str(r->c->arena, word);
+}
+
+static void statement(struct conf_reader *r, struct str name, struct str rest)
+{
+    const struct row *row = row_named(name);
+    if (row == NULL) {
+        char upper[40];
+        str_copy(upper, sizeof upper, conf_upper(r, name));
+        const char *near = nearest(upper);
+        if (near != NULL)
+            conf_error(r, "unknown statement %s, did you mean %s?", upper, near);
+        else
+            conf_error(r, "unknown statement %s", upper);
+        return;
+    }
+    r->seen[row - rows] = true;
+    if (row->kind == K_FLAG)
+        *(bool *)field_of(r->c, row) = true;
+    else if (row->kind == K_CALL)
+        row->parser(r, rest);
+    else if (row->kind == K_WARN)
+        conf_warn(r, "%s has no effect: %s", row->name, row->sentence);
+    else if (row->kind == K_REFUSE)
+        conf_error(r, "%s: %s", row->name, row->sentence);
+    else
+        set_word(r, row, rest);
+}
+
+static void read_file(struct conf_reader *r, const char *path);
+
+static void include(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    if (word.n == 0) {
+        conf_error(r, "INCLUDE: a path is missing");
+        return;
+    }
+    if (r->depth >= INCLUDE_DEPTH) {
+        conf_error(r, "INCLUDE %.*s: files are nested deeper than %u", STR_ARG(word),
+                   INCLUDE_DEPTH);
+        return;
+    }
+    const char *file = r->file;
+    unsigned line = r->line;
+    r->depth++;
+    read_file(r, conf_path(r, word).p);
+    r->depth--;
+    r->file = file;
+    r->line = line;
+}
+
+static struct str strip(struct str line)
+{
+    if (line.n > 0 && line.p[0] == '*')
+        return STR("");
+    ptrdiff_t comment = str_find(line, ';');
+    if (comment >= 0)
+        line.n = (size_t)comment;
+    return str_trim(line);
+}
+
+/* A block statement: its words up to the END word, which may stand lines below. */
+static struct str gather_block(struct conf_reader *r, struct str first, const char *end,
+                               struct str *text)
+{
+    struct buf all;
+    buf_init(&all, FILE_MAX);
+    unsigned start = r->line;
+    bool closed = false;
+    for (struct str line = first;; line = strip(line)) {
+        struct str rest = line, word;
+        while ((word = str_word(&rest)).n > 0 && !closed) {
+            closed = str_is(word, end);
+            if (!closed) {
+                buf_str(&all, word);
+                buf_u8(&all, ' ');
+            }
+        }
+        if (closed || !str_line(text, &line))
+            break;
+        r->line++;
+    }
+    if (!closed) {
+        r->line = start;
+        conf_error(r, "%s is missing", end);
+    }
+    struct str words = arena_str(r->c->arena, buf_text(&all));
+    buf_done(&all);
+    return words;
+}
+
+static void read_lines(struct conf_reader *r, struct str text)
+{
+    struct str line;
+    while (str_line(&text, &line)) {
+        r->line++;
+        struct str rest = strip(line);
+        struct str name = str_word(&rest);
+        if (name.n == 0)
+            continue;
+        if (str_is(name, "INCLUDE"))
+            include(r, rest);
+        else if (str_is(name, "SMSGAUTHLIST"))
+            statement(r, name, gather_block(r, rest, "ENDSMSGAUTHLIST", &text));
+        else
+            statement(r, name, rest);
+    }
+}
+
+static void read_file(struct conf_reader *r, const char *path)
+{
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        conf_error(r, "cannot read %s: %s", path, strerror(errno));
+        return;
+    }
+    struct buf text;
+    buf_init(&text, FILE_MAX);
+    char piece[4096];
+    for (size_t n = fread(piece, 1, sizeof piece, f); n > 0; n = fread(piece, 1, sizeof piece, f))
+        buf_add(&text, piece, n);
+    bool failed = ferror(f) != 0;
+    fclose(f);
+    r->file = arena_cstr(r->c->arena, str_of(path));
+    r->line = 0;
+    if (failed)
+        conf_error(r, "cannot read %s", path);
+    else if (text.over)
+        conf_error(r, "%s is larger than %u bytes", path, FILE_MAX);
+    else
+        read_lines(r, arena_str(r->c->arena, buf_text(&text)));
+    buf_done(&text);
+}
+
+static void set_defaults(struct conf *c)
+{
+    for (size_t i = 0; i < NROWS; i++) {
+        const struct row *row = &rows[i];
+        if (row->kind == K_NUM || row->kind == K_ENUM)
+            *(int64_t *)field_of(c, row) = row->def;
+        else if (row->kind == K_WORD || row->kind == K_UPPER || row->kind == K_PATH)
+            *(struct str *)field_of(c, row) = str_of(row->text);
+    }
+    c->page = ebc_page_default();
+    c->notify_delayed = c->notify_failed = true;
+}
+
+struct conf *conf_load(const char *path, conf_report_fn *report_fn, void *arg)
+{
+    struct conf *c = mem_new(sizeof *c);
+    c->arena = arena_new(64u << 20);
+    c->path = arena_str(c->arena, str_of(path));
+    set_defaults(c);
+    bool seen[NROWS] = {false};
+    struct conf_reader r = {.c = c, .report = report_fn, .arg = arg, .file = path, .seen = seen};
+    read_file(&r, path);
+    r.file = c->path.p;
+    r.line = 0;
+    if (c->errors == 0)
+        conf_finish(&r);
+    if (c->errors > 0)
+        conf_free(&c);
+    return c;
+}
+
+void conf_free(struct conf **c)
+{
+    if (*c == NULL)
+        return;
+    arena_free(&(*c)->arena);
+    free(*c);
+    *c = NULL;
+}
+
+const struct conf_user *conf_user_of(const struct conf *c, struct str userid)
+{
+    for (size_t i = 0; i < c->nuser; i++)
+        if (str_eq_nocase(c->user[i].userid, userid))
+            return &c->user[i];
+    return NULL;
+}
+
+const struct conf_node *conf_node_of(const struct conf *c, struct str node)
+{
+    for (size_t i = 0; i < c->nnode; i++)
+        if (str_eq_nocase(c->node[i].node, node))
+            return &c->node[i];
+    return NULL;
+}
+
+const struct ebc_page *conf_page_of(const struct conf *c, struct str node)
+{
+    const struct conf_node *n = conf_node_of(c, node);
+    if (n != NULL && n->page != NULL)
+        return n->page;
+    for (size_t i = 0; i < c->nlink; i++)
+        if (str_eq_nocase(c->link[i].node, node) && c->link[i].page != NULL)
+            return c->link[i].page;
+    return c->page;
+}
+
+bool conf_row(size_t i, const char **name, const char **form, const char **sentence)
+{
+    if (i >= NROWS)
+        return false;
+    *name = rows[i].name;
+    *form = rows[i].kind == K_CALL || rows[i].kind == K_ENUM ? rows[i].text : "";
+    *sentence = rows[i].kind == K_SAME ? rows[i].text : rows[i].sentence;
+    return true;
+}
+
+static void show_row(const struct conf *c, const struct row *row, struct buf *out)
+{
+    const void *field = (const char *)c + row->field;
+    if (row->kind == K_FLAG && *(const bool *)field) {
+        buf_printf(out, "%s\n", row->name);
+    } else if (row->kind == K_NUM && *(const int64_t *)field != 0) {
+        buf_printf(out, "%s %lld\n", row->name, (long long)*(const int64_t *)field);
+    } else if (row->kind == K_ENUM) {
+        struct str rest = str_of(row->text), name = STR("");
+        for (int64_t k = 0; k <= *(const int64_t *)field && str_split(&rest, '|', &name); k++)
+            ;
+        buf_printf(out, "%s %.*s\n", row->name, STR_ARG(name));
+    } else if (row->kind == K_WORD || row->kind == K_UPPER || row->kind == K_PATH) {
+        const struct str *s = field;
+        if (s->n > 0)
+            buf_printf(out, "%s %.*s\n", row->name, STR_ARG(*s));
+    }
+}
+
+static void show_links(const struct conf *c, struct buf *out)
+{
+    char at[64];
+    for (size_t i = 0; i < c->nlisten_nje; i++)
+        buf_printf(out, "LISTENNJE %s\n", endpoint_text(&c->listen_nje[i].at, true, at));
+    for (size_t i = 0; i < c->nlink; i++) {
+        const struct conf_link *k = &c->link[i];
+        buf_printf(out, "LINKDEFINE %.*s TYPE TCPNJE NODE %.*s%s\n", STR_ARG(k->name),
+                   STR_ARG(k->node), k->start ? " AST" : "");
+        buf_printf(out, "PARM %.*s", STR_ARG(k->name));
+        if (k->host.n > 0)
+            buf_printf(out, " HOST=%.*s PORT=%u", STR_ARG(k->host), k->port);
+        buf_printf(out, " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld ORIGIN=%s\n", k->bufsize,
+                   k->streams, (long long)k->keepalive_s, (long long)k->retry_s,
+                   k->origin_any ? "ANY" : "VERIFY");
+    }
+    for (size_t i = 0; i < c->nroute; i++)
+        buf_printf(out, "ROUTE %.*s TO %.*s\n", STR_ARG(c->route[i].pattern),
+                   STR_ARG(c->route[i].link));
+    for (size_t i = 0; i < c->nuser; i++)
+        buf_printf(out, "LOCALUSER %.*s%s%.*s\n", STR_ARG(c->user[i].userid),
+                   c->user[i].mailbox.n > 0 ? " MBOX=" : "", STR_ARG(c->user[i].mailbox));
+}
+
+void conf_show(const struct conf *c, struct buf *out)
+{
+    char at[64];
+    buf_printf(out, "LOCAL %.*s\nHOSTNAME %.*s\n", STR_ARG(c->local), STR_ARG(c->hostname));
+    for (size_t i = 0; i < NROWS; i++)
+        show_row(c, &rows[i], out);
+    buf_printf(out, "DIMNODE %.*s %s\nCODEPAGE %s\n", STR_ARG(c->dim_node),
+               c->dim_closed ? "CLOSED" : "OPEN", ebc_page_name(c->page));
+    for (size_t i = 0; i < c->nlisten_smtp; i++)
+        buf_printf(out, "LISTENSMTP %s\n", endpoint_text(&c->listen_smtp[i].at, true, at));
+    for (size_t i = 0; i < c->nsmarthost; i++)
+        buf_printf(out, "SMARTHOST %.*s:%u\n", STR_ARG(c->smarthost[i].host), c->smarthost[i].port);
+    for (size_t i = 0; i < c->ndestination; i++)
+        buf_printf(out, "DESTINATION %.*s %.*s:%u\n", STR_ARG(c->destination[i].domain),
+                   STR_ARG(c->destination[i].host), c->destination[i].port);
+    show_links(c, out);
+}

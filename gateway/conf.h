@@ -1,0 +1,127 @@
+/* gateway/conf.h -- the configuration file: the statements of the VM/MVS SMTP CONFIG file, the node
+ * and link statements of RSCS, and njegate's own. Each statement is a row of gateway/conf.def;
+ * docs/man/njegate.conf.5 describes them. A loaded configuration is constant; a reload makes a new
+ * one. */
+#ifndef GATEWAY_CONF_H
+#define GATEWAY_CONF_H
+
+#include "base/arena.h"
+#include "base/stream.h"
+#include "rscs/ebcdic.h"
+
+enum file_format { FORMAT_NETDATA, FORMAT_PUNCH };
+enum mail_style { STYLE_NOTE, STYLE_RFC822 };
+
+struct conf_listen {
+    union endpoint at;
+};
+struct conf_link {
+    struct str name; /* link id, upper case */
+    struct str node; /* the neighbour */
+    bool start;      /* AST */
+    struct str host; /* "" only accepts */
+    uint16_t port;
+    uint16_t bufsize;
+    uint8_t streams;
+    struct str password, line_password;
+    int64_t keepalive_s, retry_s;
+    const struct ebc_page *page; /* NULL: CODEPAGE */
+    bool origin_any;
+};
+struct conf_route {
+    struct str pattern, link;
+};
+struct conf_node {
+    struct str node;
+    const struct ebc_page *page; /* NULL: not given */
+    int format;                  /* enum file_format, -1 not given */
+    int style;                   /* enum mail_style, -1 not given */
+    struct str bsmtp;            /* userid that takes batch SMTP, "" none */
+};
+struct conf_user {
+    struct str userid, mailbox; /* mailbox "" none */
+};
+struct conf_host {
+    struct str domain; /* DESTINATION: "a.example" or ".a.example"; SMARTHOST: "" */
+    struct str host;
+    uint16_t port;
+};
+
+struct conf {
+    struct arena *arena;
+    struct str path;
+    unsigned errors, warnings;
+
+    /* node and links */
+    struct str local;
+    struct conf_listen *listen_nje;
+    size_t nlisten_nje;
+    struct conf_link *link;
+    size_t nlink;
+    struct conf_route *route;
+    size_t nroute;
+    struct conf_node *node;
+    size_t nnode;
+    struct conf_user *user;
+    size_t nuser;
+    int64_t maxhops;
+
+    /* gateway */
+    bool gateway;
+    struct str rscs_domain, alt_rscs_domain;
+    int64_t local_format, rscs_format; /* enum file_format */
+    struct str local_class, rscs_class;
+    struct str postmaster;
+    int64_t max_mail_bytes, retry_int, retry_age, warning_age, inactive, finish_open;
+    int64_t inbound_limit, outbound_limit, conn_per_site, hop_count, temp_retries;
+    bool verify_batch_sender;
+    struct str *exempt_mailer;
+    size_t nexempt_mailer;
+    struct str *smsg_auth;
+    size_t nsmsg_auth;
+
+    /* njegate's own */
+    struct str hostname, domain_origin;
+    struct str *alt_host;
+    size_t nalt_host;
+    struct conf_listen *listen_smtp;
+    size_t nlisten_smtp;
+    struct str listen_address; /* IBM spelling: LISTENONADDRESS, PORT */
+    int64_t port;
+    struct conf_host *smarthost;
+    size_t nsmarthost;
+    struct conf_host *destination;
+    size_t ndestination;
+    const char **resolver; /* NULL-terminated "addr@port", NULL: the system's */
+    size_t nresolver;
+    struct str database, spooldir, control;
+    struct str dim_node;
+    bool dim_closed;
+    const struct ebc_page *page;
+    struct str timezone;
+    int64_t note_style; /* enum note_style */
+    int64_t drain_time, inline_max;
+    bool notify_arrived, notify_delivered, notify_delayed, notify_failed;
+    struct str run_user, run_group;
+    bool debug;
+};
+
+/* Told of each problem: an error, or a warning, with file, line and text. */
+typedef void conf_report_fn(void *arg, const char *file, unsigned line, bool error,
+                            const char *text);
+
+/* Read and check path; every problem is reported. NULL when the file cannot be read or holds an
+ * error. */
+struct conf *conf_load(const char *path, conf_report_fn *report, void *arg);
+void conf_free(struct conf **c);
+/* Effective values, one statement a line, as they could stand in the file. */
+void conf_show(const struct conf *c, struct buf *out);
+
+const struct conf_user *conf_user_of(const struct conf *c, struct str userid);
+const struct conf_node *conf_node_of(const struct conf *c,
+                                     struct str node); /* NULL: not described */
+const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
+/* The rows of the statement table, for docs and tests: false past the end. */
+bool conf_row(size_t i, const char **name, const char **form, const char **sentence);
+
+#endif

@@ -1,0 +1,530 @@
+/* gateway/conf_parse.c -- the configuration statements with a form of their own, and the final
+ * checks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "aliases/addr.h"
+#include "base/mem.h"
+#include "gateway/conf_private.h"
+
+/* Append an item to a counted array of the configuration, in its arena. */
+#define APPEND(r, array, count)                                                                    \
+    (*(__typeof__((array)))append_item((r)->c->arena, (void **)&(array), &(count), sizeof *(array)))
+
+static void *append_item(struct arena *a, void **array, size_t *count, size_t size)
+{
+    /* Grown by doubling; the old copy stays in the arena until the configuration goes. */
+    if ((*count & (*count - 1)) == 0) {
+        void *bigger = arena_alloc(a, size * (*count == 0 ? 1 : *count * 2));
+        if (*count > 0)
+            memcpy(bigger, *array, *count * size);
+        *array = bigger;
+    }
+    return (char *)*array + size * (*count)++;
+}
+
+static bool need(struct conf_reader *r, struct str word, const char *form)
+{
+    if (word.n == 0)
+        conf_error(r, "a word is missing; the form is: %s", form);
+    return word.n > 0;
+}
+
+static void no_more(struct conf_reader *r, struct str rest)
+{
+    struct str left = str_trim(rest);
+    if (left.n > 0)
+        conf_error(r, "\"%.*s\" is too much", STR_ARG(left));
+}
+
+struct str conf_name(struct conf_reader *r, struct str word, const char *what)
+{
+    struct str name = conf_upper(r, word);
+    if (addr_userid_ok(name))
+        return name;
+    conf_error(r, "%s \"%.*s\" must be 1 to 8 characters of A-Z 0-9 $ # @ _ - + :", what,
+               STR_ARG(word));
+    return STR("");
+}
+
+void parse_local(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    if (need(r, word, "LOCAL nodeid"))
+        r->c->local = conf_name(r, word, "LOCAL");
+    /* RSCS's own form goes on with operands that say nothing here: LOCAL nodeid [*|link] ... */
+}
+
+static bool listener(struct conf_reader *r, struct str *rest, uint16_t port,
+                     struct conf_listen *out)
+{
+    struct why w;
+    struct str word = str_word(rest);
+    if (!need(r, word, "[addr:]port"))
+        return false;
+    if (endpoint_parse(&out->at, word, port, &w) < 0) {
+        conf_error(r, "\"%.*s\": %s", STR_ARG(word), w.text);
+        return false;
+    }
+    return true;
+}
+
+void parse_listen_nje(struct conf_reader *r, struct str rest)
+{
+    struct conf_listen ln;
+    if (!listener(r, &rest, 175, &ln))
+        return;
+    struct str word = str_word(&rest);
+    if (str_is(word, "TLS"))
+        conf_error(r, "LISTENNJE ... TLS: NJE over TLS is not in this version");
+    else if (word.n > 0)
+        conf_error(r, "LISTENNJE: \"%.*s\" is too much", STR_ARG(word));
+    else
+        APPEND(r, r->c->listen_nje, r->c->nlisten_nje) = ln;
+}
+
+void parse_listen_smtp(struct conf_reader *r, struct str rest)
+{
+    struct conf_listen ln;
+    if (!listener(r, &rest, 25, &ln))
+        return;
+    struct str word = str_word(&rest);
+    if (str_is(word, "SUBMISSION"))
+        conf_error(r, "LISTENSMTP ... SUBMISSION: authenticated submission is not in this version");
+    else if (word.n > 0)
+        conf_error(r, "LISTENSMTP: \"%.*s\" is too much", STR_ARG(word));
+    else
+        APPEND(r, r->c->listen_smtp, r->c->nlisten_smtp) = ln;
+}
+
+static struct conf_link *link_named(struct conf *c, struct str name)
+{
+    for (size_t i = 0; i < c->nlink; i++)
+        if (str_eq(c->link[i].name, name))
+            return &c->link[i];
+    return NULL;
+}
+
+/* LINKDEFINE and PARM may come in either order: the first makes the link. */
+static struct conf_link *link_make(struct conf_reader *r, struct str name)
+{
+    struct conf_link *k = link_named(r->c, name);
+    if (k != NULL)
+        return k;
+    k = &APPEND(r, r->c->link, r->c->nlink);
+    *k = (struct conf_link){
+        .name = name, .bufsize = 8192, .streams = 7, .keepalive_s = 60, .retry_s = 5};
+    return k;
+}
+
+void parse_linkdefine(struct conf_reader *r, struct str rest)
+{
+    static const char form[] = "LINKDEFINE linkid TYPE TCPNJE NODE nodeid [AST]";
+    struct str name = str_word(&rest), word;
+    if (!need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
+        return;
+    struct conf_link *k = link_make(r, name);
+    if (k->node.n > 0) {
+        conf_error(r, "LINKDEFINE %.*s: defined twice", STR_ARG(name));
+        return;
+    }
+    while ((word = str_word(&rest)).n > 0) {
+        if (str_is(word, "TYPE")) {
+            word = str_word(&rest);
+            if (!str_is(word, "TCPNJE"))
+                conf_error(r, "LINKDEFINE %.*s: TYPE must be TCPNJE", STR_ARG(name));
+        } else if (str_is(word, "NODE")) {
+            k->node = conf_name(r, str_word(&rest), "node");
+        } else if (str_is(word, "AST")) {
+            k->start = true;
+        } else {
+            conf_error(r, "LINKDEFINE %.*s: unknown word %.*s; the form is: %s", STR_ARG(name),
+                       STR_ARG(word), form);
+        }
+    }
+    if (k->node.n == 0)
+        conf_error(r, "LINKDEFINE %.*s: NODE is missing; the form is: %s", STR_ARG(name), form);
+}
+
+static int64_t parm_number(struct conf_reader *r, struct str key, struct str value, int64_t min,
+                           int64_t max)
+{
+    uint64_t v;
+    if (str_number(value, (uint64_t)max, &v) && (int64_t)v >= min)
+        return (int64_t)v;
+    conf_error(r, "PARM %.*s=%.*s: must be a number from %lld to %lld", STR_ARG(key),
+               STR_ARG(value), (long long)min, (long long)max);
+    return min;
+}
+
+static const struct ebc_page *page_named(struct conf_reader *r, struct str name)
+{
+    const struct ebc_page *page = ebc_page(name);
+    if (page == NULL)
+        conf_error(r, "code page \"%.*s\" is not known", STR_ARG(name));
+    return page;
+}
+
+static void parm(struct conf_reader *r, struct conf_link *k, struct str key, struct str value)
+{
+    if (str_is(key, "HOST"))
+        k->host = arena_str(r->c->arena, value);
+    else if (str_is(key, "PORT"))
+        k->port = (uint16_t)parm_number(r, key, value, 1, 65535);
+    else if (str_is(key, "BUFF"))
+        k->bufsize = (uint16_t)parm_number(r, key, value, 400, 32000);
+    else if (str_is(key, "STREAMS"))
+        k->streams = (uint8_t)parm_number(r, key, value, 1, 7);
+    else if (str_is(key, "PASSWORD"))
+        k->password = conf_name(r, value, "PASSWORD");
+    else if (str_is(key, "LPASSWORD"))
+        k->line_password = conf_name(r, value, "LPASSWORD");
+    else if (str_is(key, "KEEPALIVE"))
+        k->keepalive_s = parm_number(r, key, value, 1, 86400);
+    else if (str_is(key, "RETRY"))
+        k->retry_s = parm_number(r, key, value, 1, 900);
+    else if (str_is(key, "CODEPAGE"))
+        k->page = page_named(r, value);
+    else if (str_is(key, "ORIGIN") && (str_is(value, "VERIFY") || str_is(value, "ANY")))
+        k->origin_any = str_is(value, "ANY");
+    else if (str_is(key, "TLS") && !str_is(value, "NO"))
+        conf_error(r, "PARM TLS=%.*s: NJE over TLS is not in this version", STR_ARG(value));
+    else if (!str_is(key, "TLS"))
+        conf_error(r, "PARM: unknown word %.*s=%.*s", STR_ARG(key), STR_ARG(value));
+}
+
+void parse_parm(struct conf_reader *r, struct str rest)
+{
+    static const char form[] = "PARM linkid HOST=host PORT=port [word=value ...]";
+    struct str name = str_word(&rest), word, first = rest;
+    if (!need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
+        return;
+    struct conf_link *k = link_make(r, name);
+    while ((word = str_word(&rest)).n > 0) {
+        ptrdiff_t eq = str_find(word, '=');
+        if (eq <= 0) {
+            conf_error(r, "PARM %.*s: \"%.*s\" is not word=value", STR_ARG(name), STR_ARG(word));
+            continue;
+        }
+        struct str key = str_sub(word, 0, (size_t)eq);
+        struct str before = str_sub(first, 0, (size_t)(word.p - first.p)), earlier;
+        while ((earlier = str_word(&before)).n > 0)
+            if (earlier.n > key.n && earlier.p[key.n] == '=' &&
+                str_eq_nocase(str_sub(earlier, 0, key.n), key))
+                conf_error(r, "PARM %.*s: %.*s is given twice", STR_ARG(name), STR_ARG(key));
+        parm(r, k, key, str_sub(word, (size_t)eq + 1, word.n));
+    }
+}
+
+void parse_route(struct conf_reader *r, struct str rest)
+{
+    static const char form[] = "ROUTE nodeid|prefix*|* TO linkid";
+    struct str pattern = str_word(&rest), to = str_word(&rest), link = str_word(&rest);
+    if (!need(r, link, form))
+        return;
+    if (!str_is(to, "TO")) {
+        conf_error(r, "ROUTE: the form is: %s", form);
+        return;
+    }
+    no_more(r, rest);
+    APPEND(r, r->c->route, r->c->nroute) =
+        (struct conf_route){conf_upper(r, pattern), conf_name(r, link, "link")};
+}
+
+static void node_word(struct conf_reader *r, struct conf_node *n, struct str key, struct str value)
+{
+    if (str_is(key, "CODEPAGE"))
+        n->page = page_named(r, value);
+    else if (str_is(key, "FORMAT") && (str_is(value, "NETDATA") || str_is(value, "PUNCH")))
+        n->format = str_is(value, "PUNCH") ? FORMAT_PUNCH : FORMAT_NETDATA;
+    else if (str_is(key, "BSMTP"))
+        n->bsmtp = conf_name(r, value, "BSMTP");
+    else if (str_is(key, "STYLE") && (str_is(value, "NOTE") || str_is(value, "RFC822")))
+        n->style = str_is(value, "NOTE") ? STYLE_NOTE : STYLE_RFC822;
+    else if (str_is(key, "STYLE") && str_is(value, "PROFS"))
+        conf_error(r, "NODE STYLE=PROFS: PROFS notes are not in this version");
+    else if (!str_is(key, "SCHEME") || !str_is(value, "RSCS"))
+        conf_error(r, "NODE: unknown word %.*s=%.*s", STR_ARG(key), STR_ARG(value));
+}
+
+void parse_node(struct conf_reader *r, struct str rest)
+{
+    struct str name = str_word(&rest), word;
+    if (!need(r, name, "NODE nodeid [word=value ...]") ||
+        (name = conf_name(r, name, "NODE")).n == 0)
+        return;
+    struct conf_node *n = &APPEND(r, r->c->node, r->c->nnode);
+    *n = (struct conf_node){.node = name, .format = -1, .style = -1};
+    while ((word = str_word(&rest)).n > 0) {
+        ptrdiff_t eq = str_find(word, '=');
+        if (eq <= 0)
+            conf_error(r, "NODE %.*s: \"%.*s\" is not word=value", STR_ARG(name), STR_ARG(word));
+        else
+            node_word(r, n, str_sub(word, 0, (size_t)eq), str_sub(word, (size_t)eq + 1, word.n));
+    }
+}
+
+void parse_localuser(struct conf_reader *r, struct str rest)
+{
+    struct str name = str_word(&rest), word = str_word(&rest);
+    if (!need(r, name, "LOCALUSER userid [MBOX=user@host]") ||
+        (name = conf_name(r, name, "LOCALUSER")).n == 0)
+        return;
+    if (addr_reserved(name)) {
+        conf_error(r, "LOCALUSER %.*s: the name is kept for the gateway itself", STR_ARG(name));
+        return;
+    }
+    if (conf_user_of(r->c, name) != NULL) {
+        conf_error(r, "LOCALUSER %.*s: defined twice", STR_ARG(name));
+        return;
+    }
+    struct conf_user u = {.userid = name};
+    if (str_starts_nocase(word, "MBOX=")) {
+        u.mailbox = arena_str(r->c->arena, str_sub(word, 5, word.n));
+        ptrdiff_t at = str_find_last(u.mailbox, '@');
+        if (at <= 0 || (size_t)at + 1 >= u.mailbox.n)
+            conf_error(r, "LOCALUSER %.*s: MBOX must be user@host", STR_ARG(name));
+    } else if (word.n > 0) {
+        conf_error(r, "LOCALUSER %.*s: unknown word %.*s", STR_ARG(name), STR_ARG(word));
+    }
+    no_more(r, rest);
+    APPEND(r, r->c->user, r->c->nuser) = u;
+}
+
+void parse_verify_batch(struct conf_reader *r, struct str rest)
+{
+    struct str word;
+    r->c->verify_batch_sender = true;
+    while ((word = str_word(&rest)).n > 0)
+        APPEND(r, r->c->exempt_mailer, r->c->nexempt_mailer) = conf_upper(r, word);
+}
+
+void parse_smsg_auth(struct conf_reader *r, struct str rest)
+{
+    struct str word;
+    while ((word = str_word(&rest)).n > 0)
+        APPEND(r, r->c->smsg_auth, r->c->nsmsg_auth) = conf_upper(r, word);
+}
+
+static struct str domain_word(struct conf_reader *r, struct str rest, const char *what)
+{
+    struct str word = str_word(&rest);
+    if (!need(r, word, what))
+        return STR("");
+    no_more(r, rest);
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '.' || c == '_';
+        if (!ok) {
+            conf_error(r, "%s \"%.*s\" is not a host name", what, STR_ARG(word));
+            return STR("");
+        }
+    }
+    return arena_str(r->c->arena, word);
+}
+
+void parse_hostname(struct conf_reader *r, struct str rest)
+{
+    r->c->hostname = domain_word(r, rest, "HOSTNAME");
+}
+
+void parse_domain_origin(struct conf_reader *r, struct str rest)
+{
+    r->c->domain_origin = domain_word(r, rest, "DOMAINORIGIN");
+}
+
+void parse_alt_host(struct conf_reader *r, struct str rest)
+{
+    APPEND(r, r->c->alt_host, r->c->nalt_host) = domain_word(r, rest, "ALTTCPHOSTNAME");
+}
+
+/* host, host:port, [v6]:port */
+static bool host_port(struct conf_reader *r, struct str word, struct conf_host *h)
+{
+    h->port = 25;
+    h->host = word;
+    ptrdiff_t colon = str_find_last(word, ':');
+    ptrdiff_t bracket = str_find_last(word, ']');
+    bool plain_v6 = bracket < 0 && colon >= 0 && str_find(word, ':') != colon;
+    if (colon > bracket && !plain_v6) {
+        uint64_t port;
+        if (!str_number(str_sub(word, (size_t)colon + 1, word.n), 65535, &port) || port == 0) {
+            conf_error(r, "\"%.*s\": the port is not a number from 1 to 65535", STR_ARG(word));
+            return false;
+        }
+        h->port = (uint16_t)port;
+        h->host = str_sub(word, 0, (size_t)colon);
+    }
+    if (h->host.n > 1 && h->host.p[0] == '[' && h->host.p[h->host.n - 1] == ']')
+        h->host = str_sub(h->host, 1, h->host.n - 2);
+    h->host = arena_str(r->c->arena, h->host);
+    if (h->host.n == 0)
+        conf_error(r, "\"%.*s\": the host is missing", STR_ARG(word));
+    return h->host.n > 0;
+}
+
+void parse_smarthost(struct conf_reader *r, struct str rest)
+{
+    struct conf_host h = {.domain = STR("")};
+    struct str word = str_word(&rest);
+    if (!need(r, word, "SMARTHOST host[:port]") || !host_port(r, word, &h))
+        return;
+    while ((word = str_word(&rest)).n > 0) {
+        if (str_is(word, "ALL") || str_is(word, "TLS=NO"))
+            continue;
+        conf_error(r, "SMARTHOST: %.*s is not in this version", STR_ARG(word));
+    }
+    APPEND(r, r->c->smarthost, r->c->nsmarthost) = h;
+}
+
+void parse_destination(struct conf_reader *r, struct str rest)
+{
+    struct str domain = str_word(&rest), word = str_word(&rest);
+    struct conf_host h;
+    if (!need(r, word, "DESTINATION domain host[:port]") || !host_port(r, word, &h))
+        return;
+    no_more(r, rest);
+    h.domain = arena_str(r->c->arena, domain);
+    APPEND(r, r->c->destination, r->c->ndestination) = h;
+}
+
+void parse_resolver(struct conf_reader *r, struct str rest)
+{
+    union endpoint e;
+    struct why w;
+    struct str word = str_word(&rest);
+    if (!need(r, word, "RESOLVER addr[:port]"))
+        return;
+    if (str_find(word, '.') >= 0 && str_find(word, ':') < 0)
+        word = arena_printf(r->c->arena, "%.*s:53", STR_ARG(word));
+    if (endpoint_parse(&e, word, 53, &w) < 0) {
+        conf_error(r, "RESOLVER \"%.*s\": %s", STR_ARG(word), w.text);
+        return;
+    }
+    no_more(r, rest);
+    char at[64];
+    struct str text =
+        arena_printf(r->c->arena, "%s@%u", endpoint_text(&e, false, at), endpoint_port(&e));
+    if (r->c->resolver == NULL)
+        r->c->resolver = arena_alloc(r->c->arena, 9 * sizeof *r->c->resolver);
+    if (r->c->nresolver < 8)
+        r->c->resolver[r->c->nresolver++] = text.p;
+    else
+        conf_error(r, "RESOLVER: at most 8");
+}
+
+void parse_dimnode(struct conf_reader *r, struct str rest)
+{
+    struct str name = str_word(&rest), word = str_word(&rest);
+    if (!need(r, name, "DIMNODE nodeid [OPEN|CLOSED]"))
+        return;
+    r->c->dim_node = conf_name(r, name, "DIMNODE");
+    r->c->dim_closed = str_is(word, "CLOSED");
+    if (word.n > 0 && !r->c->dim_closed && !str_is(word, "OPEN"))
+        conf_error(r, "DIMNODE: \"%.*s\" must be OPEN or CLOSED", STR_ARG(word));
+}
+
+void parse_codepage(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    if (need(r, word, "CODEPAGE page"))
+        r->c->page = page_named(r, word);
+}
+
+void parse_notify(struct conf_reader *r, struct str rest)
+{
+    struct conf *c = r->c;
+    struct str word = str_word(&rest);
+    c->notify_arrived = c->notify_delivered = c->notify_delayed = c->notify_failed = false;
+    if (!need(r, word, "NOTIFY ARRIVED|DELIVERED|DELAYED|FAILED ... | NONE") ||
+        str_is(word, "NONE"))
+        return;
+    for (; word.n > 0; word = str_word(&rest)) {
+        if (str_is(word, "ARRIVED"))
+            c->notify_arrived = true;
+        else if (str_is(word, "DELIVERED"))
+            c->notify_delivered = true;
+        else if (str_is(word, "DELAYED"))
+            c->notify_delayed = true;
+        else if (str_is(word, "FAILED"))
+            c->notify_failed = true;
+        else
+            conf_error(r, "NOTIFY: \"%.*s\" must be ARRIVED, DELIVERED, DELAYED, FAILED or NONE",
+                       STR_ARG(word));
+    }
+}
+
+void parse_user(struct conf_reader *r, struct str rest)
+{
+    r->c->run_user = arena_str(r->c->arena, str_word(&rest));
+    r->c->run_group = arena_str(r->c->arena, str_word(&rest));
+    need(r, r->c->run_user, "USER name [GROUP]");
+}
+
+/* --- after the whole file
+ * ------------------------------------------------------------------------- */
+
+static void finish_names(struct conf_reader *r)
+{
+    struct conf *c = r->c;
+    if (c->local.n == 0)
+        conf_error(r, "LOCAL is missing: our NJE node name");
+    if (c->hostname.n == 0)
+        conf_error(r, "HOSTNAME is missing: our Internet name");
+    else if (c->domain_origin.n > 0 && !str_ends_nocase(c->hostname, c->domain_origin.p))
+        c->hostname =
+            arena_printf(c->arena, "%.*s.%.*s", STR_ARG(c->hostname), STR_ARG(c->domain_origin));
+    if (c->dim_node.n == 0)
+        c->dim_node = c->local;
+    if (c->spooldir.n == 0) {
+        ptrdiff_t slash = str_find_last(c->database, '/');
+        c->spooldir =
+            slash > 0 ? arena_str(c->arena, str_sub(c->database, 0, (size_t)slash)) : STR(".");
+    }
+    if (c->port > 0) {
+        struct why w;
+        struct conf_listen ln;
+        struct str at = c->listen_address.n > 0
+                            ? arena_printf(c->arena, "%.*s:%lld", STR_ARG(c->listen_address),
+                                           (long long)c->port)
+                            : arena_printf(c->arena, "%lld", (long long)c->port);
+        if (endpoint_parse(&ln.at, at, 25, &w) < 0)
+            conf_error(r, "LISTENONADDRESS \"%.*s\": %s", STR_ARG(c->listen_address), w.text);
+        else
+            APPEND(r, c->listen_smtp, c->nlisten_smtp) = ln;
+    }
+}
+
+static void finish_links(struct conf_reader *r)
+{
+    struct conf *c = r->c;
+    for (size_t i = 0; i < c->nlink; i++) {
+        struct conf_link *k = &c->link[i];
+        if (k->node.n == 0)
+            conf_error(r, "PARM %.*s: there is no LINKDEFINE %.*s", STR_ARG(k->name),
+                       STR_ARG(k->name));
+        else if (str_eq(k->node, c->local))
+            conf_error(r, "LINKDEFINE %.*s: NODE %.*s is our own name", STR_ARG(k->name),
+                       STR_ARG(k->node));
+        else if (k->host.n > 0 && k->port == 0)
+            k->port = 175;
+        if (k->start && k->host.n == 0)
+            conf_warn(
+                r,
+                "LINKDEFINE %.*s AST: without HOST in its PARM nothing is dialled, it only accepts",
+                STR_ARG(k->name));
+    }
+    for (size_t i = 0; i < c->nroute; i++)
+        if (c->route[i].link.n > 0 && link_named(c, c->route[i].link) == NULL)
+            conf_error(r, "ROUTE %.*s TO %.*s: there is no such link", STR_ARG(c->route[i].pattern),
+                       STR_ARG(c->route[i].link));
+}
+
+void conf_finish(struct conf_reader *r)
+{
+    finish_names(r);
+    finish_links(r);
+    if (r->c->nlisten_smtp == 0 && r->c->nlisten_nje == 0 && r->c->nlink == 0)
+        conf_warn(r, "neither LISTENSMTP nor LISTENNJE nor a link: nothing can arrive");
+}

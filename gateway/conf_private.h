@@ -1,0 +1,38 @@
+/* gateway/conf_private.h -- between conf.c (reading, table) and conf_parse.c (statements with a
+ * form of their own). */
+#ifndef GATEWAY_CONF_PRIVATE_H
+#define GATEWAY_CONF_PRIVATE_H
+
+#include "gateway/conf.h"
+
+struct conf_reader {
+    struct conf *c;
+    conf_report_fn *report;
+    void *arg;
+    const char *file; /* of the line being read */
+    unsigned line;
+    unsigned depth; /* of INCLUDE */
+    bool *seen;     /* per row of the table */
+};
+
+/* A statement's parser: words left on its line (block statements: on all lines of the block). */
+typedef void conf_parser(struct conf_reader *r, struct str rest);
+
+void conf_error(struct conf_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void conf_warn(struct conf_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A path relative to the file being read. */
+struct str conf_path(struct conf_reader *r, struct str word);
+struct str conf_upper(struct conf_reader *r, struct str word);
+/* A 1-8 character node or user name, upper case; reports and answers "" when it is none. */
+struct str conf_name(struct conf_reader *r, struct str word, const char *what);
+
+conf_parser parse_local, parse_listen_nje, parse_linkdefine, parse_parm, parse_route, parse_node,
+    parse_localuser, parse_verify_batch, parse_smsg_auth, parse_hostname, parse_domain_origin,
+    parse_alt_host, parse_listen_smtp, parse_smarthost, parse_destination, parse_resolver,
+    parse_dimnode, parse_codepage, parse_notify, parse_user;
+
+/* The sentences after the whole file is read: names, routes to links that exist, defaults that
+ * depend. */
+void conf_finish(struct conf_reader *r);
+
+#endif

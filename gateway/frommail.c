@@ -1,0 +1,350 @@
+/* gateway/frommail.c -- a mail becomes files for an NJE user. */
+#include "gateway/frommail.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "db/readerrow.h"
+#include "gateway/mail/date.h"
+#include "gateway/mail/header.h"
+#include "gateway/mail/mime.h"
+#include "gateway/mail/note.h"
+#include "gateway/smtp/bsmtp.h"
+
+#define ADDRESSES_MAX 200u
+#define NOTE_WIDTH 78u
+#define HEAD_MAX 8192u
+
+struct frommail {
+    struct gate *g;
+    const struct mail *mail;
+    struct arena *arena;
+    struct hdr hdr;
+    struct mime_text text;
+    bool read; /* text is there: read when the first note is made */
+    struct hdr_addr from;
+    struct note_addr sender;             /* as the 3270 user sees it */
+    struct str origin_user, origin_node; /* spool origin of notes */
+    struct wall date;
+    int offset;
+    char zone[8];
+};
+
+/* Where a reply should go: the From mailbox, else the envelope sender. */
+static void find_from(struct frommail *f)
+{
+    struct hdr_addr list[1];
+    if (hdr_addrs(f->arena, hdr_value(&f->hdr, "From"), list, 1) == 1 && list[0].domain.n > 0) {
+        f->from = list[0];
+        return;
+    }
+    ptrdiff_t at = str_find_last(f->mail->sender, '@');
+    if (at > 0)
+        f->from =
+            (struct hdr_addr){.local = str_sub(f->mail->sender, 0, (size_t)at),
+                              .domain = str_sub(f->mail->sender, (size_t)at + 1, f->mail->sender.n),
+                              .mailbox = f->mail->sender};
+}
+
+/* An NJE user who writes through us keeps his own name; everybody else is a nickname at DIMNODE. */
+static int find_sender(struct frommail *f, struct change *c, struct why *w)
+{
+    struct gate *g = f->g;
+    f->sender =
+        (struct note_addr){.name = f->from.name, .user = STR("SMTP"), .node = g->conf->local};
+    if (f->from.mailbox.n > 0) {
+        struct str user, node;
+        bool nick;
+        admit_nje_view(g, f->arena, f->from.local, f->from.domain, &user, &node, &nick);
+        if (!nick && str_find(node, '.') >= 0) {
+            struct nick_row row;
+            struct str key = addr_mailbox_key(f->arena, f->from.local, f->from.domain);
+            int v = nick_for(g->nicks, key, f->from.name, c, f->arena, &row, w);
+            if (v < 0)
+                return v;
+            user = row.nick, node = g->conf->dim_node, nick = true;
+        }
+        f->sender =
+            (struct note_addr){.name = f->from.name, .user = user, .node = node, .nick = nick};
+    }
+    f->origin_user = f->sender.user;
+    f->origin_node = f->sender.node;
+    return 0;
+}
+
+static void find_date(struct frommail *f)
+{
+    struct wall now = wall_now();
+    char local_zone[8];
+    int local_offset;
+    zone_local(now, &local_offset, local_zone);
+    if (!str_is(f->g->conf->timezone, "SYSTZ") && zone_offset(f->g->conf->timezone, &local_offset))
+        str_copy(local_zone, sizeof local_zone, f->g->conf->timezone);
+    if (date_parse(hdr_value(&f->hdr, "Date"), &f->date, &f->offset, NULL) < 0) {
+        f->date = now;
+        f->offset = local_offset;
+    }
+    const char *name = zone_name(f->offset, local_zone, local_offset);
+    str_copy(f->zone, sizeof f->zone, str_of(name));
+}
+
+struct frommail *frommail_new(struct gate *g, const struct mail *m, struct change *c, struct why *w)
+{
+    struct frommail *f = mem_new(sizeof *f);
+    f->g = g;
+    f->mail = m;
+    f->arena = arena_new((size_t)g->conf->max_mail_bytes * 4 + (4u << 20));
+    if (hdr_parse(f->arena, cur_str(&m->content), &f->hdr, w) < 0) {
+        frommail_free(&f);
+        return NULL;
+    }
+    find_from(f);
+    find_date(f);
+    if (find_sender(f, c, w) < 0)
+        frommail_free(&f);
+    return f;
+}
+
+void frommail_free(struct frommail **f)
+{
+    if (*f == NULL)
+        return;
+    arena_free(&(*f)->arena);
+    free(*f);
+    *f = NULL;
+}
+
+struct str frommail_subject(const struct frommail *f)
+{
+    return hdr_decode(f->arena, hdr_value(&f->hdr, "Subject"));
+}
+
+struct str frommail_head(const struct frommail *f)
+{
+    return str_sub(cur_str(&f->mail->content), 0, f->hdr.size < HEAD_MAX ? f->hdr.size : HEAD_MAX);
+}
+
+/* How this recipient wants his mail: his node's row, else what holds for all. */
+static enum mail_style style_of(const struct frommail *f, const struct admitted *to,
+                                struct str *bsmtp, enum file_format *format)
+{
+    const struct conf *c = f->g->conf;
+    const struct conf_node *n = conf_node_of(c, to->node);
+    *bsmtp = n != NULL ? n->bsmtp : STR("");
+    *format = (enum file_format)(to->to == DOOR_LOCAL ? c->local_format : c->rscs_format);
+    if (n != NULL && n->format >= 0)
+        *format = (enum file_format)n->format;
+    return n != NULL && n->style >= 0 ? (enum mail_style)n->style : STYLE_NOTE;
+}
+
+static int read_text(struct frommail *f, struct why *w)
+{
+    if (f->read)
+        return 0;
+    int v = mime_read(f->arena, cur_str(&f->mail->content), &f->text, w);
+    f->read = v == 0;
+    return v;
+}
+
+size_t frommail_count(const struct frommail *f, const struct admitted *to)
+{
+    struct str bsmtp;
+    enum file_format format;
+    struct why w;
+    bool whole = style_of(f, to, &bsmtp, &format) == STYLE_RFC822 || bsmtp.n > 0;
+    if (whole || read_text((struct frommail *)f, &w) < 0)
+        return 1;
+    return 1 + f->text.nparts;
+}
+
+/* --- the note
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static size_t add_recipients(struct frommail *f, const char *field, enum note_role role,
+                             struct note_rcpt *out, size_t n)
+{
+    for (unsigned nth = 0;; nth++) {
+        const struct hdr_field *hf = hdr_get(&f->hdr, field, nth);
+        if (hf == NULL)
+            return n;
+        struct hdr_addr list[ADDRESSES_MAX];
+        size_t got = hdr_addrs(f->arena, hf->value, list, ADDRESSES_MAX);
+        for (size_t i = 0; i < got && n < 2 * ADDRESSES_MAX; i++) {
+            struct note_rcpt *r = &out[n++];
+            *r = (struct note_rcpt){.role = role, .addr.name = list[i].name};
+            admit_nje_view(f->g, f->arena, list[i].local, list[i].domain, &r->addr.user,
+                           &r->addr.node, &r->addr.nick);
+        }
+    }
+}
+
+static void fill_note(struct frommail *f, const struct admitted *to, struct note *n)
+{
+    *n = (struct note){.date = f->date, .offset = f->offset, .from = f->sender, .has_from = true};
+    str_copy(n->zone, sizeof n->zone, str_of(f->zone));
+    n->rcpt = arena_alloc(f->arena, 2 * ADDRESSES_MAX * sizeof *n->rcpt);
+    n->nrcpt = add_recipients(f, "To", NOTE_TO, n->rcpt, 0);
+    n->nrcpt = add_recipients(f, "Cc", NOTE_CC, n->rcpt, n->nrcpt);
+    if (n->nrcpt == 0)
+        n->rcpt[n->nrcpt++] = (struct note_rcpt){.addr = {.user = to->user, .node = to->node}};
+    n->subject = frommail_subject(f);
+    struct str reply_to = hdr_value(&f->hdr, "Reply-To");
+    struct hdr_addr list[1];
+    if (hdr_addrs(f->arena, reply_to, list, 1) == 1 &&
+        !str_eq_nocase(list[0].mailbox, f->from.mailbox))
+        n->reply_to = list[0].mailbox;
+    n->return_path = arena_printf(f->arena, "<%.*s>", STR_ARG(f->mail->sender));
+    n->text = f->text.text;
+}
+
+static int note_file(struct frommail *f, const struct spool_spec *spec, const struct admitted *to,
+                     struct spool_out *out, struct why *w)
+{
+    int v = read_text(f, w);
+    if (v < 0)
+        return v;
+    struct note n;
+    struct buf lines;
+    fill_note(f, to, &n);
+    size_t max = (size_t)f->g->conf->max_mail_bytes * 3 + (1u << 20);
+    buf_init(&lines, max);
+    note_write(&lines, &n, (enum note_style)f->g->conf->note_style, NOTE_WIDTH);
+    v = lines.over
+            ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
+            : spool_text(f->g->store, spec, buf_text(&lines), max, out, w);
+    buf_done(&lines);
+    return v;
+}
+
+/* --- the whole mail, as text or as a batch
+ * -------------------------------------------------------------------- */
+
+static void add_line(void *arg, struct str line)
+{
+    buf_str(arg, line);
+    buf_u8(arg, '\n');
+}
+
+static int whole_file(struct frommail *f, const struct spool_spec *spec, const struct admitted *to,
+                      bool batch, struct spool_out *out, struct why *w)
+{
+    struct buf lines;
+    struct str content = cur_str(&f->mail->content), line;
+    buf_init(&lines, content.n * 2 + (1u << 20));
+    if (batch) {
+        struct str rcpt = admit_internet(f->g, f->arena, to->user, to->node);
+        bsmtp_write(f->g->names.hostname.p, f->mail->sender, &rcpt, 1, content, add_line, &lines);
+    } else {
+        buf_printf(&lines, "Return-Path: <%.*s>\n", STR_ARG(f->mail->sender));
+        while (str_line(&content, &line))
+            add_line(&lines, line);
+    }
+    int v = spool_text(f->g->store, spec, buf_text(&lines), lines.max, out, w);
+    buf_done(&lines);
+    return v;
+}
+
+/* --- attachments
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* Up to 8 characters that CMS allows in a file name, upper case; others are left out. */
+static struct str cms_word(struct frommail *f, struct str s, const char *empty)
+{
+    char word[9];
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && n < 8; i++) {
+        char c = s.p[i];
+        if (c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '$' || c == '#' || c == '@')
+            word[n++] = c;
+    }
+    return n > 0 ? arena_str(f->arena, (struct str){word, n}) : str_of(empty);
+}
+
+static void part_name(struct frommail *f, const struct mime_part *part, size_t k, struct str *fn,
+                      struct str *ft)
+{
+    struct str name = part->name, type = part->type, ext = STR("");
+    ptrdiff_t dot = str_find_last(name, '.');
+    if (dot >= 0) {
+        ext = str_sub(name, (size_t)dot + 1, name.n);
+        name = str_sub(name, 0, (size_t)dot);
+    }
+    ptrdiff_t slash = str_find_last(type, '/');
+    if (ext.n == 0)
+        ext = str_sub(type, (size_t)(slash + 1), type.n);
+    char number[16];
+    str_copy(number, sizeof number, arena_printf(f->arena, "ATT%05zu", k));
+    *fn = arena_str(f->arena, cms_word(f, name, number));
+    *ft = cms_word(f, ext, part->text ? "TEXT" : "DATA");
+    /* A received program must not run by being received: it gets a type that nothing executes. */
+    static const char *const programs[] = {"EXEC", "REXX", "MODULE", "XEDIT", "PROFILE", "SYNONYM"};
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+        if (str_is(*ft, programs[i]))
+            *ft = STR("DATA");
+}
+
+static int part_file(struct frommail *f, struct spool_spec *spec, size_t k, struct spool_out *out,
+                     struct why *w)
+{
+    const struct mime_part *part = &f->text.part[k];
+    size_t max = part->content.n * 3 + (1u << 20);
+    part_name(f, part, k + 1, &spec->fn, &spec->ft);
+    spec->note = false;
+    spec->format = FORMAT_NETDATA; /* cards would change the bytes */
+    if (part->text)
+        return spool_text(f->g->store, spec, part->content, max, out, w);
+    return spool_bytes(f->g->store, spec, cur_of_str(part->content), max, out, w);
+}
+
+int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_id id,
+                  struct spool_out *out, struct reader_row *row, struct why *w)
+{
+    const struct conf *c = f->g->conf;
+    struct str class = to->to == DOOR_LOCAL ? c->local_class : c->rscs_class;
+    struct str bsmtp;
+    struct spool_spec spec = {.from_user = f->origin_user,
+                              .from_node = f->origin_node,
+                              .to_user = to->user,
+                              .to_node = to->node,
+                              .fn = f->sender.user,
+                              .ft = STR("NOTE"),
+                              .form = STR("STD"),
+                              .class = class.p[0],
+                              .note = true,
+                              .page = conf_page_of(c, to->node),
+                              .id = id,
+                              .now = wall_now()};
+    bool whole = style_of(f, to, &bsmtp, &spec.format) == STYLE_RFC822 || bsmtp.n > 0;
+    if (whole) {
+        spec.from_user = STR("SMTP"), spec.from_node = c->local;
+        spec.fn = STR("SMTP"), spec.ft = STR("MAIL"), spec.form = STR("QUMAIL");
+        spec.class = 'M', spec.note = false;
+        spec.to_user = bsmtp.n > 0 ? bsmtp : to->user;
+    }
+    int v;
+    if (whole)
+        v = whole_file(f, &spec, to, bsmtp.n > 0, out, w);
+    else if (k == 0)
+        v = note_file(f, &spec, to, out, w);
+    else
+        v = part_file(f, &spec, k - 1, out, w);
+    if (v == 0)
+        *row =
+            (struct reader_row){.user = to->user,
+                                .from = arena_printf(f->arena, "%.*s@%.*s", STR_ARG(spec.from_user),
+                                                     STR_ARG(spec.from_node)),
+                                .fn = spec.fn,
+                                .ft = spec.ft,
+                                .class = spec.class,
+                                .records = out->records,
+                                .date = spec.now,
+                                .kind = whole    ? STR("MAIL")
+                                        : k == 0 ? STR("NOTE")
+                                                 : STR("FILE")};
+    return v;
+}

@@ -1,0 +1,595 @@
+/* gateway/fromnje.c -- a file from the NJE side becomes mail. */
+#include "gateway/fromnje.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "gateway/dsn.h"
+#include "gateway/mail/date.h"
+#include "gateway/mail/header.h"
+#include "gateway/mail/mime.h"
+#include "gateway/mail/note.h"
+#include "gateway/smtp/bsmtp.h"
+#include "rscs/wire.h"
+
+#define RCPTS_MAX 1000u
+#define QUOTE_MAX 4096u
+
+struct job {
+    struct gate *g;
+    struct intake *in;
+    struct body *deck;
+    enum policy_source source;
+    struct arena *arena;
+    struct spool_in file;
+    /* batch SMTP: the sender of the mail at hand */
+    struct str sender, origin_sender;
+    enum door from;
+};
+
+static int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck,
+                    enum policy_source source, struct why *w)
+{
+    *j = (struct job){.g = g, .in = in, .deck = deck, .source = source};
+    j->arena = arena_new((size_t)body_size(deck) * 16 + (8u << 20));
+    struct cur bytes = body_cur(deck, w);
+    if (cur_left(&bytes) == 0)
+        return w->err;
+    /* The sender's node decides the page: read the headers first. */
+    int v = spool_read_headers(j->arena, bytes, &j->file, w);
+    if (v == 0)
+        v = spool_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), &j->file, w);
+    j->origin_sender =
+        arena_printf(j->arena, "%.*s@%.*s", STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
+    j->sender = admit_internet(g, j->arena, j->file.from_user, j->file.from_node);
+    j->from = DOOR_NJE;
+    return v;
+}
+
+static struct spool_item *text_item(struct job *j)
+{
+    for (size_t i = 0; i < j->file.nitem; i++)
+        if (j->file.item[i].text && !j->file.item[i].ack)
+            return &j->file.item[i];
+    return NULL;
+}
+
+/* Anything that came back to an address of ours which only announces: acknowledgements of NETDATA.
+ */
+static bool only_acks(const struct job *j)
+{
+    for (size_t i = 0; i < j->file.nitem; i++)
+        if (!j->file.item[i].ack)
+            return false;
+    return j->file.nitem > 0;
+}
+
+static struct str first_line(struct str text)
+{
+    struct str line = STR("");
+    while (str_line(&text, &line) && str_trim(line).n == 0)
+        ;
+    return line;
+}
+
+/* --- building the mail
+ * ----------------------------------------------------------------------------------------- */
+
+static void put_received(struct job *j, struct buf *b, msg_id id)
+{
+    char job_name[9];
+    struct buf date;
+    buf_init(&date, 100);
+    date_put(&date, wall_now(), 0);
+    struct str value =
+        arena_printf(j->arena,
+                     "from %.*s (user %.*s, job %.*s %u, file %.*s %.*s) by %.*s (njegate) with "
+                     "NJE id " MSG_ID_FMT "; %.*s",
+                     STR_ARG(j->file.from_node), STR_ARG(j->file.from_user),
+                     STR_ARG(ebc_name_text(&j->file.njh.job_name, job_name)), j->file.njh.job_id,
+                     STR_ARG(j->file.fn), STR_ARG(j->file.ft), STR_ARG(j->g->names.hostname),
+                     MSG_ID_ARG(id), STR_ARG(buf_text(&date)));
+    hdr_put(b, "Received", value);
+    buf_done(&date);
+}
+
+static struct str message_id(struct job *j, msg_id id)
+{
+    return arena_printf(j->arena, "<" MSG_ID_FMT ".%lld@%.*s>", MSG_ID_ARG(id),
+                        (long long)wall_now().us, STR_ARG(j->g->names.hostname));
+}
+
+/* Attachments: every item of the file but the one that is the text. */
+static size_t collect_files(struct job *j, const struct spool_item *text, struct mime_file **files)
+{
+    size_t n = 0;
+    *files = arena_alloc(j->arena, (j->file.nitem + 1) * sizeof **files);
+    for (size_t i = 0; i < j->file.nitem; i++) {
+        const struct spool_item *it = &j->file.item[i];
+        if (it == text || it->ack)
+            continue;
+        (*files)[n++] = (struct mime_file){.name = it->name,
+                                           .type = STR(""),
+                                           .content = cur_of_str(it->content),
+                                           .text = it->text};
+    }
+    return n;
+}
+
+static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
+                struct why *w)
+{
+    if (content->over || arena_full(j->arena))
+        return why_set(w, E_LIMIT, 552, "5.3.4", "The mail would be larger than %lld bytes",
+                       (long long)j->g->conf->max_mail_bytes);
+    struct mail m = {.from = j->from,
+                     .origin_sender = j->origin_sender,
+                     .sender = j->sender,
+                     .content = buf_cur(content),
+                     .rcpt = rcpt,
+                     .nrcpt = nrcpt};
+    struct body_writer *bw = body_writer_new(j->g->store);
+    int v = body_write(bw, content->p, content->n, w);
+    m.body = v == 0 ? body_writer_end(&bw, w) : NULL;
+    body_writer_drop(&bw);
+    if (m.body == NULL)
+        return w->err;
+    msg_id id;
+    v = intake_mail(j->in, &m, &id, w);
+    body_free(&m.body);
+    if (v == 0) {
+        change_journal(intake_change(j->in), id, "accepted",
+                       "from=%.*s via=nje size=%zu file=%.*s.%.*s job=%u",
+                       STR_ARG(j->origin_sender), content->n, STR_ARG(j->file.fn),
+                       STR_ARG(j->file.ft), j->file.njh.job_id);
+        for (size_t i = 0; i < nrcpt; i++)
+            change_journal(intake_change(j->in), id, "recipient", "to=%.*s",
+                           STR_ARG(rcpt[i].original));
+        log_event(LOG_INFO, id, "accepted", "from=%s via=nje size=%zu rcpts=%zu",
+                  log_quote(j->origin_sender), content->n, nrcpt);
+        j->g->stat.from_nje++;
+    }
+    return v;
+}
+
+/* --- notes
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* A recipient of a note as an Internet mailbox: host, nickname (this note's own first), or NJE
+ * user. */
+static struct str map_address(struct job *j, const struct note *n, const struct note_addr *a)
+{
+    for (size_t i = 0; i < n->nnick; i++)
+        if (str_eq_nocase(n->nick[i].nick, a->user))
+            return n->nick[i].mailbox;
+    if (str_find(a->node, '.') >= 0)
+        return arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->user), STR_ARG(a->node));
+    struct nick_row row;
+    struct why w;
+    if (str_eq_nocase(a->node, j->g->conf->dim_node) && conf_user_of(j->g->conf, a->user) == NULL &&
+        nick_mailbox(j->g->nicks, a->user, j->arena, &row, &w) == 0)
+        return row.mailbox;
+    return admit_internet(j->g, j->arena, a->user, a->node);
+}
+
+static void build_note(struct job *j, const struct note *n, const struct spool_item *text,
+                       struct buf *b)
+{
+    msg_id id = intake_id(j->in);
+    struct note_mail_rcpt *to = arena_alloc(j->arena, (n->nrcpt + 1) * sizeof *to);
+    for (size_t i = 0; i < n->nrcpt; i++)
+        to[i] = (struct note_mail_rcpt){n->rcpt[i].role, n->rcpt[i].addr.name,
+                                        map_address(j, n, &n->rcpt[i].addr)};
+    bool own = str_eq_nocase(n->from.user, j->file.from_user);
+    struct note_mail m = {.date = n->date.us != 0 ? n->date : wall_now(),
+                          .offset = n->offset,
+                          .from_name = n->has_from && own ? n->from.name : STR(""),
+                          .from_mailbox = j->sender,
+                          .rcpt = to,
+                          .nrcpt = n->nrcpt,
+                          .subject = n->subject,
+                          .message_id = message_id(j, id),
+                          .in_reply_to = n->in_reply_to};
+    put_received(j, b, id);
+    note_mail_header(b, &m);
+    struct mime_file *files;
+    size_t nfiles = collect_files(j, text, &files);
+    mime_put_text(b, n->text, files, nfiles, m.message_id);
+}
+
+static size_t content_max(const struct job *j)
+{
+    return (size_t)j->g->conf->max_mail_bytes * 2 + (1u << 20);
+}
+
+static int post_note(struct job *j, const struct spool_item *text, const struct note *n,
+                     const struct admitted *rcpt, size_t nrcpt, struct why *w)
+{
+    struct buf b;
+    buf_init(&b, content_max(j));
+    build_note(j, n, text, &b);
+    int v = post(j, &b, rcpt, nrcpt, w);
+    buf_done(&b);
+    return v;
+}
+
+static void refuse(struct job *j, struct str recipient, const struct why *why, struct str text)
+{
+    dsn_refused_file(j->g, j->in, j->file.from_user, j->file.from_node, STR("Undeliverable mail"),
+                     recipient, why, str_sub(text, 0, QUOTE_MAX));
+    intake_journal(j->in, "refused", "to=%.*s reason=%s", STR_ARG(recipient), why->text);
+    j->g->stat.refused++;
+}
+
+/* A note to the gateway itself: its Internet recipients are the To and cc entries with a dotted
+ * host. */
+static int note_by_header(struct job *j, const struct spool_item *text, const struct note *n,
+                          struct why *w)
+{
+    struct admitted *rcpt = arena_alloc(j->arena, (n->nrcpt + 1) * sizeof *rcpt);
+    size_t nrcpt = 0, seen = 0;
+    for (size_t i = 0; i < n->nrcpt; i++) {
+        struct why refusal;
+        const struct note_addr *a = &n->rcpt[i].addr;
+        if (str_find(a->node, '.') < 0)
+            continue;
+        seen++;
+        if (admit_mailbox(j->g, j->source, a->user, a->node, j->arena, &rcpt[nrcpt], &refusal) == 0)
+            nrcpt++;
+        else
+            refuse(j, arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->user), STR_ARG(a->node)),
+                   &refusal, n->text);
+    }
+    if (seen == 0) {
+        struct why none;
+        why_set(&none, E_ABSENT, 554, "5.5.1",
+                "the note names no Internet recipient: \"user at host.domain\" in To: or cc:");
+        return fromnje_return(j->g, j->in, j->deck, &none, w);
+    }
+    return nrcpt > 0 ? post_note(j, text, n, rcpt, nrcpt, w) : 0;
+}
+
+/* --- RFC 822 text, files
+ * ----------------------------------------------------------------------------------------- */
+
+/* NJE names without a domain mean nothing outside: give them their Internet form. */
+static struct str qualify(struct job *j, struct str value)
+{
+    struct hdr_addr list[200];
+    size_t n = hdr_addrs(j->arena, value, list, 200);
+    bool change = false;
+    struct buf b;
+    buf_init(&b, HDR_BYTES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct str mailbox = list[i].mailbox;
+        if (str_find(list[i].domain, '.') < 0) {
+            struct str node = list[i].domain.n > 0 ? list[i].domain : j->file.from_node;
+            mailbox = admit_internet(j->g, j->arena, list[i].local, node);
+            change = true;
+        }
+        if (b.n > 0)
+            buf_z(&b, ", ");
+        buf_str(&b, hdr_mailbox(j->arena, list[i].name, mailbox));
+    }
+    struct str out = change && n < 200 ? arena_str(j->arena, buf_text(&b)) : value;
+    buf_done(&b);
+    return out;
+}
+
+static bool is_address_field(struct str name)
+{
+    static const char *const fields[] = {
+        "From", "To", "Cc", "Bcc", "Reply-To", "Sender", "Resent-From", "Resent-To", "Resent-Cc"};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (str_is(name, fields[i]))
+            return true;
+    return false;
+}
+
+static void put_body_lines(struct buf *b, struct str body)
+{
+    struct str line;
+    buf_z(b, "\r\n");
+    while (str_line(&body, &line)) {
+        buf_str(b, line);
+        buf_z(b, "\r\n");
+    }
+}
+
+/* Write RFC 822 text as a mail of today: what is missing is added, EBCDIC's own characters are
+ * declared. */
+static int build_822(struct job *j, struct str text, struct buf *b, struct why *w)
+{
+    struct hdr h;
+    msg_id id = intake_id(j->in);
+    int v = hdr_parse(j->arena, text, &h, w);
+    if (v < 0)
+        return v;
+    put_received(j, b, id);
+    for (size_t i = 0; i < h.n; i++) {
+        char name[80];
+        str_copy(name, sizeof name, h.field[i].name);
+        if (str_is(h.field[i].name, "Return-Path"))
+            continue;
+        hdr_put(b, name,
+                is_address_field(h.field[i].name) ? qualify(j, h.field[i].value)
+                                                  : hdr_encode(j->arena, h.field[i].value));
+    }
+    if (hdr_get(&h, "Date", 0) == NULL) {
+        buf_z(b, "Date: ");
+        date_put(b, wall_now(), 0);
+        buf_z(b, "\r\n");
+    }
+    if (hdr_get(&h, "From", 0) == NULL)
+        hdr_put(b, "From",
+                j->sender.n > 0
+                    ? j->sender
+                    : admit_internet(j->g, j->arena, j->file.from_user, j->file.from_node));
+    struct str mid = message_id(j, id), body = str_sub(text, h.size, text.n);
+    if (hdr_get(&h, "Message-ID", 0) == NULL)
+        hdr_put(b, "Message-ID", mid);
+    if (hdr_get(&h, "Content-Type", 0) != NULL || hdr_get(&h, "MIME-Version", 0) != NULL)
+        put_body_lines(b, body);
+    else
+        mime_put_text(b, body, NULL, 0, mid);
+    return 0;
+}
+
+static bool looks_822(struct job *j, const struct spool_item *text)
+{
+    struct hdr h;
+    struct why w;
+    if (hdr_parse(j->arena, text->content, &h, &w) < 0)
+        return false;
+    return h.n >= 2 && hdr_get(&h, "From", 0) != NULL &&
+           (hdr_get(&h, "To", 0) != NULL || hdr_get(&h, "Subject", 0) != NULL ||
+            hdr_get(&h, "Date", 0) != NULL);
+}
+
+static int post_822(struct job *j, struct str text, const struct admitted *rcpt, size_t nrcpt,
+                    struct why *w)
+{
+    struct buf b;
+    buf_init(&b, content_max(j));
+    int v = build_822(j, text, &b, w);
+    if (v == 0)
+        v = post(j, &b, rcpt, nrcpt, w);
+    buf_done(&b);
+    return v;
+}
+
+/* Any other file is mail with the file attached. */
+static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
+{
+    const struct spool_item *message =
+        j->file.nitem > 1 && j->file.item[0].note ? &j->file.item[0] : NULL;
+    struct str names = STR("");
+    for (size_t i = 0; i < j->file.nitem; i++)
+        if (&j->file.item[i] != message)
+            names = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(names), names.n > 0 ? ", " : "",
+                                 STR_ARG(j->file.item[i].name));
+    struct note n = {.date = wall_now(),
+                     .subject = arena_printf(j->arena, "File %.*s", STR_ARG(names))};
+    struct note_rcpt to = {.role = NOTE_TO};
+    ptrdiff_t at = str_find_last(rcpt->mailbox, '@');
+    to.addr.user = str_sub(rcpt->mailbox, 0, (size_t)at);
+    to.addr.node = str_sub(rcpt->mailbox, (size_t)at + 1, rcpt->mailbox.n);
+    n.rcpt = &to, n.nrcpt = 1;
+    n.text = message != NULL
+                 ? message->content
+                 : arena_printf(j->arena, "File %.*s from %.*s at %.*s.\n", STR_ARG(names),
+                                STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
+    return post_note(j, message, &n, rcpt, 1, w);
+}
+
+int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
+                    const struct admitted *to, struct why *w)
+{
+    struct job j;
+    struct note n;
+    int v = job_open(&j, g, in, deck, source, w);
+    if (v == 0 && only_acks(&j)) {
+        intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
+                       STR_ARG(j.origin_sender));
+    } else if (v == 0) {
+        const struct spool_item *text = text_item(&j);
+        if (text != NULL && note_looks(text->content)) {
+            v = note_parse(j.arena, text->content, &n, w);
+            if (v == 0)
+                v = post_note(&j, text, &n, to, 1, w);
+        } else if (text != NULL && j.file.nitem == 1 && looks_822(&j, text)) {
+            v = post_822(&j, text->content, to, 1, w);
+        } else {
+            v = post_file(&j, to, w);
+        }
+    }
+    arena_free(&j.arena);
+    return v;
+}
+
+/* --- batch SMTP
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static bool exempt_mailer(const struct job *j)
+{
+    for (size_t i = 0; i < j->g->conf->nexempt_mailer; i++)
+        if (str_eq_nocase(j->g->conf->exempt_mailer[i], j->file.from_user))
+            return true;
+    return false;
+}
+
+/* MAIL FROM: an NJE user is mapped to his Internet address; another domain passes. */
+static int batch_sender(void *arg, const struct smtp_path *p, struct why *w)
+{
+    struct job *j = arg;
+    struct str user = STR(""), node = STR("");
+    j->from = DOOR_NJE;
+    if (p->text.n > 0) {
+        struct why bad;
+        struct addr a = {.kind = ADDR_NET, .mailbox = p->text};
+        if (p->domain.n > 0 && str_find(p->domain, '.') < 0 &&
+            !addr_is_ours(&j->g->names, p->domain))
+            a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = p->domain};
+        else
+            a = addr_read(j->arena, &j->g->names, p->local, p->domain, &bad);
+        if (a.kind == ADDR_BARE || p->domain.n == 0)
+            a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = j->g->conf->local};
+        if (a.kind == ADDR_NJE)
+            user = a.user, node = a.node;
+    }
+    bool same = str_eq_nocase(user, j->file.from_user) && str_eq_nocase(node, j->file.from_node);
+    if (j->g->conf->verify_batch_sender && p->text.n > 0 && !same && !exempt_mailer(j))
+        return why_set(w, E_DENIED, 550, "5.7.1",
+                       "Spool File Origin: <%.*s@%.*s> does not match Sender's Address: %.*s",
+                       STR_ARG(j->file.from_user), STR_ARG(j->file.from_node), STR_ARG(p->text));
+    if (user.n > 0) {
+        j->sender = admit_internet(j->g, j->arena, user, node);
+        j->origin_sender = arena_printf(j->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
+    } else {
+        j->sender = j->origin_sender = arena_str(j->arena, p->text);
+        if (p->text.n > 0)
+            j->from = DOOR_SMTP; /* news of it goes to that mailbox */
+    }
+    return 0;
+}
+
+static int batch_rcpt(void *arg, const struct smtp_path *p, void **user, struct why *w)
+{
+    struct job *j = arg;
+    struct admitted *a = arena_alloc(j->arena, sizeof *a);
+    if (a == NULL || arena_full(j->arena))
+        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
+    *user = a;
+    if (p->route)
+        return why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken");
+    return admit_mailbox(j->g, j->source, p->local, p->domain, j->arena, a, w);
+}
+
+static int batch_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
+{
+    struct job *j = arg;
+    struct admitted *rcpt = arena_alloc(j->arena, (m->nrcpt + 1) * sizeof *rcpt);
+    if (rcpt == NULL)
+        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
+    for (size_t i = 0; i < m->nrcpt; i++)
+        rcpt[i] = *(const struct admitted *)m->rcpt_user[i];
+    return post_822(j, m->content, rcpt, m->nrcpt, w);
+}
+
+static void run_batch(struct job *j, const struct spool_item *text)
+{
+    static const struct bsmtp_ops ops = {
+        .sender = batch_sender, .rcpt = batch_rcpt, .mail = batch_mail};
+    struct bsmtp_set set = {.hostname = j->g->names.hostname.p,
+                            .max_size = (uint64_t)j->g->conf->max_mail_bytes,
+                            .max_rcpt = RCPTS_MAX};
+    struct bsmtp *b = bsmtp_new(&set, &ops, j);
+    struct str rest = text->content, line;
+    while (str_line(&rest, &line))
+        bsmtp_line(b, line);
+    bsmtp_end(b);
+    if (bsmtp_errors(b) > 0 || bsmtp_verbose(b)) {
+        dsn_note(j->g, j->in, j->file.from_user, j->file.from_node,
+                 bsmtp_errors(b) > 0 ? STR("Errors in your batch SMTP file")
+                                     : STR("Batch SMTP replies"),
+                 bsmtp_report(b));
+        intake_journal(j->in, "batch", "errors=%u replies sent to %.*s@%.*s", bsmtp_errors(b),
+                       STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
+    }
+    bsmtp_free(&b);
+}
+
+int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
+                   struct why *w)
+{
+    struct job j;
+    struct note n;
+    int v = job_open(&j, g, in, deck, source, w);
+    const struct spool_item *text = v == 0 ? text_item(&j) : NULL;
+    if (v == 0 && only_acks(&j)) {
+        intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
+                       STR_ARG(j.origin_sender));
+    } else if (text != NULL && bsmtp_looks(first_line(text->content))) {
+        run_batch(&j, text);
+    } else if (text != NULL && note_looks(text->content)) {
+        v = note_parse(j.arena, text->content, &n, w);
+        if (v == 0)
+            v = note_by_header(&j, text, &n, w);
+    } else if (v == 0) {
+        struct why neither;
+        why_set(&neither, E_SYNTAX, 554, "5.6.0",
+                "the file is neither batch SMTP nor a note with an Internet recipient");
+        v = fromnje_return(g, in, deck, &neither, w);
+    }
+    arena_free(&j.arena);
+    return v;
+}
+
+/* --- returned
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/* The same deck with the DSH's destination changed to the origin. */
+static int readdress(struct gate *g, struct cur deck, const struct spool_in *file,
+                     struct body **out, struct why *w)
+{
+    uint8_t kind;
+    struct deck_item item;
+    struct body_writer *bw = body_writer_new(g->store);
+    struct nje_name node = ebc_name_of(file->from_node), user = ebc_name_of(file->from_user);
+    int v = deck_kind(&deck, &kind, w);
+    if (v >= 0)
+        v = body_write(bw, &kind, 1, w);
+    while (v >= 0 && (v = deck_next(&deck, &item, w)) == 1) {
+        uint8_t head[4], header[HEADER_MAX];
+        size_t n = cur_left(&item.data);
+        deck_item_head(head, item.srcb, n);
+        const uint8_t *data = item.data.p;
+        if (item.srcb == SRCB_DSH && n <= sizeof header) {
+            memcpy(header, data, n);
+            if (dsh_set_destination(header, n, &node, &user))
+                data = header;
+        }
+        v = body_write(bw, head, sizeof head, w);
+        if (v >= 0)
+            v = body_write(bw, data, n, w);
+    }
+    *out = v >= 0 ? body_writer_end(&bw, w) : NULL;
+    body_writer_drop(&bw);
+    return *out != NULL ? 0 : w->err;
+}
+
+int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
+                   struct why *w)
+{
+    struct arena *a = arena_new(1u << 20);
+    struct spool_in file;
+    struct body *back = NULL;
+    struct cur bytes = body_cur(deck, w);
+    int v = spool_read_headers(a, bytes, &file, w);
+    bool nobody = v == 0 && admit_is_local_node(g, file.from_node) &&
+                  conf_user_of(g->conf, file.from_user) == NULL;
+    if (nobody) /* it came from our own side, a notice or a nickname: there is no reader for it */
+        intake_journal(in, "dropped", "from=%.*s@%.*s reason=%s", STR_ARG(file.from_user),
+                       STR_ARG(file.from_node), reason->text);
+    else if (v == 0)
+        v = readdress(g, bytes, &file, &back, w);
+    if (v == 0 && !nobody) {
+        struct admitted to = {.user = file.from_user, .node = file.from_node};
+        to.to = admit_is_local_node(g, file.from_node) ? DOOR_LOCAL : DOOR_NJE;
+        v = intake_deck(in, back, DOOR_LOCAL, STR(""), &to, w);
+        intake_journal(in, "returned", "to=%.*s@%.*s reason=%s", STR_ARG(to.user), STR_ARG(to.node),
+                       reason->text);
+        intake_tell(in, to.user, to.node, "File %.*s %.*s (%u) to %.*s at %.*s returned: %s",
+                    STR_ARG(file.fn), STR_ARG(file.ft), file.njh.job_id, STR_ARG(file.to_user),
+                    STR_ARG(file.to_node), reason->text);
+        g->stat.returned++;
+    }
+    body_free(&back);
+    arena_free(&a);
+    return v;
+}

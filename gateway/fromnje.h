@@ -1,0 +1,21 @@
+/* gateway/fromnje.h -- a file from the NJE side becomes mail: a NOTE or any file to a nickname, a
+ * NOTE with Internet recipients or batch SMTP to the gateway's own userids. What cannot be taken
+ * comes back to its origin with a reason, in the same intake. */
+#ifndef GATEWAY_FROMNJE_H
+#define GATEWAY_FROMNJE_H
+
+#include "gateway/intake.h"
+#include "gateway/spoolfile.h"
+
+/* What a file leads to is added to the intake: mails, notices, returned files. Negative only when
+ * nothing could be done (our disk, our limits): the file must not be acknowledged as taken then, or
+ * be returned whole. */
+int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
+                   struct why *w) MUST_CHECK; /* to SMTP, MAILER, BSMTP at LOCAL */
+int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
+                    const struct admitted *to, struct why *w) MUST_CHECK; /* to a nickname */
+/* The deck itself goes back to its origin, and a one-line message says why. */
+int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
+                   struct why *w) MUST_CHECK;
+
+#endif

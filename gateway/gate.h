@@ -1,0 +1,35 @@
+/* gateway/gate.h -- what the parts of the daemon share: borrowed pointers, set once by daemon.c.
+ * Each part takes what it needs from here and owns nothing of it. */
+#ifndef GATEWAY_GATE_H
+#define GATEWAY_GATE_H
+
+#include "aliases/addr.h"
+#include "aliases/nick.h"
+#include "base/dns.h"
+#include "base/loop.h"
+#include "db/store.h"
+#include "gateway/conf.h"
+#include "rscs/route.h"
+
+struct nje;
+struct relay;
+
+struct gate {
+    struct loop *loop;
+    const struct conf *conf; /* replaced by a reload between two turns */
+    struct addr_names names; /* of conf */
+    struct routes *routes;   /* of conf */
+    struct store *store;
+    struct nicks *nicks;
+    struct dns *dns;
+    struct nje *nje;
+    struct relay *relay;
+    struct wall started;
+    struct gate_stat {
+        uint64_t from_smtp, from_nje, from_local; /* mails and files taken */
+        uint64_t to_smtp, to_nje, to_reader;      /* recipients delivered */
+        uint64_t deferred, returned, refused;
+    } stat;
+};
+
+#endif

@@ -1,0 +1,318 @@
+/* gateway/intake.c -- taking responsibility: everything one door accepts at once becomes durable in
+ * one change. */
+#include "gateway/intake.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/readerrow.h"
+#include "gateway/frommail.h"
+#include "gateway/nje.h"
+#include "gateway/relay.h"
+
+struct tell {
+    struct tell *next;
+    struct str user, node, text;
+};
+struct intake {
+    struct gate *g;
+    struct change *change;
+    struct arena *arena;
+    struct message **message; /* for the queue runner once durable */
+    size_t nmessage;
+    struct tell *tell, **tell_end;
+    unsigned readers; /* files for local readers */
+    msg_id id;
+    intake_fn *fn;
+    void *arg;
+};
+
+struct intake *intake_new(struct gate *g)
+{
+    struct intake *in = mem_new(sizeof *in);
+    in->g = g;
+    in->change = change_new(g->store);
+    in->arena = arena_new(1u << 20);
+    in->tell_end = &in->tell;
+    return in;
+}
+
+static void intake_free(struct intake *in)
+{
+    for (size_t i = 0; i < in->nmessage; i++)
+        message_free(&in->message[i]);
+    free(in->message);
+    arena_free(&in->arena);
+    free(in);
+}
+
+void intake_drop(struct intake **in)
+{
+    if (*in == NULL)
+        return;
+    change_drop(&(*in)->change);
+    intake_free(*in);
+    *in = NULL;
+}
+
+struct change *intake_change(struct intake *in)
+{
+    return in->change;
+}
+
+msg_id intake_id(struct intake *in)
+{
+    if (in->id == 0)
+        in->id = store_next_id(in->g->store);
+    return in->id;
+}
+
+void intake_journal(struct intake *in, const char *event, const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    change_journal(in->change, intake_id(in), event, "%s", text);
+}
+
+void intake_seen(struct intake *in, struct str key, struct wall until)
+{
+    change_seen(in->change, key, until);
+}
+
+void intake_tell(struct intake *in, struct str user, struct str node, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    struct tell *t = arena_alloc(in->arena, sizeof *t);
+    t->user = arena_str(in->arena, user);
+    t->node = arena_str(in->arena, node);
+    t->text = arena_str(in->arena, str_of(text));
+    *in->tell_end = t;
+    in->tell_end = &t->next;
+}
+
+static void keep_message(struct intake *in, struct message *m)
+{
+    in->message = mem_grow(in->message, in->nmessage + 1, sizeof(struct message *));
+    in->message[in->nmessage++] = m;
+    change_add(in->change, m);
+}
+
+/* A message row for outputs that go on to another host or node. */
+static struct message *output(const struct mail *m, msg_id origin, msg_id id)
+{
+    struct message *out = message_new();
+    out->id = id;
+    out->origin = origin;
+    out->from = m->from;
+    out->accepted = wall_now();
+    out->origin_sender = arena_str(out->arena, m->origin_sender);
+    out->sender = arena_str(out->arena, m->sender);
+    return out;
+}
+
+static struct str domain_of(struct str mailbox)
+{
+    ptrdiff_t at = str_find_last(mailbox, '@');
+    return at >= 0 ? str_sub(mailbox, (size_t)at + 1, mailbox.n) : STR("");
+}
+
+/* All Internet recipients share one message. */
+static void add_net(struct intake *in, const struct mail *m, struct message *out)
+{
+    out->to = DOOR_SMTP;
+    out->form = BODY_MAIL;
+    out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
+    out->size = body_size(out->body);
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        const struct admitted *r = &m->rcpt[i];
+        struct str mailbox = r->to == DOOR_SMTP ? r->mailbox : r->forward;
+        if (r->to == DOOR_NJE || mailbox.n == 0)
+            continue;
+        struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
+                                           arena_str(out->arena, domain_of(mailbox)));
+        to->original = arena_str(out->arena, r->original);
+    }
+    keep_message(in, out);
+}
+
+static void add_reader(struct intake *in, const struct reader_row *row, struct body *deck)
+{
+    change_reader(in->change, row, deck);
+    in->readers++;
+    in->g->stat.to_reader++;
+}
+
+/* One file made for one recipient, not yet part of the change. */
+struct made {
+    const struct admitted *to;
+    struct spool_out file;
+    struct reader_row row;
+    msg_id id;
+};
+struct made_list {
+    struct made *item;
+    size_t n;
+};
+
+static void free_made(struct made_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        body_free(&l->item[i].file.deck);
+    free(l->item);
+}
+
+/* All files of a mail are made before the first is added: a mail is taken whole or refused whole.
+ */
+static int make_files(struct intake *in, struct frommail *f, const struct admitted *to,
+                      msg_id origin, struct made_list *l, struct why *w)
+{
+    size_t count = frommail_count(f, to);
+    for (size_t k = 0; k < count; k++) {
+        l->item = mem_grow(l->item, l->n + 1, sizeof *l->item);
+        struct made *made = &l->item[l->n];
+        *made = (struct made){.to = to, .id = l->n == 0 ? origin : store_next_id(in->g->store)};
+        int v = frommail_file(f, to, k, made->id, &made->file, &made->row, w);
+        if (v < 0)
+            return v;
+        l->n++;
+    }
+    return 0;
+}
+
+static void add_made(struct intake *in, const struct mail *m, const struct frommail *f,
+                     msg_id origin, struct made *made)
+{
+    const struct admitted *to = made->to;
+    if (to->to == DOOR_LOCAL) {
+        add_reader(in, &made->row, made->file.deck);
+        change_journal(in->change, origin, "delivered", "to=%.*s@%.*s reader", STR_ARG(to->user),
+                       STR_ARG(to->node));
+    } else {
+        struct message *out = output(m, origin, made->id);
+        out->to = DOOR_NJE;
+        out->form = BODY_DECK;
+        out->body = body_hold(made->file.deck);
+        out->size = body_size(out->body);
+        out->subject = arena_str(out->arena, frommail_subject(f));
+        out->head = arena_str(out->arena, frommail_head(f));
+        struct rcpt *r = message_add_rcpt(
+            out, arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
+            arena_str(out->arena, to->node));
+        r->original = arena_str(out->arena, to->original);
+        keep_message(in, out);
+    }
+    if (made->file.replaced > 0)
+        change_journal(in->change, origin, "replaced",
+                       "%zu characters are not in the code page of %.*s", made->file.replaced,
+                       STR_ARG(to->node));
+}
+
+int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
+{
+    msg_id origin = in->id == 0 ? intake_id(in) : store_next_id(in->g->store);
+    bool net = false, nje = false;
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        net = net || m->rcpt[i].to == DOOR_SMTP || m->rcpt[i].forward.n > 0;
+        nje = nje || m->rcpt[i].to != DOOR_SMTP;
+    }
+    struct frommail *f = nje ? frommail_new(in->g, m, in->change, w) : NULL;
+    if (nje && f == NULL)
+        return w->err;
+    int v = 0;
+    struct made_list made = {0};
+    for (size_t i = 0; i < m->nrcpt && v == 0; i++)
+        if (m->rcpt[i].to != DOOR_SMTP)
+            v = make_files(in, f, &m->rcpt[i], origin, &made, w);
+    for (size_t i = 0; i < made.n && v == 0; i++)
+        add_made(in, m, f, origin, &made.item[i]);
+    if (v == 0 && net)
+        add_net(in, m, output(m, origin, made.n == 0 ? origin : store_next_id(in->g->store)));
+    free_made(&made);
+    frommail_free(&f);
+    if (id != NULL)
+        *id = origin;
+    return v;
+}
+
+static struct reader_row deck_row(struct arena *a, struct body *deck, struct str user)
+{
+    struct spool_in file;
+    struct why w;
+    struct reader_row row = {.user = user, .date = wall_now(), .kind = STR("FILE"), .class = 'A'};
+    struct cur bytes = body_cur(deck, &w);
+    if (spool_read_headers(a, bytes, &file, &w) < 0)
+        return row;
+    row.from = arena_printf(a, "%.*s@%.*s", STR_ARG(file.from_user), STR_ARG(file.from_node));
+    row.fn = file.fn;
+    row.ft = file.ft;
+    row.records = file.dsh.records > 0 ? file.dsh.records : file.njh.records;
+    struct buf class;
+    buf_init(&class, 8);
+    ebc_to_utf8(&class, ebc_page_default(), cur_of(&file.dsh.class, 1));
+    if (class.n == 1)
+        row.class = (char)class.p[0];
+    buf_done(&class);
+    if (str_is(file.ft, "NOTE"))
+        row.kind = STR("NOTE");
+    return row;
+}
+
+int intake_deck(struct intake *in, struct body *deck, enum door from, struct str origin_sender,
+                const struct admitted *to, struct why *w)
+{
+    (void)w;
+    if (to->to == DOOR_LOCAL) {
+        struct reader_row row = deck_row(in->arena, deck, to->user);
+        add_reader(in, &row, deck);
+        intake_journal(in, "delivered", "to=%.*s@%.*s reader", STR_ARG(to->user),
+                       STR_ARG(to->node));
+        return 0;
+    }
+    struct mail m = {.from = from, .origin_sender = origin_sender};
+    msg_id id = in->nmessage == 0 ? intake_id(in) : store_next_id(in->g->store);
+    struct message *out = output(&m, intake_id(in), id);
+    out->to = DOOR_NJE;
+    out->form = BODY_DECK;
+    out->body = body_hold(deck);
+    out->size = body_size(deck);
+    message_add_rcpt(out,
+                     arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
+                     arena_str(out->arena, to->node));
+    keep_message(in, out);
+    return 0;
+}
+
+static void durable(void *arg, const struct why *w)
+{
+    struct intake *in = arg;
+    if (w == NULL) {
+        for (size_t i = 0; i < in->nmessage; i++)
+            relay_add(in->g->relay, in->message[i]);
+        in->nmessage = 0;
+        for (const struct tell *t = in->tell; t != NULL; t = t->next)
+            (void)nje_tell(in->g->nje, STR(""), in->g->conf->local, t->user, t->node, t->text);
+    }
+    if (in->fn != NULL)
+        in->fn(in->arg, w);
+    intake_free(in);
+}
+
+void intake_commit(struct intake **in, intake_fn *fn, void *arg)
+{
+    struct intake *unit = *in;
+    *in = NULL;
+    unit->fn = fn;
+    unit->arg = arg;
+    change_commit(&unit->change, durable, unit);
+}

@@ -1,0 +1,46 @@
+/* gateway/intake.h -- taking responsibility. One intake is what one door accepts at once: a mail
+ * from SMTP, a file from NJE with all the mails in it, a notice of our own. Everything it leads to
+ * (mails for the Internet, files for NJE users, files in local readers, journal rows, new
+ * nicknames) becomes durable in one change or not at all; then the door is told, and the queue
+ * runner has the messages. */
+#ifndef GATEWAY_INTAKE_H
+#define GATEWAY_INTAKE_H
+
+#include "gateway/admit.h"
+#include "gateway/gate.h"
+
+struct intake;
+
+/* A mail in Internet form, from any door. Borrowed during the call. */
+struct mail {
+    enum door from;           /* DOOR_LOCAL: made here (notices, njegate note) */
+    struct str origin_sender; /* in its own world; "" for notices: nothing comes back to them */
+    struct str sender;        /* return path mailbox, "" null */
+    struct cur content;       /* RFC 5322, CRLF lines */
+    struct body *body;        /* the same content as a stored body, or NULL */
+    const struct admitted *rcpt;
+    size_t nrcpt;
+};
+typedef void intake_fn(void *arg, const struct why *w); /* w NULL: durable */
+
+struct intake *intake_new(struct gate *g);
+void intake_drop(struct intake **in);
+msg_id intake_id(struct intake *in); /* of the first message: what the sender is told */
+/* Add a mail: outputs for every recipient. What it leads to belongs to message *id (may be NULL).
+ */
+int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w) MUST_CHECK;
+/* Add a deck as it stands for a local reader or another NJE node. */
+int intake_deck(struct intake *in, struct body *deck, enum door from, struct str origin_sender,
+                const struct admitted *to, struct why *w) MUST_CHECK;
+/* Say this to an NJE user once the intake is durable (page 037 text, split by the caller at 120).
+ */
+void intake_tell(struct intake *in, struct str user, struct str node, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+void intake_journal(struct intake *in, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Remember an incoming file (duplicates). */
+void intake_seen(struct intake *in, struct str key, struct wall until);
+struct change *intake_change(struct intake *in);
+/* Takes the intake. fn is called once, on a later turn. */
+void intake_commit(struct intake **in, intake_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,40 @@
+/* gateway/nje.h -- the NJE door: links (rscs/link) on one side, intake and queue on the other; what
+ * arrives is sorted: files for local users, for other nodes, mail for the Internet; messages and
+ * commands. */
+#ifndef GATEWAY_NJE_H
+#define GATEWAY_NJE_H
+
+#include "gateway/gate.h"
+#include "rscs/link.h"
+
+struct nje *nje_new(struct gate *g);
+/* Open the ports and start the AST links. */
+int nje_start(struct nje *n, struct why *w) MUST_CHECK;
+void nje_free(struct nje **n);
+/* Take over a changed configuration (g->conf): new links begin, changed ones restart, gone ones
+ * stop. */
+void nje_reload(struct nje *n);
+void nje_drain(struct nje *n);
+size_t nje_open(const struct nje *n); /* files under way in either direction */
+
+/* Deliver a message to an NJE user here or elsewhere; from_user "" for no sender. False: no way to
+ * him now. */
+bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct str user,
+              struct str node, struct str text);
+bool nje_link_is_up(struct nje *n, const char *link);
+void nje_kick(struct nje *n, const char *link);
+
+enum nje_action { NJE_START, NJE_STOP, NJE_DRAIN };
+int nje_link_do(struct nje *n, struct str link, enum nje_action what, struct why *w) MUST_CHECK;
+/* link, its node, its state and figures */
+void nje_each(struct nje *n,
+              void (*fn)(void *arg, const struct conf_link *c, enum link_state s,
+                         const struct link_stat *st),
+              void *arg);
+
+/* A file made here by one of our users (njegate sendfile, note) goes the way of one that came from
+ * outside. fn is called when it is durable or refused. */
+typedef void nje_submit_fn(void *arg, const struct why *w);
+void nje_submit(struct nje *n, struct body *deck, nje_submit_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,662 @@
+/* gateway/relay.c -- the queue runner: a bounded window of the queue in memory, sorted by
+ * destination. */
+#include "gateway/relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/queue.h"
+#include "gateway/dsn.h"
+#include "gateway/nje.h"
+#include "gateway/relay_private.h"
+#include "rscs/link.h"
+
+#define TABLE_SIZE 4096u          /* hash chains, a power of two */
+#define HAND_MAX 4000u            /* messages in memory */
+#define HAND_BYTES (16u << 20)    /* of their bodies */
+#define DEST_SHARE (HAND_MAX / 2) /* one destination may not fill the window */
+#define SWEEP_MS 15000
+#define LINK_PATIENCE_MS 60000 /* files wait this long in memory for a link that is down */
+#define SCAN_AGAIN_MS 1000
+
+/* --- tables
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static struct hand **hand_slot(struct relay *r, msg_id id)
+{
+    struct hand **h = &r->hand_table[id & (TABLE_SIZE - 1)];
+    while (*h != NULL && (*h)->m->id != id)
+        h = &(*h)->next;
+    return h;
+}
+
+static struct dest *dest_of(struct relay *r, enum door door, const char *key)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *p = key; *p != '\0'; p++)
+        hash = (hash ^ (uint8_t)*p) * 16777619u;
+    struct dest **d = &r->dest_table[hash & (TABLE_SIZE - 1)];
+    while (*d != NULL && strcmp((*d)->key, key) != 0)
+        d = &(*d)->next;
+    if (*d == NULL) {
+        *d = mem_new(sizeof **d);
+        (*d)->relay = r;
+        (*d)->door = door;
+        snprintf((*d)->key, sizeof(*d)->key, "%s", key);
+        (*d)->name = strchr((*d)->key, ' ') + 1;
+        (*d)->tail = &(*d)->head;
+    }
+    return *d;
+}
+
+static struct dest *dest_for(struct relay *r, const struct message *m, const struct rcpt *to)
+{
+    char key[280];
+    if (m->to == DOOR_SMTP) {
+        smtpout_key(r->g->conf, to->dest, key, sizeof key);
+        return dest_of(r, DOOR_SMTP, key);
+    }
+    struct nje_name node;
+    const char *link = ebc_name(&node, to->dest) ? routes_link(r->g->routes, &node) : NULL;
+    /* A node that lost its route waits under a name no link has, until it has one or the mail is
+     * too old. */
+    snprintf(key, sizeof key, "nje %s%.*s", link != NULL ? link : "no route to ",
+             link != NULL ? 0 : (int)to->dest.n, to->dest.p);
+    return dest_of(r, DOOR_NJE, key);
+}
+
+static void kick(struct dest *d)
+{
+    if (d->relay->draining)
+        return;
+    if (d->door == DOOR_SMTP)
+        smtpout_kick(d);
+    else
+        nje_kick(d->relay->g->nje, d->name);
+}
+
+/* --- the window
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void scan_soon(struct relay *r, int64_t ms);
+
+static void hand_forget(struct relay *r, struct hand *h)
+{
+    struct hand **slot = hand_slot(r, h->m->id);
+    *slot = h->next;
+    r->nhand--;
+    r->hand_bytes -= h->m->size;
+    message_free(&h->m);
+    free(h);
+    if (r->backlog && r->nhand < HAND_MAX / 2)
+        scan_soon(r, 0);
+}
+
+static void hand_check(struct relay *r, struct hand *h)
+{
+    if (h->items == 0 && h->changes == 0)
+        hand_forget(r, h);
+}
+
+static void item_free(struct item *it)
+{
+    for (size_t i = 0; i < it->n; i++)
+        free(it->result[i]);
+    free(it->result);
+    free(it->known);
+    free(it->index);
+    free(it->rcpt);
+    free(it);
+}
+
+static struct item *item_new(struct hand *h, struct dest *d)
+{
+    struct item *it = mem_new(sizeof *it);
+    size_t most = h->m->nrcpt;
+    it->hand = h;
+    it->dest = d;
+    it->rcpt = mem_new(most * sizeof *it->rcpt);
+    it->index = mem_new(most * sizeof *it->index);
+    it->result = mem_new(most * sizeof(struct why *));
+    it->known = mem_new(most * sizeof *it->known);
+    it->since = mono_now();
+    h->items++;
+    return it;
+}
+
+static void append(struct item *it)
+{
+    struct dest *d = it->dest;
+    it->next = NULL;
+    *d->tail = it;
+    d->tail = &it->next;
+    d->waiting++;
+}
+
+/* Sort the recipients that are due by destination: one item each. */
+static void make_items(struct relay *r, struct hand *h)
+{
+    struct wall now = wall_now();
+    struct item *made[16];
+    size_t nmade = 0;
+    for (unsigned i = 0; i < h->m->nrcpt; i++) {
+        const struct rcpt *to = &h->m->rcpt[i];
+        if (to->state != RCPT_READY || to->due.us > now.us)
+            continue;
+        struct dest *d = dest_for(r, h->m, to);
+        size_t k = 0;
+        while (k < nmade && made[k]->dest != d)
+            k++;
+        if (k == nmade && nmade == sizeof made / sizeof made[0]) {
+            append(made[0]); /* many destinations: the oldest is complete enough, a second item may
+                                follow */
+            kick(made[0]->dest);
+            memmove(made, made + 1, --nmade * sizeof(struct item *));
+            k = nmade;
+        }
+        if (k == nmade)
+            made[nmade++] = item_new(h, d);
+        made[k]->index[made[k]->n] = i;
+        made[k]->rcpt[made[k]->n++] = to->addr;
+    }
+    for (size_t k = 0; k < nmade; k++) {
+        append(made[k]);
+        kick(made[k]->dest);
+    }
+}
+
+void relay_add(struct relay *r, struct message *m)
+{
+    if (m->to != DOOR_SMTP && m->to != DOOR_NJE) {
+        message_free(&m);
+        return;
+    }
+    bool full = r->nhand >= HAND_MAX || r->hand_bytes + m->size > HAND_BYTES;
+    if (!full && m->nrcpt > 0)
+        full = dest_for(r, m, &m->rcpt[0])->waiting >= DEST_SHARE;
+    if ((full && r->nhand > 0) || r->draining || *hand_slot(r, m->id) != NULL) {
+        r->backlog = true; /* it is safe in the database and will be read again */
+        message_free(&m);
+        return;
+    }
+    struct hand *h = mem_new(sizeof *h);
+    h->m = m;
+    r->nhand++;
+    r->hand_bytes += m->size;
+    *hand_slot(r, m->id) = h;
+    make_items(r, h);
+    hand_check(r, h);
+}
+
+bool relay_let_go(struct relay *r, msg_id id)
+{
+    struct hand *h = *hand_slot(r, id);
+    if (h == NULL)
+        return true;
+    if (h->sending > 0 || h->changes > 0)
+        return false;
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next) {
+            d->tail = &d->head;
+            for (struct item **p = &d->head, *it = *p; it != NULL; it = *p) {
+                if (it->hand == h) {
+                    *p = it->next;
+                    d->waiting--;
+                    item_free(it);
+                } else {
+                    p = &it->next;
+                }
+                d->tail = p;
+            }
+        }
+    }
+    hand_forget(r, h);
+    return true;
+}
+
+/* --- reading the database
+ * --------------------------------------------------------------------------------------- */
+
+static bool in_hand(void *arg, msg_id id)
+{
+    return *hand_slot(arg, id) != NULL;
+}
+
+static int add_scanned(void *arg, struct message *m)
+{
+    relay_add(arg, m);
+    return 0;
+}
+
+static void scan(void *arg)
+{
+    struct relay *r = arg;
+    struct why w;
+    r->scan_at.us = 0;
+    if (r->draining)
+        return;
+    size_t room = r->nhand < HAND_MAX ? HAND_MAX - r->nhand : 0;
+    struct db *reader = store_reader(r->g->store);
+    r->backlog = room == 0;
+    int n = room > 0 ? queue_due(reader, wall_now(), room, in_hand, add_scanned, r, &w) : 0;
+    if (n < 0) {
+        log_event(LOG_ERROR, 0, "queue", "error=%s", log_quote(str_of(w.text)));
+        scan_soon(r, SCAN_AGAIN_MS);
+        return;
+    }
+    if ((size_t)n >= room)
+        r->backlog = true;
+    struct wall due;
+    if (queue_next_due(reader, wall_now(), &due)) {
+        int64_t ms = (due.us - wall_now().us) / 1000 + 1;
+        scan_soon(r, ms > 1 ? ms : 1);
+    }
+}
+
+static void scan_soon(struct relay *r, int64_t ms)
+{
+    struct mono at = mono_in(ms);
+    if (r->scan_at.us != 0 && r->scan_at.us <= at.us)
+        return;
+    r->scan_at = at;
+    loop_arm(r->g->loop, &r->scan, ms, scan, r);
+}
+
+void relay_rescan(struct relay *r)
+{
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
+            d->not_before.us = 0;
+    scan_soon(r, 0);
+}
+
+/* --- what the senders do
+ * ------------------------------------------------------------------------------------------ */
+
+struct item *relay_take(struct dest *d)
+{
+    struct item *it = d->head;
+    if (it == NULL || d->relay->draining)
+        return NULL;
+    d->head = it->next;
+    if (d->head == NULL)
+        d->tail = &d->head;
+    d->waiting--;
+    it->hand->sending++;
+    d->relay->busy++;
+    return it;
+}
+
+void relay_put_back(struct item *it)
+{
+    struct dest *d = it->dest;
+    it->next = d->head;
+    if (d->head == NULL)
+        d->tail = &it->next;
+    d->head = it;
+    d->waiting++;
+    it->hand->sending--;
+    d->relay->busy--;
+}
+
+struct cur relay_content(struct item *it, struct why *w)
+{
+    struct message *m = it->hand->m;
+    struct gate *g = it->dest->relay->g;
+    if (m->body == NULL)
+        m->body = queue_body(store_reader(g->store), g->store, m->id, w);
+    if (m->body == NULL)
+        return cur_of(NULL, 0);
+    return body_cur(m->body, w);
+}
+
+void relay_result(struct item *it, size_t i, const struct why *w)
+{
+    if (it->known[i])
+        return;
+    it->known[i] = true;
+    if (w != NULL) {
+        it->result[i] = mem_new(sizeof *w);
+        *it->result[i] = *w;
+    }
+}
+
+/* Back-off: from the smaller of 5 minutes and RETRYINT, doubling to RETRYINT, a tenth either way.
+ */
+static int64_t backoff_us(const struct conf *c, unsigned tries)
+{
+    int64_t most = (c->retry_int > 0 ? c->retry_int : 1) * 60 * US_PER_S;
+    int64_t wait = 5 * 60 * US_PER_S;
+    for (unsigned i = 1; i < tries && wait < most; i++)
+        wait *= 2;
+    if (wait > most)
+        wait = most;
+    return wait - wait / 10 + (int64_t)((uint64_t)random() % (uint64_t)(wait / 5));
+}
+
+struct verdicts {
+    struct dsn_rcpt *failed, *late;
+    size_t nfailed, nlate;
+};
+
+static void note_delivered(struct gate *g, struct intake *in, const struct item *it,
+                           const struct rcpt *to)
+{
+    const struct message *m = it->hand->m;
+    change_journal(intake_change(in), m->origin, "delivered", "to=%.*s via=%s", STR_ARG(to->addr),
+                   it->dest->name);
+    log_event(LOG_INFO, m->origin, "delivered", "to=%s via=%s delay_ms=%lld", log_quote(to->addr),
+              log_quote(str_of(it->dest->name)),
+              (long long)((wall_now().us - m->accepted.us) / 1000));
+    *(m->to == DOOR_SMTP ? &g->stat.to_smtp : &g->stat.to_nje) += 1;
+    if (g->conf->notify_delivered && m->from == DOOR_NJE) {
+        ptrdiff_t at = str_find_last(m->origin_sender, '@');
+        if (at > 0)
+            intake_tell(in, str_sub(m->origin_sender, 0, (size_t)at),
+                        str_sub(m->origin_sender, (size_t)at + 1, m->origin_sender.n),
+                        "Mail " MSG_ID_FMT " delivered to %.*s", MSG_ID_ARG(m->origin),
+                        STR_ARG(to->addr));
+    }
+}
+
+static bool too_old(const struct conf *c, const struct message *m, const struct rcpt *to)
+{
+    int64_t age = wall_now().us - m->accepted.us;
+    if (c->temp_retries > 0 && to->tries >= (unsigned)c->temp_retries)
+        return true;
+    return age >= c->retry_age * 86400 * US_PER_S;
+}
+
+static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, struct rcpt *to,
+                       const struct why *w, struct verdicts *v)
+{
+    const struct message *m = it->hand->m;
+    to->due.us = wall_now().us + backoff_us(g->conf, to->tries);
+    to->reason = arena_str(m->arena, str_of(w->text));
+    if (!to->warned && g->conf->warning_age > 0 &&
+        wall_now().us - m->accepted.us >= g->conf->warning_age * 86400 * US_PER_S) {
+        to->warned = true;
+        v->late[v->nlate++] = (struct dsn_rcpt){to->original.n > 0 ? to->original : to->addr, w};
+    }
+    change_rcpt(c, m->id, to);
+    change_journal(c, m->origin, "deferred", "to=%.*s reason=%s", STR_ARG(to->addr), w->text);
+    log_event(LOG_INFO, m->origin, "deferred", "to=%s tries=%u next_s=%lld reason=%s",
+              log_quote(to->addr), to->tries, (long long)((to->due.us - wall_now().us) / US_PER_S),
+              log_quote(str_of(w->text)));
+    g->stat.deferred++;
+    scan_soon(it->dest->relay, (to->due.us - wall_now().us) / 1000 + 1);
+}
+
+static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it, size_t i,
+                        struct verdicts *v)
+{
+    const struct message *m = it->hand->m;
+    struct rcpt *to = &m->rcpt[it->index[i]];
+    const struct why *w = it->result[i];
+    struct change *c = intake_change(in);
+    if (w == NULL) {
+        note_delivered(g, in, it, to);
+        change_rcpt_done(c, m->id, to->n);
+        return;
+    }
+    to->tries++;
+    if (why_is_temp(w) && !too_old(g->conf, m, to)) {
+        defer_rcpt(g, c, it, to, w, v);
+        return;
+    }
+    v->failed[v->nfailed++] = (struct dsn_rcpt){to->original.n > 0 ? to->original : to->addr, w};
+    change_rcpt_done(c, m->id, to->n);
+    change_journal(c, m->origin, "failed", "to=%.*s reason=%s", STR_ARG(to->addr), w->text);
+    log_event(LOG_WARN, m->origin, "failed", "to=%s reason=%s", log_quote(to->addr),
+              log_quote(str_of(w->text)));
+    g->stat.returned++;
+}
+
+struct settled {
+    struct relay *relay;
+    struct hand *hand;
+};
+
+static void settled(void *arg, const struct why *w)
+{
+    struct settled *s = arg;
+    if (w != NULL) /* the rows stand as they were: the message is sent again, never lost */
+        log_event(LOG_ERROR, s->hand->m->origin, "store", "error=%s", log_quote(str_of(w->text)));
+    s->hand->changes--;
+    if (w != NULL)
+        scan_soon(s->relay, SCAN_AGAIN_MS);
+    hand_check(s->relay, s->hand);
+    free(s);
+}
+
+static void decide(struct item *it)
+{
+    struct relay *r = it->dest->relay;
+    struct hand *h = it->hand;
+    struct intake *in = intake_new(r->g);
+    struct verdicts v = {.failed = mem_new(it->n * sizeof *v.failed),
+                         .late = mem_new(it->n * sizeof *v.late)};
+    for (size_t i = 0; i < it->n; i++)
+        settle_rcpt(r->g, in, it, i, &v);
+    if (v.nfailed > 0)
+        dsn_add(r->g, in, DSN_FAILED, h->m, v.failed, v.nfailed);
+    if (v.nlate > 0)
+        dsn_add(r->g, in, DSN_DELAYED, h->m, v.late, v.nlate);
+    struct settled *s = mem_new(sizeof *s);
+    *s = (struct settled){r, h};
+    h->changes++;
+    h->items--;
+    if (v.nfailed + v.nlate == 0)
+        change_patient(intake_change(in));
+    item_free(it);
+    intake_commit(&in, settled, s);
+    free(v.failed);
+    free(v.late);
+}
+
+void relay_finish(struct item *it)
+{
+    it->hand->sending--;
+    it->dest->relay->busy--;
+    if (it->dest->relay->stopped) {
+        it->hand->items--;
+        item_free(it);
+        return;
+    }
+    decide(it);
+}
+
+void relay_dest_failed(struct dest *d, const struct why *w)
+{
+    d->failures++;
+    snprintf(d->reason, sizeof d->reason, "%s", w->text);
+    int64_t wait = INT64_C(30000) << (d->failures < 5 ? d->failures : 5);
+    d->not_before = mono_in(wait);
+    struct item *it = d->head;
+    d->head = NULL;
+    d->tail = &d->head;
+    d->waiting = 0;
+    while (it != NULL) {
+        struct item *next = it->next;
+        for (size_t i = 0; i < it->n; i++)
+            relay_result(it, i, w);
+        decide(it);
+        it = next;
+    }
+}
+
+/* --- NJE
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static struct dest *nje_dest(struct relay *r, const char *link)
+{
+    char key[280];
+    snprintf(key, sizeof key, "nje %s", link);
+    return dest_of(r, DOOR_NJE, key);
+}
+
+bool relay_next_file(struct relay *r, const char *link, struct link_out *out)
+{
+    struct dest *d = nje_dest(r, link);
+    if (d->head == NULL)
+        return false;
+    /* A refused file waits its turn like a refused mail; the others go on. */
+    struct item *it = relay_take(d);
+    if (it == NULL)
+        return false;
+    struct why w = {0};
+    out->ref = it;
+    out->deck = relay_content(it, &w);
+    if (cur_left(&out->deck) == 0) {
+        why_set(&w, E_IO, 451, "4.3.0", "the file's body cannot be read");
+        relay_result(it, 0, &w);
+        relay_finish(it);
+        return false;
+    }
+    d->open++;
+    return true;
+}
+
+void relay_file_sent(struct relay *r, void *ref, const struct why *w)
+{
+    struct item *it = ref;
+    struct dest *d = it->dest;
+    (void)r;
+    d->open--;
+    if (w != NULL && w->err == E_GONE) {
+        relay_put_back(it); /* the link broke: it goes again when the link is back */
+        return;
+    }
+    for (size_t i = 0; i < it->n; i++)
+        relay_result(it, i, w);
+    relay_finish(it);
+}
+
+static void retried(void *arg, const struct why *w)
+{
+    (void)w; /* when the disk failed the files are due at their own time */
+    relay_rescan(arg);
+}
+
+void relay_link_up(struct relay *r, const char *link)
+{
+    struct dest *d = nje_dest(r, link);
+    d->failures = 0;
+    d->reason[0] = '\0';
+    /* What was put off while the link was down is due now. */
+    struct change *c = change_new(r->g->store);
+    change_retry(c, DOOR_NJE, STR("*"));
+    change_commit(&c, retried, r);
+}
+
+/* Files for a link that stays down leave memory: the database keeps them, and their age is looked
+ * at. */
+static void sweep(void *arg)
+{
+    struct relay *r = arg;
+    struct mono now = mono_now();
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next) {
+            if (d->door != DOOR_NJE || d->head == NULL || nje_link_is_up(r->g->nje, d->name))
+                continue;
+            if (mono_ms(d->head->since, now) < LINK_PATIENCE_MS)
+                continue;
+            struct why w;
+            why_set(&w, E_TEMP, 451, "4.4.1", "link %s is down", d->name);
+            relay_dest_failed(d, &w);
+        }
+    }
+    loop_arm(r->g->loop, &r->sweep, SWEEP_MS, sweep, r);
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+struct relay *relay_new(struct gate *g)
+{
+    struct relay *r = mem_new(sizeof *r);
+    r->g = g;
+    r->hand_table = mem_new(TABLE_SIZE * sizeof(struct hand *));
+    r->dest_table = mem_new(TABLE_SIZE * sizeof(struct dest *));
+    return r;
+}
+
+void relay_start(struct relay *r)
+{
+    scan_soon(r, 0);
+    loop_arm(r->g->loop, &r->sweep, SWEEP_MS, sweep, r);
+}
+
+static void free_dest(struct dest *d)
+{
+    for (struct item *it = d->head, *next; it != NULL; it = next) {
+        next = it->next;
+        item_free(it);
+    }
+    free(d);
+}
+
+void relay_stop(struct relay *r)
+{
+    r->draining = r->stopped = true;
+    loop_disarm(r->g->loop, &r->scan);
+    loop_disarm(r->g->loop, &r->sweep);
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
+            smtpout_free(d);
+}
+
+void relay_free(struct relay **r)
+{
+    if (*r == NULL)
+        return;
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        for (struct dest *d = (*r)->dest_table[i], *next; d != NULL; d = next) {
+            next = d->next;
+            free_dest(d);
+        }
+        for (struct hand *h = (*r)->hand_table[i], *next; h != NULL; h = next) {
+            next = h->next;
+            message_free(&h->m);
+            free(h);
+        }
+    }
+    free((*r)->hand_table);
+    free((*r)->dest_table);
+    free(*r);
+    *r = NULL;
+}
+
+void relay_drain(struct relay *r)
+{
+    r->draining = true;
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
+            if (d->door == DOOR_SMTP)
+                smtpout_quit(d);
+}
+
+size_t relay_busy(const struct relay *r)
+{
+    return r->busy;
+}
+
+void relay_each(const struct relay *r, void (*fn)(void *arg, const struct relay_line *l), void *arg)
+{
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        for (const struct dest *d = r->dest_table[i]; d != NULL; d = d->next) {
+            struct relay_line l = {d->key, d->waiting, d->open, 0, d->reason};
+            int64_t wait = mono_ms(mono_now(), d->not_before);
+            l.retry_s = d->not_before.us > 0 && wait > 0 ? wait / 1000 : 0;
+            if (d->waiting > 0 || d->open > 0 || d->reason[0] != '\0')
+                fn(arg, &l);
+        }
+    }
+}

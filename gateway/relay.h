@@ -1,0 +1,44 @@
+/* gateway/relay.h -- the queue runner: what is due goes out, grouped by destination, with limits
+ * and back-off for each, so that no destination holds up another. It holds a bounded window of
+ * messages in memory; the rest waits in the database. */
+#ifndef GATEWAY_RELAY_H
+#define GATEWAY_RELAY_H
+
+#include "gateway/gate.h"
+
+struct link_out;
+
+struct relay *relay_new(struct gate *g);
+void relay_free(struct relay **r);
+void relay_start(struct relay *r); /* read what is due from the database */
+/* A message that has just become durable. Takes it. */
+void relay_add(struct relay *r, struct message *m);
+/* The queue was changed by hand (release, retry): look again. pattern: a destination to retry now,
+ * "" all, or none with NULL. */
+void relay_rescan(struct relay *r);
+/* Forget what is in memory of a message that is about to be deleted, held or changed by hand; false
+ * when it is being sent right now. */
+bool relay_let_go(struct relay *r, msg_id id);
+
+/* For gateway/nje: the next file for a link, and the fate of one given. */
+bool relay_next_file(struct relay *r, const char *link, struct link_out *out);
+void relay_file_sent(struct relay *r, void *ref, const struct why *w);
+void relay_link_up(struct relay *r, const char *link);
+
+/* Finish what is being sent, begin nothing new. */
+void relay_drain(struct relay *r);
+/* Break off what is still being sent; the rows stand. Then the store is closed, then relay_free. */
+void relay_stop(struct relay *r);
+size_t relay_busy(const struct relay *r); /* transfers under way */
+
+struct relay_line {
+    const char *key; /* "smtp example.com", "nje LINK1" */
+    size_t waiting;
+    unsigned open;      /* connections or streams */
+    int64_t retry_s;    /* seconds until it is tried again, 0: now */
+    const char *reason; /* of the last failure, "" */
+};
+void relay_each(const struct relay *r, void (*fn)(void *arg, const struct relay_line *l),
+                void *arg);
+
+#endif

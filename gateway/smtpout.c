@@ -1,0 +1,319 @@
+/* gateway/smtpout.c -- the SMTP side of the queue runner: where a destination's hosts are, and how
+ * many conversations it is given. */
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "gateway/relay_private.h"
+#include "gateway/smtp/client.h"
+#include "gateway/smtp/mx.h"
+
+#define TARGET_LIFE_MS 300000 /* looked-up hosts are used this long */
+#define CONCURRENCY_START 4u
+#define CONCURRENCY_MAX 20u
+
+struct conversation {
+    struct conversation *next;
+    struct smtpout *out;
+    struct smtpc *client;
+    struct item *item; /* being sent */
+    unsigned answered; /* messages */
+};
+struct smtpout {
+    struct dest *dest;
+    struct mx_ask *ask;
+    struct smtp_target *target;
+    size_t ntarget, smarthost; /* smart hosts are looked up one after the other */
+    struct mono looked_up;
+    struct conversation *first;
+    unsigned concurrency;
+};
+
+/* --- where
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static const struct conf_host *static_route(const struct conf *c, struct str domain)
+{
+    for (size_t i = 0; i < c->ndestination; i++) {
+        const struct conf_host *h = &c->destination[i];
+        bool sub = h->domain.n > 0 && h->domain.p[0] == '.';
+        if (sub ? str_ends_nocase(domain, h->domain.p) : str_eq_nocase(domain, h->domain))
+            return h;
+    }
+    return NULL;
+}
+
+void smtpout_key(const struct conf *c, struct str domain, char *key, size_t size)
+{
+    const struct conf_host *h = static_route(c, domain);
+    if (h != NULL)
+        snprintf(key, size, "smtp @%.*s:%u", STR_ARG(h->host), h->port);
+    else if (c->nsmarthost > 0)
+        snprintf(key, size, "smtp *");
+    else
+        snprintf(key, size, "smtp %.*s", STR_ARG(domain));
+}
+
+static bool same_address(const struct sockaddr *a, const union endpoint *e)
+{
+    if (a == NULL || a->sa_family != e->any.sa_family)
+        return false;
+    const union endpoint *b = (const union endpoint *)(const void *)a;
+    if (a->sa_family == AF_INET)
+        return b->in4.sin_addr.s_addr == e->in4.sin_addr.s_addr;
+    return memcmp(&b->in6.sin6_addr, &e->in6.sin6_addr, sizeof e->in6.sin6_addr) == 0;
+}
+
+/* Our own listener: one of this machine's addresses at a port where we take mail. */
+static bool is_self(void *arg, const struct smtp_target *t)
+{
+    const struct conf *c = ((struct relay *)arg)->g->conf;
+    bool port = false, found = false;
+    for (size_t i = 0; i < c->nlisten_smtp; i++)
+        port = port || endpoint_port(&c->listen_smtp[i].at) == endpoint_port(&t->at);
+    struct ifaddrs *all;
+    if (!port || getifaddrs(&all) != 0)
+        return false;
+    for (const struct ifaddrs *i = all; i != NULL && !found; i = i->ifa_next)
+        found = same_address(i->ifa_addr, &t->at);
+    freeifaddrs(all);
+    return found;
+}
+
+static void looked_up(void *arg, const struct smtp_target *targets, size_t n, const struct why *w);
+
+static void look_up(struct smtpout *o)
+{
+    struct relay *r = o->dest->relay;
+    struct mx_set set = {
+        .loop = r->g->loop, .dns = r->g->dns, .port = 25, .is_self = is_self, .arg = r};
+    const char *name = o->dest->name;
+    if (strcmp(name, "*") == 0) {
+        const struct conf_host *h = &r->g->conf->smarthost[o->smarthost % r->g->conf->nsmarthost];
+        o->ask = mx_host(&set, h->host.p, h->port, looked_up, o);
+    } else if (name[0] == '@') {
+        char host[256];
+        const char *colon = strrchr(name, ':');
+        str_copy(host, sizeof host, (struct str){name + 1, (size_t)(colon - name - 1)});
+        o->ask = mx_host(&set, host, (uint16_t)strtoul(colon + 1, NULL, 10), looked_up, o);
+    } else {
+        o->ask = mx_find(&set, name, looked_up, o);
+    }
+}
+
+/* The next smart host takes over when one fails; all failed: the destination has. */
+static bool next_smarthost(struct smtpout *o)
+{
+    if (strcmp(o->dest->name, "*") != 0)
+        return false;
+    o->ntarget = 0;
+    o->smarthost++;
+    return o->smarthost % o->dest->relay->g->conf->nsmarthost != 0;
+}
+
+static void looked_up(void *arg, const struct smtp_target *targets, size_t n, const struct why *w)
+{
+    struct smtpout *o = arg;
+    o->ask = NULL;
+    if (n == 0) {
+        if (next_smarthost(o))
+            look_up(o);
+        else
+            relay_dest_failed(o->dest, w);
+        return;
+    }
+    free(o->target);
+    o->target = mem_new(n * sizeof *o->target);
+    memcpy(o->target, targets, n * sizeof *o->target);
+    o->ntarget = n;
+    o->looked_up = mono_now();
+    smtpout_kick(o->dest);
+}
+
+/* --- conversations
+ * ------------------------------------------------------------------------------------------- */
+
+static bool is_eightbit(struct cur c)
+{
+    for (const uint8_t *p = c.p; p < c.end; p++)
+        if (*p >= 0x80)
+            return true;
+    return false;
+}
+
+static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
+{
+    struct conversation *v = arg;
+    struct why w = {0};
+    (void)c;
+    for (;;) {
+        struct item *it = relay_take(v->out->dest);
+        if (it == NULL)
+            return false;
+        struct cur content = relay_content(it, &w);
+        if (cur_left(&content) > 0) {
+            v->item = it;
+            *job = (struct smtpc_job){.ref = it,
+                                      .sender = it->hand->m->sender,
+                                      .rcpt = it->rcpt,
+                                      .nrcpt = it->n,
+                                      .content = content,
+                                      .eightbit = is_eightbit(content)};
+            return true;
+        }
+        why_set(&w, E_IO, 451, "4.3.0", "the body of the mail cannot be read");
+        for (size_t i = 0; i < it->n; i++)
+            relay_result(it, i, &w);
+        relay_finish(it);
+    }
+}
+
+static void rcpt_verdict(void *arg, struct smtpc *c, void *ref, size_t index, const struct why *w)
+{
+    (void)arg, (void)c;
+    relay_result(ref, index, w);
+}
+
+static void job_done(void *arg, struct smtpc *c, void *ref)
+{
+    struct conversation *v = arg;
+    struct smtpout *o = v->out;
+    (void)c;
+    v->item = NULL;
+    v->answered++;
+    o->dest->failures = 0;
+    o->dest->reason[0] = '\0';
+    if (o->concurrency < CONCURRENCY_MAX)
+        o->concurrency++;
+    relay_finish(ref);
+}
+
+static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
+{
+    struct conversation *v = arg;
+    struct smtpout *o = v->out;
+    struct conversation **p = &o->first;
+    (void)c;
+    while (*p != v)
+        p = &(*p)->next;
+    *p = v->next;
+    free(v);
+    o->dest->open--;
+    o->dest->relay->open_smtp--;
+    if (w == NULL) {
+        smtpout_kick(o->dest);
+        return;
+    }
+    log_event(LOG_INFO, 0, "smtp-closed", "destination=%s reason=%s",
+              log_quote(str_of(o->dest->name)), log_quote(str_of(w->text)));
+    o->concurrency = o->concurrency > 1 ? o->concurrency / 2 : 1;
+    o->ntarget = 0; /* look the hosts up anew next time */
+    if (o->dest->open > 0)
+        return; /* others still talk to this destination: only this conversation was unlucky */
+    if (next_smarthost(o))
+        smtpout_kick(o->dest);
+    else
+        relay_dest_failed(o->dest, w);
+}
+
+static const struct smtpc_ops ops = {
+    .next = next_job, .rcpt = rcpt_verdict, .done = job_done, .closed = conversation_closed};
+
+static void open_conversation(struct smtpout *o)
+{
+    struct relay *r = o->dest->relay;
+    struct conversation *v = mem_new(sizeof *v);
+    struct smtpc_set set = {.loop = r->g->loop,
+                            .helo = r->g->conf->hostname.p,
+                            .connect_ms = r->g->conf->finish_open * 1000,
+                            .command_ms = r->g->conf->inactive * 1000};
+    v->out = o;
+    v->next = o->first;
+    o->first = v;
+    o->dest->open++;
+    r->open_smtp++;
+    v->client = smtpc_new(&set, o->target, o->ntarget, &ops, v);
+}
+
+static void wake_idle(struct smtpout *o)
+{
+    /* A kick may run callbacks that open or close conversations: start over after each. */
+    for (bool again = true; again && o->dest->head != NULL;) {
+        again = false;
+        for (struct conversation *v = o->first; v != NULL; v = v->next) {
+            if (v->item == NULL && smtpc_idle(v->client)) {
+                smtpc_kick(v->client);
+                again = true;
+                break;
+            }
+        }
+    }
+}
+
+void smtpout_kick(struct dest *d)
+{
+    struct relay *r = d->relay;
+    if (d->smtp == NULL) {
+        d->smtp = mem_new(sizeof *d->smtp);
+        d->smtp->dest = d;
+        d->smtp->concurrency = CONCURRENCY_START;
+    }
+    struct smtpout *o = d->smtp;
+    if (r->draining)
+        return;
+    wake_idle(o);
+    if (d->head == NULL || o->ask != NULL)
+        return;
+    if (d->not_before.us > mono_now().us) {
+        struct why w;
+        why_set(&w, E_TEMP, 451, "4.4.1", "%s",
+                d->reason[0] != '\0' ? d->reason : "tried recently");
+        unsigned failures = d->failures;
+        struct mono until = d->not_before;
+        relay_dest_failed(d, &w);
+        d->failures = failures, d->not_before = until; /* this was no attempt */
+        return;
+    }
+    if (o->ntarget == 0 || mono_ms(o->looked_up, mono_now()) > TARGET_LIFE_MS) {
+        o->ntarget = 0;
+        look_up(o);
+        return;
+    }
+    /* Conversations still opening will take what waits: no more of them than messages. */
+    unsigned opening = 0;
+    for (const struct conversation *v = o->first; v != NULL; v = v->next)
+        opening += v->item == NULL;
+    while (opening < d->waiting && d->open < o->concurrency &&
+           r->open_smtp < (unsigned)r->g->conf->outbound_limit) {
+        open_conversation(o);
+        opening++;
+    }
+}
+
+void smtpout_quit(struct dest *d)
+{
+    if (d->smtp != NULL)
+        for (struct conversation *v = d->smtp->first; v != NULL; v = v->next)
+            smtpc_quit(v->client);
+}
+
+void smtpout_free(struct dest *d)
+{
+    struct smtpout *o = d->smtp;
+    if (o == NULL)
+        return;
+    mx_cancel(&o->ask);
+    for (struct conversation *v = o->first, *next; v != NULL; v = next) {
+        next = v->next;
+        /* No verdicts: at this point nothing is decided any more, the rows stand. */
+        smtpc_free(&v->client);
+        free(v);
+    }
+    free(o->target);
+    free(o);
+    d->smtp = NULL;
+}

@@ -1,0 +1,389 @@
+/* gateway/spoolfile.c -- text and bytes to decks and back. */
+#include "gateway/spoolfile.h"
+
+#include <string.h>
+
+#include "rscs/punch.h"
+
+#define BINARY_LRECL 8192u
+#define ITEMS_MAX 64u
+#define NL_LF '\n'
+
+/* --- writing
+ * ---------------------------------------------------------------------------------------------- */
+
+static void fill_file(const struct spool_spec *spec, uint32_t records, struct deck_file *f)
+{
+    *f = (struct deck_file){
+        .from_node = ebc_name_of(spec->from_node),
+        .from_user = ebc_name_of(spec->from_user),
+        .to_node = ebc_name_of(spec->to_node),
+        .to_user = ebc_name_of(spec->to_user),
+        .spool_id = (uint16_t)(spec->id % 9999 + 1),
+        .entered = spec->now,
+        .class = spec->class,
+        .fn = spec->fn,
+        .ft = spec->ft,
+        .form = spec->form,
+        .records = records,
+    };
+}
+
+/* Put the cards (80 bytes each in `cards`, the last filled up with nulls) into a deck and a body.
+ */
+static int finish_deck(struct store *s, const struct spool_spec *spec, struct buf *cards,
+                       size_t max, struct spool_out *out, struct why *w)
+{
+    if (cards->n == 0)
+        buf_u8(cards, 0x40); /* a file without a record breaks peers: a blank card */
+    buf_fill(cards, 0, (CARD_SIZE - cards->n % CARD_SIZE) % CARD_SIZE);
+    if (cards->over)
+        return why_set(w, E_LIMIT, 552, "5.3.4", "The file would be larger than %zu bytes", max);
+    struct deck_file f;
+    fill_file(spec, (uint32_t)(cards->n / CARD_SIZE), &f);
+    struct buf deck;
+    buf_init(&deck, max + max / 8 + 4096);
+    deck_file_begin(&deck, &f);
+    struct cur rest = buf_cur(cards);
+    while (cur_left(&rest) > 0)
+        deck_card(&deck, cur_sub(&rest, CARD_SIZE));
+    deck_file_end(&deck, &f);
+    int v = 0;
+    if (deck.over)
+        v = why_set(w, E_LIMIT, 552, "5.3.4", "The file would be larger than %zu bytes", max);
+    struct body_writer *bw = v == 0 ? body_writer_new(s) : NULL;
+    if (v == 0)
+        v = body_write(bw, deck.p, deck.n, w);
+    buf_done(&deck);
+    if (v < 0) {
+        body_writer_drop(&bw);
+        return v;
+    }
+    out->records = f.records;
+    out->deck = body_writer_end(&bw, w);
+    return out->deck != NULL ? 0 : w->err;
+}
+
+static void netdata_begin(struct buf *b, const struct spool_spec *spec, uint64_t size,
+                          uint16_t recfm, uint32_t lrecl)
+{
+    char name[24];
+    size_t n = 0;
+    memcpy(name, "A.", 2), n = 2;
+    memcpy(name + n, spec->fn.p, spec->fn.n < 8 ? spec->fn.n : 8),
+        n += spec->fn.n < 8 ? spec->fn.n : 8;
+    name[n++] = '.';
+    memcpy(name + n, spec->ft.p, spec->ft.n < 8 ? spec->ft.n : 8),
+        n += spec->ft.n < 8 ? spec->ft.n : 8;
+    struct nd_file nd = {
+        .from_node = ebc_name_of(spec->from_node),
+        .from_user = ebc_name_of(spec->from_user),
+        .to_node = ebc_name_of(spec->to_node),
+        .to_user = ebc_name_of(spec->to_user),
+        .dsname = spec->note ? STR("") : (struct str){name, n},
+        .utility = STR("INMCOPY"),
+        .recfm = recfm,
+        .dsorg = 0x4000,
+        .lrecl = lrecl,
+        .size = size,
+        .note = spec->note,
+    };
+    nd_begin(b, &nd, spec->now);
+}
+
+static size_t longest_line(struct str text)
+{
+    size_t most = 80;
+    struct str line;
+    while (str_line(&text, &line))
+        if (line.n > most)
+            most = line.n;
+    return most;
+}
+
+/* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
+#define TEXT_RECORD_MAX 32000u
+
+static void text_netdata(struct buf *cards, const struct spool_spec *spec, struct str text,
+                         size_t *replaced)
+{
+    struct buf record;
+    struct str line;
+    size_t longest = longest_line(text);
+    buf_init(&record, SIZE_MAX / 4);
+    netdata_begin(cards, spec, text.n, ND_RECFM_V,
+                  (uint32_t)(longest < TEXT_RECORD_MAX ? longest : TEXT_RECORD_MAX));
+    while (str_line(&text, &line)) {
+        buf_reset(&record);
+        *replaced += ebc_from_utf8(&record, spec->page, line);
+        struct cur rest = buf_cur(&record);
+        do {
+            size_t n = cur_left(&rest);
+            nd_record(cards, cur_sub(&rest, n < TEXT_RECORD_MAX ? n : TEXT_RECORD_MAX));
+        } while (cur_left(&rest) > 0);
+    }
+    nd_end(cards);
+    buf_done(&record);
+}
+
+static void add_card(void *arg, struct cur bytes)
+{
+    struct buf *cards = arg;
+    size_t n = cur_left(&bytes);
+    buf_add(cards, bytes.p, n);
+    buf_fill(cards, 0x40, CARD_SIZE - n);
+}
+
+int spool_text(struct store *s, const struct spool_spec *spec, struct str text, size_t max,
+               struct spool_out *out, struct why *w)
+{
+    struct buf cards;
+    buf_init(&cards, max);
+    *out = (struct spool_out){0};
+    if (spec->format == FORMAT_NETDATA) {
+        text_netdata(&cards, spec, text, &out->replaced);
+    } else {
+        struct str line;
+        while (str_line(&text, &line))
+            out->replaced += punch_text(line, spec->page, add_card, &cards);
+    }
+    int v = finish_deck(s, spec, &cards, max, out, w);
+    buf_done(&cards);
+    return v;
+}
+
+int spool_bytes(struct store *s, const struct spool_spec *spec, struct cur bytes, size_t max,
+                struct spool_out *out, struct why *w)
+{
+    struct buf cards;
+    buf_init(&cards, max);
+    *out = (struct spool_out){0};
+    netdata_begin(&cards, spec, cur_left(&bytes), ND_RECFM_V, BINARY_LRECL);
+    while (cur_left(&bytes) > 0) {
+        size_t n = cur_left(&bytes);
+        nd_record(&cards, cur_sub(&bytes, n < BINARY_LRECL ? n : BINARY_LRECL));
+    }
+    nd_end(&cards);
+    int v = finish_deck(s, spec, &cards, max, out, w);
+    buf_done(&cards);
+    return v;
+}
+
+/* --- reading
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Records of one item as they come; turned into text or bytes at its end, when all are known. */
+struct gather {
+    struct arena *arena;
+    const struct ebc_page *page;
+    struct spool_in *in;
+    struct spool_item *item; /* NULL: none begun */
+    struct buf bytes;        /* 4-byte length and record, one after the other */
+    size_t sample;           /* bytes seen and bytes that look like text */
+    size_t printable;
+    bool nulls;
+};
+
+static bool byte_is_text(uint8_t e)
+{
+    return e >= 0x40 || e == 0x05 || e == 0x0C || e == 0x15 || e == 0x25 || e == 0x0D ||
+           e == 0x0E || e == 0x0F;
+}
+
+static void judge_record(struct gather *ga, struct cur record)
+{
+    while (cur_left(&record) > 0 && (record.end[-1] == 0 || record.end[-1] == 0x40))
+        record.end--; /* trailing nulls and blanks say nothing */
+    for (const uint8_t *p = record.p; p < record.end; p++) {
+        ga->sample++;
+        ga->printable += byte_is_text(*p);
+        ga->nulls = ga->nulls || *p == 0;
+    }
+}
+
+bool spool_looks_text(struct cur bytes)
+{
+    struct gather ga = {0};
+    judge_record(&ga, bytes);
+    return !ga.nulls && ga.printable * 100 >= ga.sample * 95;
+}
+
+static int begin_item(struct gather *ga, struct why *w)
+{
+    if (ga->in->nitem >= ITEMS_MAX)
+        return why_set(w, E_LIMIT, 552, "5.3.4", "More than %u files in one transmission",
+                       ITEMS_MAX);
+    ga->item = &ga->in->item[ga->in->nitem++];
+    *ga->item = (struct spool_item){0};
+    buf_reset(&ga->bytes);
+    ga->sample = ga->printable = 0;
+    ga->nulls = false;
+    return 0;
+}
+
+static void add_record(struct gather *ga, struct cur record)
+{
+    buf_be32(&ga->bytes, (uint32_t)cur_left(&record));
+    buf_add(&ga->bytes, record.p, cur_left(&record));
+    ga->item->records++;
+    judge_record(ga, record);
+}
+
+static void end_item(struct gather *ga)
+{
+    struct spool_item *item = ga->item;
+    if (item == NULL)
+        return;
+    struct buf out;
+    buf_init(&out, ga->bytes.n * 3 + 16);
+    item->text = !ga->nulls && ga->printable * 100 >= ga->sample * 95;
+    struct cur rest = buf_cur(&ga->bytes);
+    while (cur_left(&rest) > 0) {
+        struct cur record = cur_sub(&rest, cur_be32(&rest));
+        if (item->text) {
+            punch_line(&out, record, ga->page);
+            buf_u8(&out, NL_LF);
+        } else {
+            buf_add(&out, record.p, cur_left(&record));
+        }
+    }
+    item->content = arena_str(ga->arena, buf_text(&out));
+    buf_done(&out);
+    ga->item = NULL;
+}
+
+static struct str name_text(struct arena *a, const struct nje_name *n)
+{
+    char text[9];
+    return arena_str(a, ebc_name_text(n, text));
+}
+
+static struct str label_text(struct arena *a, const uint8_t *e, size_t n)
+{
+    struct buf b;
+    buf_init(&b, 64);
+    ebc_to_utf8(&b, ebc_page_default(), cur_of(e, n));
+    struct str s = arena_str(a, str_trim(buf_text(&b)));
+    buf_done(&b);
+    return s;
+}
+
+int spool_read_headers(struct arena *a, struct cur deck, struct spool_in *in, struct why *w)
+{
+    *in = (struct spool_in){0};
+    int v = deck_headers(deck, &in->njh, &in->dsh, w);
+    if (v < 0)
+        return v;
+    const struct nje_name *user =
+        ebc_name_empty(&in->njh.origin_user) ? &in->njh.user : &in->njh.origin_user;
+    in->from_user = name_text(a, user);
+    in->from_node = name_text(a, &in->njh.origin_node);
+    in->to_user = name_text(a, &in->dsh.user);
+    in->to_node = name_text(a, &in->dsh.node);
+    in->fn = label_text(a, in->dsh.fn, sizeof in->dsh.fn);
+    in->ft = label_text(a, in->dsh.ft, sizeof in->dsh.ft);
+    return 0;
+}
+
+static struct str item_name(struct gather *ga, const struct nd_file *f)
+{
+    struct str name = f->dsname;
+    /* CMS puts the file mode letter before name and type: A.FN.FT is FN.FT. */
+    if (name.n > 2 && name.p[1] == '.')
+        name = str_sub(name, 2, name.n);
+    if (name.n == 0)
+        return arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->in->fn), STR_ARG(ga->in->ft));
+    return arena_str(ga->arena, name);
+}
+
+/* Feed one logical record (a piece of the NETDATA byte stream). 1: the transmission has ended. */
+static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piece, struct why *w)
+{
+    for (;;) {
+        struct nd_file f;
+        struct cur record;
+        int what = nd_reader_next(nd, &piece, &f, &record, w);
+        if (what < 0 || what == ND_MORE)
+            return what < 0 ? what : 0;
+        if (what == ND_END) {
+            end_item(ga);
+            return 1;
+        }
+        if (what == ND_RECORD) {
+            if (ga->item != NULL)
+                add_record(ga, record);
+            continue;
+        }
+        end_item(ga);
+        int v = begin_item(ga, w);
+        if (v < 0)
+            return v;
+        ga->item->note = f.note && !f.is_ack;
+        ga->item->ack = f.is_ack;
+        ga->item->recfm = f.recfm;
+        ga->item->lrecl = f.lrecl;
+        ga->item->name = item_name(ga, &f);
+    }
+}
+
+static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
+{
+    struct nd_reader *nd = NULL;
+    bool first = true, over = false;
+    uint8_t cc;
+    int v;
+    while ((v = deck_reader_next(r, &cc, w)) == 1) {
+        struct cur record = buf_cur(&r->record);
+        if (first && nd_looks(record)) {
+            nd = nd_reader_new(ga->arena);
+            ga->in->netdata = true;
+        } else if (first) {
+            struct nje_name fn, ft;
+            if ((v = begin_item(ga, w)) < 0)
+                return v;
+            ga->item->name =
+                arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->in->fn), STR_ARG(ga->in->ft));
+            ga->item->recfm = ND_RECFM_F;
+            ga->item->lrecl = ga->in->dsh.lrecl;
+            if (punch_read_card(record, &fn, &ft)) {
+                first = false;
+                continue; /* CMS's :READ card names the file and is no part of it */
+            }
+        }
+        first = false;
+        if (nd == NULL)
+            add_record(ga, record);
+        else if (!over && (v = feed_netdata(ga, nd, record, w)) != 0)
+            over = v > 0;
+        if (v < 0)
+            return v;
+    }
+    if (v == 0 && nd != NULL && !over)
+        return why_set(w, E_SYNTAX, 0, NULL, "The NETDATA transmission is cut off before its end");
+    return v;
+}
+
+int spool_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct spool_in *in,
+               struct why *w)
+{
+    int v = spool_read_headers(a, deck, in, w);
+    if (v < 0)
+        return v;
+    in->item = arena_alloc(a, ITEMS_MAX * sizeof *in->item);
+    struct gather ga = {.arena = a, .page = page, .in = in};
+    /* A card of one byte counts 6 in the deck and 84 here. */
+    buf_init(&ga.bytes, cur_left(&deck) * 16 + 65536);
+    struct deck_reader r;
+    v = deck_reader_init(&r, deck, w);
+    if (v >= 0) {
+        v = read_records(&ga, &r, w);
+        deck_reader_done(&r);
+    }
+    if (v >= 0)
+        end_item(&ga);
+    bool over = ga.bytes.over || arena_full(a);
+    buf_done(&ga.bytes);
+    if (v >= 0 && over)
+        return why_set(w, E_LIMIT, 552, "5.3.4", "The file is larger than this gateway carries");
+    return v;
+}
