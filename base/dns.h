@@ -29,9 +29,9 @@ struct dns_rr {
 };
 struct dns_reply {
     enum dns_status status;
-    bool secure; /* validated by DNSSEC */
-    const struct dns_rr *rr;
-    size_t n; /* at most 64 are given */
+    bool secure;             /* validated by DNSSEC */
+    const struct dns_rr *rr; /* MX: by preference */
+    size_t n;                /* at most 64 are given */
     uint32_t ttl;
     char canon[256]; /* the name after CNAMEs, as asked when none */
 };
