@@ -275,7 +275,8 @@ struct dns_ask *dns_query(struct dns *d, const char *name, enum dns_type type, d
     struct dns_ask *a = mem_new(sizeof *a);
     *a = (struct dns_ask){.dns = d, .name = mem_dup(name), .type = type, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&d->asks, a, link);
-    int r = fails_for_a_time(d, name) ? UB_SERVFAIL : ready(d);
+    /* A resolver that cannot be set up says nothing about the name. */
+    int r = fails_for_a_time(d, name) || ready(d) != 0 ? UB_SERVFAIL : 0;
     if (r == 0)
         r = ub_resolve_async(d->ctx, name, (int)type, CLASS_IN, a, on_answer, &a->id);
     a->asked = r == 0;

@@ -98,6 +98,8 @@ static void put_line(char *line, size_t n)
 
 static void tell_lost(void)
 {
+    if (out.lost > 0 && STORE_SIZE - out.n < 256)
+        write_out();
     if (out.lost == 0 || STORE_SIZE - out.n < 256)
         return;
     char line[256];
@@ -138,6 +140,7 @@ void log_event(enum log_level level, uint64_t id, const char *name, const char *
 void log_flush(void *unused)
 {
     (void)unused;
+    tell_lost();
     if (out.n > 0)
         write_out();
 }

@@ -67,7 +67,7 @@ static void put_text(struct why *w, const char *from)
 int why_set(struct why *w, enum err err, int smtp, const char *enh, const char *fmt, ...)
 {
     /* The arguments may lie in *w itself (a text given a better class): format before filling. */
-    char text[sizeof w->text];
+    char text[sizeof w->text + 4]; /* so that the cut between characters is put_text's */
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
