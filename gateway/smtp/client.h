@@ -1,6 +1,12 @@
-/* gateway/smtp/client.h -- one SMTP conversation after another with one destination: connects to the
- * first of its targets that answers, sends message after message over the connection (pull model: the
- * owner is asked for the next), one verdict for each recipient, lingers a little, says QUIT. RFC 5321. */
+/* gateway/smtp/client.h -- one SMTP conversation after another with one destination: connects to
+ * the first of its targets that answers, sends message after message over the connection (pull
+ * model: the owner is asked for the next), one verdict for each recipient, lingers a little, says
+ * QUIT. RFC 5321.
+ *
+ * Targets are walked in order: when one cannot be connected, greets with 4xx or 5xx, refuses both
+ * EHLO and HELO or is lost before the first message, the next is tried. An idle connection that the
+ * server closed just as the next message began (closed, or 421 to MAIL) is opened anew, once for a
+ * message. */
 #ifndef GATEWAY_SMTP_CLIENT_H
 #define GATEWAY_SMTP_CLIENT_H
 
@@ -13,44 +19,53 @@ struct smtp_target {
     union endpoint at;
     char name[256]; /* the host's name for logs and TLS */
 };
+/* Everything it points to is borrowed until done(). */
 struct smtpc_job {
-    void *ref;             /* the owner's */
-    struct str sender;     /* mailbox or "" */
+    void *ref;         /* the owner's */
+    struct str sender; /* mailbox or "" */
     const struct str *rcpt;
     size_t nrcpt;
-    struct cur content;    /* RFC 5322 with CRLF lines; valid until done() */
-    bool eightbit;         /* holds bytes over 127 */
+    struct cur content; /* RFC 5322 with CRLF lines; valid until done() */
+    bool eightbit;      /* holds bytes over 127 */
 };
+/* From within these, smtpc_quit is allowed, and smtpc_free but for next() when it gives a message.
+ */
 struct smtpc_ops {
     /* The next message for this destination; false: none now. */
     bool (*next)(void *arg, struct smtpc *c, struct smtpc_job *job);
-    /* Verdict for one recipient: w NULL taken. why_is_temp tells what may be tried again. */
+    /* Verdict for one recipient: w NULL taken. why_is_temp tells what may be tried again. The text
+     * begins "host mx.example[192.0.2.1]:25 said: " when it is the server's own. */
     void (*rcpt)(void *arg, struct smtpc *c, void *ref, size_t index, const struct why *w);
     /* All recipients of the job have their verdict; the content is not used any more. */
     void (*done)(void *arg, struct smtpc *c, void *ref);
-    /* The conversation is over and freed after this call. w NULL: in peace; else why no target could be
-     * reached or the connection broke. Every job given has had its verdicts and done() before. */
+    /* The conversation is over and freed after this call. Every job given has had its verdicts and
+     * done() before. w not NULL is a reason to leave the destination alone for a while: no target
+     * could be used (always temporary, also after 5xx greetings; the last target's reason), or the
+     * connection broke, timed out, lost its order or was ended with 421 before it answered for a
+     * single message. NULL: in peace, or at least one message was answered over the last connection
+     * (what then broke has told its recipients), or an idle connection was closed by the server. */
     void (*closed)(void *arg, struct smtpc *c, const struct why *w);
 };
 struct smtpc_set {
     struct loop *loop;
     const char *helo;
-    int64_t connect_ms;  /* per address, 0: 30000 */
-    int64_t command_ms;  /* HELO MAIL RCPT, 0: 300000 */
-    int64_t data_ms;     /* DATA 354, 0: 120000 */
-    int64_t block_ms;    /* progress of content, 0: 180000 */
-    int64_t dot_ms;      /* answer to the dot, 0: 600000 */
-    int64_t linger_ms;   /* idle connection kept for more, 0: 5000 */
+    int64_t connect_ms;    /* per address, 0: 30000 */
+    int64_t command_ms;    /* greeting HELO MAIL RCPT RSET, 0: 300000 */
+    int64_t data_ms;       /* DATA 354, 0: 120000 */
+    int64_t block_ms;      /* progress of content, 0: 180000 */
+    int64_t dot_ms;        /* answer to the dot, 0: 600000 */
+    int64_t linger_ms;     /* idle connection kept for more, 0: 5000 */
     unsigned max_messages; /* per connection, 0: 1000 */
 };
-/* targets are copied, in order of preference. */
-struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets, size_t ntargets,
-                        const struct smtpc_ops *ops, void *arg);
-/* More is there for this destination: ask next() if idle. */
+/* targets are copied, in order of preference. No callback runs inside. */
+struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets,
+                        size_t ntargets, const struct smtpc_ops *ops, void *arg);
+/* More is there for this destination: ask next() if idle. next(), and the verdicts of a message
+ * that cannot be sent here, may run inside. */
 void smtpc_kick(struct smtpc *c);
-bool smtpc_idle(const struct smtpc *c); /* connected and lingering */
+bool smtpc_idle(const struct smtpc *c);        /* connected and lingering */
 const char *smtpc_peer(const struct smtpc *c); /* "mx.example[192.0.2.1]:25" for logs */
-/* Finish the message under way, then QUIT. */
+/* Finish the message under way, then QUIT. closed() comes later, never inside. */
 void smtpc_quit(struct smtpc *c);
 void smtpc_free(struct smtpc **c); /* at once: verdicts E_GONE, done(), no closed() */
 
