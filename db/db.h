@@ -34,5 +34,6 @@ int db_step(struct sqlite3_stmt *st, struct why *w) MUST_CHECK; /* 1 row, 0 done
 int db_fail(struct db *d, const char *what, struct why *w);     /* why from the connection's error */
 void db_bind_str(struct sqlite3_stmt *st, int n, struct str s);
 struct str db_col_str(struct sqlite3_stmt *st, int n); /* borrowed until the next step */
+struct sqlite3 *db_handle(struct db *d);
 
 #endif

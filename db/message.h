@@ -40,12 +40,14 @@ struct message {
     uint64_t size;        /* of the body, when it is not loaded */
     struct body *body;    /* held; NULL when not loaded */
     struct rcpt *rcpt;
-    size_t nrcpt;
+    size_t nrcpt, rcpt_space; /* space: message_add_rcpt's own */
     struct arena *arena;  /* owns the strings and rcpt */
 };
 
 struct message *message_new(void); /* empty, with an arena of 4 MiB */
 void message_free(struct message **m); /* lets go of the body */
-struct rcpt *message_add_rcpt(struct message *m, struct str addr, struct str dest); /* READY, due now */
+/* READY, due now, n its place. Strings are copied; past the arena's limit arena_full(m->arena) is set
+ * and the recipient is not part of the message. Earlier rcpt pointers move. */
+struct rcpt *message_add_rcpt(struct message *m, struct str addr, struct str dest);
 
 #endif

@@ -28,6 +28,8 @@ int nickrow_change(struct db *d, const struct nick_row *row, struct why *w) MUST
 int nickrow_delete(struct db *d, struct str nick, struct why *w) MUST_CHECK;            /* E_ABSENT */
 int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const struct nick_row *r),
                  void *arg, struct why *w) MUST_CHECK;
+/* As nickrow_add, inside the caller's transaction; for the store. */
+int nickrow_insert(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK;
 /* Largest number used by an automatic nickname of this prefix ("QSM"), 0 when none. */
 unsigned nickrow_last_auto(struct db *d, struct str prefix);
 

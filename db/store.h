@@ -20,7 +20,13 @@ struct store_set {
     const char *path;     /* database file */
     const char *spooldir; /* large bodies; made when absent */
     size_t inline_max;    /* larger bodies go to files; 0: 65536 */
+    int journal_days;     /* older journal rows are dropped; 0: 60 */
+    /* Told on the loop's thread, may be NULL: the disk failed (also changes with a callback are told
+     * apart from this), or a change without callback was refused for good and is dropped. */
+    void (*trouble)(void *arg, const struct why *w);
+    void *trouble_arg;
 };
+/* E_DENIED: another process has the spool. E_PERM: see db_open. */
 int store_open(struct store **out, const struct store_set *set, struct why *w) MUST_CHECK;
 void store_close(struct store **s); /* commits what was given, joins the thread */
 struct db *store_reader(struct store *s);
@@ -34,6 +40,8 @@ void change_drop(struct change **c);
 /* Takes the change. fn may be NULL: then the change may wait up to 50 ms for company, and when the disk
  * fails it is kept and tried again. With fn it is committed as soon as possible, and a failure is told. */
 void change_commit(struct change **c, change_fn *fn, void *arg);
+/* Before change_commit with a fn: nobody waits for this one, it may wait up to 50 ms for company. */
+void change_patient(struct change *c);
 
 /* Operations; everything given is copied (bodies are held). */
 void change_add(struct change *c, const struct message *m); /* message and recipients */
@@ -48,6 +56,11 @@ void change_nick(struct change *c, const struct nick_row *row); /* an automatic 
 struct reader_row;
 /* A file into a local reader; its number is given by the store. */
 void change_reader(struct change *c, const struct reader_row *row, struct body *body);
+/* READY recipients of messages to that door (DOOR_NONE: any) whose destination matches the pattern
+ * ('*' wild) become due now. */
+void change_retry(struct change *c, enum door to, struct str pattern);
+/* Every recipient of the message: RCPT_READY (and due now), RCPT_HELD. */
+void change_state(struct change *c, msg_id id, enum rcpt_state state);
 /* Remember an incoming file for duplicate detection until `until`. */
 void change_seen(struct change *c, struct str key, struct wall until);
 

@@ -1,0 +1,354 @@
+/* db/apply.c -- the writing SQL of the queue, one function an operation. */
+#include "db/apply.h"
+
+#include <sqlite3.h>
+
+#include "db/spool.h"
+
+/* Rows of one message in one microsecond: more than this many is no clock. */
+#define SAME_STAMP_MOST 1000
+#define PRUNE_ROUND 500
+
+/* Run a statement that answers no rows. */
+static int run(struct sqlite3_stmt *st, struct why *w)
+{
+    int rc = db_step(st, w);
+    db_done(st);
+    return rc < 0 ? rc : OK;
+}
+
+static int one(struct db *d, const char *sql, uint64_t *value, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d, sql, w);
+    if (st == NULL)
+        return (int)w->err;
+    int rc = db_step(st, w);
+    if (rc > 0)
+        *value = (uint64_t)sqlite3_column_int64(st, 0);
+    db_done(st);
+    return rc < 0 ? rc : OK;
+}
+
+int apply_start(struct apply *a, struct db *d, msg_id *next, struct why *w)
+{
+    *a = (struct apply){.d = d};
+    uint64_t id = 0, origin = 0;
+    int rc = one(d, "SELECT ifnull(max(id), 0) FROM message", &id, w);
+    if (rc == OK)
+        rc = one(d, "SELECT ifnull(max(origin), 0) FROM message WHERE origin <> id", &origin, w);
+    if (rc == OK)
+        rc = one(d,
+                 "SELECT max(ifnull((SELECT max(msg) FROM journal), 0),"
+                 " ifnull((SELECT value FROM counter WHERE name = 'message'), 0))",
+                 &a->safe, w);
+    if (rc == OK)
+        rc = one(d,
+                 "SELECT max(ifnull((SELECT max(number) FROM reader), 0),"
+                 " ifnull((SELECT value FROM counter WHERE name = 'reader'), 0))",
+                 &a->reader, w);
+    msg_id most = id > origin ? id : origin;
+    *next = (most > a->safe ? most : a->safe) + 1;
+    return rc;
+}
+
+/* A small body goes into its row, a sealed one by the number of its file. */
+static void bind_body(struct sqlite3_stmt *st, int file, int bytes, const struct body *b)
+{
+    if (b->file != 0)
+        sqlite3_bind_int64(st, file, (int64_t)b->file);
+    else
+        sqlite3_bind_blob64(st, bytes, b->bytes != NULL ? b->bytes : (const void *)"", b->size,
+                            SQLITE_STATIC);
+}
+
+static void bind_message(struct sqlite3_stmt *st, const struct message *m)
+{
+    sqlite3_bind_int64(st, 1, (int64_t)m->id);
+    sqlite3_bind_int64(st, 2, (int64_t)m->origin);
+    sqlite3_bind_int(st, 3, (int)m->from);
+    sqlite3_bind_int(st, 4, (int)m->to);
+    sqlite3_bind_int(st, 5, (int)m->form);
+    sqlite3_bind_int64(st, 6, m->accepted.us);
+    sqlite3_bind_int64(st, 7, (int64_t)m->body->size);
+    bind_body(st, 8, 13, m->body);
+    db_bind_str(st, 9, m->origin_sender);
+    db_bind_str(st, 10, m->sender);
+    db_bind_str(st, 11, m->subject);
+    db_bind_str(st, 12, m->head);
+}
+
+static int add_rcpt(struct sqlite3_stmt *st, msg_id id, const struct rcpt *r, struct why *w)
+{
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    sqlite3_bind_int64(st, 2, r->n);
+    sqlite3_bind_int(st, 3, (int)r->state);
+    sqlite3_bind_int64(st, 4, r->due.us);
+    sqlite3_bind_int64(st, 5, r->tries);
+    sqlite3_bind_int(st, 6, r->warned);
+    db_bind_str(st, 7, r->addr);
+    db_bind_str(st, 8, r->dest);
+    db_bind_str(st, 9, r->original);
+    db_bind_str(st, 10, r->reason);
+    return run(st, w);
+}
+
+static int add(struct apply *a, const struct op *o, struct why *w)
+{
+    const struct message *m = o->add;
+    struct sqlite3_stmt *st =
+        db_stmt(a->d,
+                "INSERT INTO message (id, origin, from_door, to_door, form, accepted, size, file,"
+                " origin_sender, sender, subject, head, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                w);
+    if (st == NULL)
+        return (int)w->err;
+    bind_message(st, m);
+    int rc = run(st, w);
+    if (rc < 0)
+        return rc;
+    st = db_stmt(a->d,
+                 "INSERT INTO rcpt (msg, n, state, due, tries, warned, addr, dest, original,"
+                 " reason) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                 w);
+    if (st == NULL)
+        return (int)w->err;
+    for (size_t i = 0; rc == OK && i < m->nrcpt; i++)
+        rc = add_rcpt(st, m->id, &m->rcpt[i], w);
+    return rc;
+}
+
+static int by_id(struct apply *a, const char *sql, msg_id id, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(a->d, sql, w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    return run(st, w);
+}
+
+static int remove_message(struct apply *a, const struct op *o, struct why *w)
+{
+    int rc = by_id(a, "DELETE FROM rcpt WHERE msg = ?", o->id, w);
+    return rc < 0 ? rc : by_id(a, "DELETE FROM message WHERE id = ?", o->id, w);
+}
+
+static int rcpt_done(struct apply *a, const struct op *o, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(a->d, "DELETE FROM rcpt WHERE msg = ? AND n = ?", w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)o->id);
+    sqlite3_bind_int64(st, 2, o->n);
+    int rc = run(st, w);
+    if (rc < 0)
+        return rc;
+    return by_id(a,
+                 "DELETE FROM message WHERE id = ?1 AND"
+                 " NOT EXISTS (SELECT 1 FROM rcpt WHERE msg = ?1)",
+                 o->id, w);
+}
+
+static int rcpt_update(struct apply *a, const struct op *o, struct why *w)
+{
+    struct sqlite3_stmt *st =
+        db_stmt(a->d,
+                "UPDATE rcpt SET state = ?3, due = ?4, tries = ?5, warned = ?6, reason = ?7"
+                " WHERE msg = ?1 AND n = ?2",
+                w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)o->id);
+    sqlite3_bind_int64(st, 2, o->rcpt->n);
+    sqlite3_bind_int(st, 3, (int)o->rcpt->state);
+    sqlite3_bind_int64(st, 4, o->rcpt->due.us);
+    sqlite3_bind_int64(st, 5, o->rcpt->tries);
+    sqlite3_bind_int(st, 6, o->rcpt->warned);
+    db_bind_str(st, 7, o->rcpt->reason);
+    return run(st, w);
+}
+
+/* Stamps are unique while the store runs; after a step of the clock one may fall on an older row of
+ * the same message: then the next free microsecond. */
+static int journal(struct apply *a, const struct op *o, struct why *w)
+{
+    struct sqlite3_stmt *st =
+        db_stmt(a->d, "INSERT INTO journal (msg, at, event, text) VALUES (?,?,?,?)", w);
+    if (st == NULL)
+        return (int)w->err;
+    int rc = E_DENIED;
+    for (int i = 0; rc == E_DENIED && i < SAME_STAMP_MOST; i++) {
+        sqlite3_bind_int64(st, 1, (int64_t)o->id);
+        sqlite3_bind_int64(st, 2, o->journal.at.us + i);
+        db_bind_str(st, 3, o->journal.event);
+        db_bind_str(st, 4, o->journal.text);
+        rc = run(st, w);
+    }
+    if (rc == OK && o->id > a->safe)
+        a->safe = o->id;
+    return rc;
+}
+
+static int reader_file(struct apply *a, const struct op *o, struct why *w)
+{
+    const struct reader_row *r = &o->reader->row;
+    struct sqlite3_stmt *st =
+        db_stmt(a->d,
+                "INSERT INTO reader (number, user, origin, fn, ft, class, records, date, kind,"
+                " size, file, deck) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)++a->reader);
+    a->reader_moved = true;
+    db_bind_str(st, 2, r->user);
+    db_bind_str(st, 3, r->from);
+    db_bind_str(st, 4, r->fn);
+    db_bind_str(st, 5, r->ft);
+    sqlite3_bind_int(st, 6, (unsigned char)r->class);
+    sqlite3_bind_int64(st, 7, r->records);
+    sqlite3_bind_int64(st, 8, r->date.us);
+    db_bind_str(st, 9, r->kind);
+    sqlite3_bind_int64(st, 10, (int64_t)o->reader->body->size);
+    bind_body(st, 11, 12, o->reader->body);
+    return run(st, w);
+}
+
+static int seen(struct apply *a, const struct op *o, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(a->d,
+                                      "INSERT INTO seen (key, until) VALUES (?1, ?2)"
+                                      " ON CONFLICT (key) DO UPDATE SET until = max(until, ?2)",
+                                      w);
+    if (st == NULL)
+        return (int)w->err;
+    db_bind_str(st, 1, o->seen.key);
+    sqlite3_bind_int64(st, 2, o->seen.until.us);
+    return run(st, w);
+}
+
+static int apply_op(struct apply *a, const struct op *o, struct why *w)
+{
+    if (o->kind == OP_ADD && o->id > a->top)
+        a->top = o->id;
+    if (o->cancelled)
+        return OK;
+    switch (o->kind) {
+    case OP_ADD:
+        return add(a, o, w);
+    case OP_REMOVE:
+        return remove_message(a, o, w);
+    case OP_RCPT_DONE:
+        return rcpt_done(a, o, w);
+    case OP_RCPT:
+        return rcpt_update(a, o, w);
+    case OP_JOURNAL:
+        return journal(a, o, w);
+    case OP_NICK:
+        return nickrow_insert(a->d, o->nick, w);
+    case OP_READER:
+        return reader_file(a, o, w);
+    case OP_SEEN:
+        break;
+    }
+    return seen(a, o, w);
+}
+
+int apply_change(struct apply *a, const struct change *c, struct why *w)
+{
+    int rc = OK;
+    for (const struct op *o = c->first; rc == OK && o != NULL; o = o->next)
+        rc = apply_op(a, o, w);
+    return rc;
+}
+
+static int counter(struct apply *a, struct str name, uint64_t value, struct why *w)
+{
+    struct sqlite3_stmt *st =
+        db_stmt(a->d, "INSERT OR REPLACE INTO counter (name, value) VALUES (?, ?)", w);
+    if (st == NULL)
+        return (int)w->err;
+    db_bind_str(st, 1, name);
+    sqlite3_bind_int64(st, 2, (int64_t)value);
+    return run(st, w);
+}
+
+int apply_counters(struct apply *a, struct why *w)
+{
+    int rc = OK;
+    if (a->top > a->safe) {
+        rc = counter(a, STR("message"), a->top, w);
+        if (rc == OK)
+            a->safe = a->top;
+    }
+    if (rc == OK && a->reader_moved)
+        rc = counter(a, STR("reader"), a->reader, w);
+    a->reader_moved = false;
+    return rc;
+}
+
+int apply_file_named(struct db *d, uint64_t file, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d,
+                                      "SELECT 1 FROM message WHERE file = ?1 UNION ALL "
+                                      "SELECT 1 FROM reader WHERE file = ?1",
+                                      w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)file);
+    int rc = db_step(st, w);
+    db_done(st);
+    return rc;
+}
+
+/* --- dropping what is old --------------------------------------------------------------------- */
+
+/* Messages are numbered in order of time, so the oldest journal rows are those of the least
+ * numbers. One still in the queue keeps its journal. */
+static int prune_journal(struct apply *a, struct wall before, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(
+        a->d,
+        "DELETE FROM journal WHERE msg IN (SELECT msg FROM (SELECT msg, max(at) AS last FROM"
+        " journal GROUP BY msg ORDER BY msg LIMIT ?2) WHERE last < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM message WHERE id = msg)"
+        " AND NOT EXISTS (SELECT 1 FROM message WHERE origin = msg AND origin <> id))",
+        w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, before.us);
+    sqlite3_bind_int(st, 2, PRUNE_ROUND);
+    int rc = run(st, w);
+    return rc < 0 ? rc : sqlite3_changes(db_handle(a->d));
+}
+
+static int prune_seen(struct apply *a, struct wall now, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(
+        a->d, "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until < ?1 LIMIT ?2)", w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, now.us);
+    sqlite3_bind_int(st, 2, PRUNE_ROUND);
+    int rc = run(st, w);
+    return rc < 0 ? rc : sqlite3_changes(db_handle(a->d));
+}
+
+int apply_prune(struct apply *a, struct wall before, struct wall now, struct why *w)
+{
+    int rc = db_begin(a->d, w), rows = 0, keys = 0;
+    if (rc < 0)
+        return rc;
+    if (a->safe > 0) /* the journal may have been the last to know the greatest number */
+        rc = counter(a, STR("message"), a->safe, w);
+    if (rc == OK)
+        rc = rows = prune_journal(a, before, w);
+    if (rc >= 0)
+        rc = keys = prune_seen(a, now, w);
+    if (rc >= 0)
+        rc = db_commit(a->d, w);
+    if (rc < 0) {
+        db_rollback(a->d);
+        return rc;
+    }
+    return rows > 0 || keys == PRUNE_ROUND;
+}

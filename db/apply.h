@@ -1,0 +1,27 @@
+/* db/apply.h -- a change's operations as SQL, inside the transaction of the caller. Internal to
+ * db/. */
+#ifndef DB_APPLY_H
+#define DB_APPLY_H
+
+#include "db/change.h"
+
+struct apply {
+    struct db *d;
+    msg_id top;      /* greatest number added in this transaction */
+    msg_id safe;     /* greatest number the journal or the counter remembers */
+    uint64_t reader; /* number last given to a file in a reader */
+    bool reader_moved;
+};
+/* Reads where the numbers stand; *next is the first message number never durable anywhere. */
+int apply_start(struct apply *a, struct db *d, msg_id *next, struct why *w) MUST_CHECK;
+/* E_TEMP and E_IO: the disk; anything else concerns this change alone. */
+int apply_change(struct apply *a, const struct change *c, struct why *w) MUST_CHECK;
+/* Before each COMMIT: remember the numbers that rows may soon forget. */
+int apply_counters(struct apply *a, struct why *w) MUST_CHECK;
+/* Does a row name this body file? 1, 0 or negative. */
+int apply_file_named(struct db *d, uint64_t file, struct why *w) MUST_CHECK;
+/* Drop some journal rows of messages settled before `before`, and keys of `seen` that ran out: 1
+ * when there is more to drop, 0 when not. Its own transaction. */
+int apply_prune(struct apply *a, struct wall before, struct wall now, struct why *w) MUST_CHECK;
+
+#endif

@@ -1,0 +1,198 @@
+/* db/body.c -- bodies in memory, the writer that turns to a file when it grows: see body.h */
+#include "db/body.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "db/change.h"
+#include "db/disk.h"
+#include "db/spool.h"
+
+#define FIRST 4096u  /* most mail fits */
+#define CHUNK 65536u /* gathered before each write to a file */
+
+struct body_writer {
+    struct spool *spool;
+    size_t inline_max;
+    uint64_t limit, size;
+    uint8_t *p; /* all of it, or what is not yet written to the file */
+    size_t n, cap;
+    struct body *file; /* once larger than inline_max */
+    struct why why;    /* sticky */
+};
+
+struct body_writer *body_writer_new(struct store *s)
+{
+    struct body_writer *bw = mem_new(sizeof *bw);
+    bw->spool = spool_hold(store_spool(s));
+    bw->inline_max = store_inline_max(s);
+    bw->limit = UINT64_MAX;
+    return bw;
+}
+
+void body_writer_limit(struct body_writer *bw, uint64_t bytes)
+{
+    bw->limit = bytes;
+}
+
+uint64_t body_writer_size(const struct body_writer *bw)
+{
+    return bw->size;
+}
+
+static int flush(struct body_writer *bw)
+{
+    for (size_t at = 0; at < bw->n;) {
+        ssize_t put = disk_get()->write(bw->file->fd, bw->p + at, bw->n - at);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return why_set(&bw->why, E_IO, 452, "4.3.1", "cannot write a body under %s: %s",
+                           spool_folder(bw->spool), strerror(put < 0 ? errno : ENOSPC));
+        at += (size_t)put;
+    }
+    bw->n = 0;
+    return OK;
+}
+
+static void put(struct body_writer *bw, const uint8_t *p, size_t n)
+{
+    if (n > bw->cap - bw->n) {
+        size_t cap = bw->cap == 0 ? FIRST : bw->cap;
+        while (cap - bw->n < n)
+            cap *= 2;
+        bw->p = mem_grow(bw->p, cap, 1);
+        bw->cap = cap;
+    }
+    memcpy(bw->p + bw->n, p, n);
+    bw->n += n;
+}
+
+/* From here on the bytes go to a file; what was gathered in memory first. */
+static int spill(struct body_writer *bw)
+{
+    bw->file = spool_create(bw->spool, &bw->why);
+    if (bw->file == NULL)
+        return (int)bw->why.err;
+    return flush(bw);
+}
+
+static int take(struct body_writer *bw, const uint8_t *p, size_t n)
+{
+    if (bw->file == NULL) {
+        if (n <= bw->inline_max && bw->size + n <= bw->inline_max) {
+            put(bw, p, n);
+            return OK;
+        }
+        if (spill(bw) < 0)
+            return (int)bw->why.err;
+    }
+    while (n > 0) {
+        size_t piece = n < CHUNK - bw->n ? n : CHUNK - bw->n;
+        put(bw, p, piece);
+        p += piece, n -= piece;
+        if (bw->n == CHUNK && flush(bw) < 0)
+            return (int)bw->why.err;
+    }
+    return OK;
+}
+
+int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w)
+{
+    if (bw->why.err == OK && n > 0) {
+        if (n > bw->limit || bw->size > bw->limit - n)
+            why_set(&bw->why, E_LIMIT, 552, "5.3.4", "the message is larger than %llu bytes",
+                    (unsigned long long)bw->limit);
+        else if (take(bw, p, n) == OK)
+            bw->size += n;
+    }
+    if (bw->why.err != OK)
+        *w = bw->why;
+    return (int)bw->why.err;
+}
+
+static struct body *in_memory(uint8_t *p, size_t n)
+{
+    struct body *b = mem_new(sizeof *b);
+    atomic_init(&b->holders, 1);
+    b->bytes = p;
+    b->size = n;
+    b->fd = -1;
+    return b;
+}
+
+struct body *body_writer_end(struct body_writer **bwp, struct why *w)
+{
+    struct body_writer *bw = *bwp;
+    struct body *b = NULL;
+    if (bw->why.err == OK && bw->file != NULL)
+        flush(bw);
+    if (bw->why.err != OK) {
+        *w = bw->why;
+    } else if (bw->file != NULL) {
+        b = bw->file;
+        b->size = bw->size;
+        bw->file = NULL;
+    } else {
+        b = in_memory(bw->p, bw->n);
+        bw->p = NULL;
+    }
+    body_writer_drop(bwp);
+    return b;
+}
+
+void body_writer_drop(struct body_writer **bwp)
+{
+    struct body_writer *bw = *bwp;
+    *bwp = NULL;
+    if (bw == NULL)
+        return;
+    body_free(&bw->file);
+    spool_free(&bw->spool);
+    free(bw->p);
+    free(bw);
+}
+
+struct body *body_of(struct cur bytes)
+{
+    size_t n = cur_left(&bytes);
+    return in_memory((uint8_t *)mem_copy(bytes.p, n), n);
+}
+
+struct body *body_hold(struct body *b)
+{
+    atomic_fetch_add(&b->holders, 1);
+    return b;
+}
+
+void body_free(struct body **bp)
+{
+    struct body *b = *bp;
+    *bp = NULL;
+    if (b == NULL || spool_release(b) || atomic_fetch_sub(&b->holders, 1) != 1)
+        return;
+    if (b->file == 0) {
+        free(b->bytes);
+    } else { /* read apart from a store */
+        if (b->bytes != NULL)
+            munmap(b->bytes, (size_t)b->size);
+        close(b->fd);
+    }
+    free(b);
+}
+
+uint64_t body_size(const struct body *b)
+{
+    return b->size;
+}
+
+struct cur body_cur(struct body *b, struct why *w)
+{
+    if (b->file != 0)
+        return spool_map(b, w);
+    return cur_of(b->bytes, (size_t)b->size);
+}

@@ -1,0 +1,413 @@
+/* db/db.c -- one SQLite connection: see db.h */
+#include "db/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "schema_sql.h"
+
+/* "NJEg": tells our files from other people's SQLite databases. */
+#define APPLICATION_ID 0x4e4a4567
+#define BUSY_MS 5000
+/* Statements of one connection; a power of two well over what db/ has. */
+#define CACHE_SLOTS 128
+/* A whole check takes 1 ms a MiB: only databases up to this many pages are walked at opening. */
+#define CHECK_PAGES 16384
+
+/* Step i brings version i to i + 1. Each runs inside the one transaction of the migration. */
+static const char *const migration[] = {schema_sql};
+#define VERSION ((int)(sizeof migration / sizeof migration[0]))
+
+struct cached {
+    const char *sql;
+    struct sqlite3_stmt *st;
+};
+
+struct db {
+    struct sqlite3 *h;
+    char *path;
+    struct cached cache[CACHE_SLOTS];
+};
+
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
+
+/* The allocation statistics cost a global lock for each allocation of two busy threads. Refused,
+ * harmlessly, when someone used the library before. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+/* A full disk, an I/O error or a lock passes: the peer is asked to come again (RFC 3463 4.3.1). */
+static int disk_trouble(struct sqlite3 *h, const char *path, const char *what, struct why *w)
+{
+    int no = sqlite3_system_errno(h), code = sqlite3_errcode(h);
+    if (code == SQLITE_FULL)
+        return why_set(w, E_TEMP, 452, "4.3.1", "%s: the disk of %s is full", what, path);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return why_set(w, E_TEMP, 452, "4.3.1", "%s: another program holds %s", what, path);
+    return why_set(w, E_TEMP, 452, "4.3.1", "%s: %s: %s%s%s", what, path, sqlite3_errmsg(h),
+                   no != 0 ? ": " : "", no != 0 ? strerror(no) : "");
+}
+
+static int fail(struct sqlite3 *h, const char *path, const char *what, struct why *w)
+{
+    switch (sqlite3_errcode(h)) {
+    case SQLITE_CONSTRAINT:
+        return why_set(w, E_DENIED, 0, NULL, "%s: %s", what, sqlite3_errmsg(h));
+    case SQLITE_TOOBIG:
+        return why_set(w, E_LIMIT, 0, NULL, "%s: %s", what, sqlite3_errmsg(h));
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return why_set(w, E_IO, 451, "4.3.0", "%s: %s is damaged (%s)", what, path,
+                       sqlite3_errmsg(h));
+    default:
+        return disk_trouble(h, path, what, w);
+    }
+}
+
+int db_fail(struct db *d, const char *what, struct why *w)
+{
+    return fail(d->h, d->path, what, w);
+}
+
+static int exec(struct db *d, const char *sql, const char *what, struct why *w)
+{
+    if (sqlite3_exec(d->h, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return OK;
+    return db_fail(d, what, w);
+}
+
+/* The one integer a statement answers. */
+static int ask(struct db *d, const char *sql, int64_t *value, struct why *w)
+{
+    struct sqlite3_stmt *st;
+    if (sqlite3_prepare_v2(d->h, sql, -1, &st, NULL) != SQLITE_OK)
+        return db_fail(d, "open", w);
+    int rc = sqlite3_step(st);
+    *value = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : db_fail(d, "open", w);
+}
+
+static int refuse(struct db *d, struct why *w, const char *text)
+{
+    return why_set(w, E_PERM, 0, NULL, "%s %s", d->path, text);
+}
+
+/* What passes (busy, full) keeps its class; anything else about an unreadable file is for good. */
+static int unreadable(struct db *d, struct why *w)
+{
+    int code = sqlite3_errcode(d->h);
+    if (code == SQLITE_NOTADB)
+        return refuse(d, w, "is damaged or no njegate database: its header cannot be read");
+    if (code == SQLITE_CORRUPT)
+        return refuse(d, w, "is damaged: restore a backup, or see `sqlite3 FILE .recover`");
+    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM ||
+        code == SQLITE_AUTH) {
+        int no = sqlite3_system_errno(d->h);
+        return why_set(w, E_PERM, 0, NULL, "cannot open %s: %s", d->path,
+                       no != 0 ? strerror(no) : sqlite3_errmsg(d->h));
+    }
+    return disk_trouble(d->h, d->path, "open", w);
+}
+
+/* Whose file is it, and of which version? Version 0 is an empty file, ours to fill. */
+static int identify(struct db *d, int64_t *version, struct why *w)
+{
+    int64_t app = 0, tables = 0;
+    if (ask(d, "PRAGMA application_id", &app, w) < 0 ||
+        ask(d, "PRAGMA user_version", version, w) < 0 ||
+        ask(d, "SELECT count(*) FROM sqlite_schema", &tables, w) < 0)
+        return unreadable(d, w);
+    if (app != APPLICATION_ID && (app != 0 || *version != 0 || tables != 0))
+        return refuse(d, w, "is a database, but not one of njegate's");
+    if (*version > VERSION)
+        return why_set(w, E_PERM, 0, NULL,
+                       "%s was made by a newer njegate (schema %d; this one knows up to %d)",
+                       d->path, (int)*version, VERSION);
+    return OK;
+}
+
+static int steps(struct db *d, int64_t from, struct why *w)
+{
+    for (int64_t v = from; v < VERSION; v++)
+        if (exec(d, migration[v], "migrate", w) < 0)
+            return (int)w->err;
+    char sql[96];
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             APPLICATION_ID, VERSION);
+    return exec(d, sql, "migrate", w);
+}
+
+static int migrate(struct db *d, struct why *w)
+{
+    int rc = db_begin(d, w);
+    if (rc < 0)
+        return rc;
+    int64_t version = 0; /* another program may have migrated while we waited for the lock */
+    rc = identify(d, &version, w);
+    if (rc == OK && version < VERSION)
+        rc = steps(d, version, w);
+    if (rc == OK)
+        rc = db_commit(d, w);
+    if (rc < 0)
+        db_rollback(d);
+    return rc;
+}
+
+static int whole(struct db *d, struct why *w)
+{
+    int64_t pages = 0;
+    if (ask(d, "PRAGMA page_count", &pages, w) < 0)
+        return unreadable(d, w);
+    if (pages > CHECK_PAGES)
+        return OK;
+    struct sqlite3_stmt *st;
+    if (sqlite3_prepare_v2(d->h, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK)
+        return unreadable(d, w);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") != 0)
+        why_set(w, E_PERM, 0, NULL, "%s is damaged: %s", d->path, sqlite3_column_text(st, 0));
+    else if (rc == SQLITE_ROW)
+        rc = SQLITE_DONE;
+    else
+        unreadable(d, w);
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? OK : (int)w->err;
+}
+
+/* Deleted mail need not be overwritten in the file (Debian's SQLite does so by default): on a
+ * journal and copy-on-write disk that erases nothing and costs a write for each removed body. */
+static int tune(struct db *d, struct why *w)
+{
+    return exec(d,
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000",
+                "open", w);
+}
+
+static int prepare_file(struct db *d, enum db_mode mode, struct why *w)
+{
+    int64_t version = 0;
+    int rc = identify(d, &version, w);
+    if (rc < 0)
+        return rc;
+    if (mode == DB_READ)
+        return version != 0 ? OK : refuse(d, w, "is empty, no njegate database");
+    if (mode == DB_WRITE && version == 0)
+        return refuse(d, w, "is empty, no njegate database");
+    if ((version != 0 && (rc = whole(d, w)) < 0) || (rc = tune(d, w)) < 0)
+        return rc;
+    return version < VERSION ? migrate(d, w) : OK;
+}
+
+/* Mail is private: the file is ours alone from its first moment. -wal and -shm follow its mode. */
+static int make_file(const char *path, struct why *w)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return why_set(w, E_PERM, 0, NULL, "cannot create %s: %s", path, strerror(errno));
+    }
+    close(fd);
+    return OK;
+}
+
+int db_open(struct db **out, const char *path, enum db_mode mode, struct why *w)
+{
+    *out = NULL;
+    pthread_once(&configured, configure);
+    if (mode == DB_CREATE && make_file(path, w) < 0)
+        return E_PERM;
+    struct db *d = mem_new(sizeof *d);
+    d->path = mem_dup(path);
+    int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, rc;
+    if (sqlite3_open_v2(path, &d->h, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        rc = unreadable(d, w);
+    } else {
+        sqlite3_busy_timeout(d->h, BUSY_MS);
+        rc = prepare_file(d, mode, w);
+    }
+    if (rc == OK) {
+        *out = d;
+        return OK;
+    }
+    /* What is refused stays untouched: no checkpoint of a WAL we do not understand. */
+    if (d->h != NULL)
+        sqlite3_db_config(d->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    db_close(&d);
+    return rc;
+}
+
+void db_close(struct db **d)
+{
+    if (*d == NULL)
+        return;
+    for (size_t i = 0; i < CACHE_SLOTS; i++)
+        sqlite3_finalize((*d)->cache[i].st);
+    sqlite3_close_v2((*d)->h);
+    free((*d)->path);
+    free(*d);
+    *d = NULL;
+}
+
+const char *db_path(const struct db *d)
+{
+    return d->path;
+}
+
+struct sqlite3 *db_handle(struct db *d)
+{
+    return d->h;
+}
+
+static struct cached *slot_of(struct db *d, const char *sql)
+{
+    uintptr_t at = (uintptr_t)sql;
+    size_t i = (size_t)((at ^ at >> 7 ^ at >> 14) % CACHE_SLOTS);
+    for (size_t seen = 0; seen < CACHE_SLOTS; seen++, i = (i + 1) % CACHE_SLOTS)
+        if (d->cache[i].sql == sql || d->cache[i].sql == NULL)
+            return &d->cache[i];
+    return NULL;
+}
+
+struct sqlite3_stmt *db_stmt(struct db *d, const char *sql, struct why *w)
+{
+    struct cached *c = slot_of(d, sql);
+    if (c == NULL) {
+        why_set(w, E_PERM, 0, NULL, "more statements than a connection keeps");
+        return NULL;
+    }
+    if (c->st == NULL) {
+        if (sqlite3_prepare_v3(d->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &c->st, NULL) !=
+            SQLITE_OK) {
+            db_fail(d, "prepare", w);
+            return NULL;
+        }
+        c->sql = sql;
+    }
+    return c->st;
+}
+
+void db_done(struct sqlite3_stmt *st)
+{
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+}
+
+int db_step(struct sqlite3_stmt *st, struct why *w)
+{
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        return 1;
+    if (rc == SQLITE_DONE)
+        return 0;
+    struct sqlite3 *h = sqlite3_db_handle(st);
+    const char *path = sqlite3_db_filename(h, NULL);
+    return fail(h, path != NULL ? path : "the database", "database", w);
+}
+
+static int simple(struct db *d, const char *sql, const char *what, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d, sql, w);
+    if (st == NULL)
+        return (int)w->err;
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_DONE)
+        rc = db_fail(d, what, w);
+    else
+        rc = OK;
+    sqlite3_reset(st);
+    return rc;
+}
+
+int db_begin(struct db *d, struct why *w)
+{
+    return simple(d, "BEGIN IMMEDIATE", "begin", w);
+}
+
+int db_commit(struct db *d, struct why *w)
+{
+    return simple(d, "COMMIT", "commit", w);
+}
+
+void db_rollback(struct db *d)
+{
+    struct why ignored;
+    /* SQLite rolls back by itself after some errors; then there is nothing left to do. */
+    if (sqlite3_get_autocommit(d->h) == 0 && simple(d, "ROLLBACK", "rollback", &ignored) < 0)
+        return;
+}
+
+void db_bind_str(struct sqlite3_stmt *st, int n, struct str s)
+{
+    sqlite3_bind_text64(st, n, s.n > 0 ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+struct str db_col_str(struct sqlite3_stmt *st, int n)
+{
+    const char *p = (const char *)sqlite3_column_text(st, n);
+    return (struct str){p, p != NULL ? (size_t)sqlite3_column_bytes(st, n) : 0};
+}
+
+static int copy_all(struct db *d, const char *path, struct why *w)
+{
+    struct sqlite3 *to = NULL;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int rc = sqlite3_open_v2(path, &to, flags, NULL);
+    if (rc == SQLITE_OK) {
+        struct sqlite3_backup *copy = sqlite3_backup_init(to, "main", d->h, "main");
+        if (copy != NULL) {
+            sqlite3_backup_step(copy, -1);
+            sqlite3_backup_finish(copy);
+        }
+        rc = sqlite3_errcode(to);
+    }
+    if (rc != SQLITE_OK)
+        rc = fail(to, path, "backup", w);
+    sqlite3_close_v2(to);
+    return rc;
+}
+
+/* Sync the folder of path, so that a rename in it is durable. */
+static int sync_folder(const char *path, struct why *w)
+{
+    char *folder = mem_dup(path);
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder] = '\0';
+    int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0 ? OK : why_errno(w, path);
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return rc;
+}
+
+int db_backup(struct db *d, const char *path, struct why *w)
+{
+    size_t size = strlen(path) + sizeof ".part";
+    char *part = mem_new(size);
+    snprintf(part, size, "%s.part", path);
+    /* A backup that broke off must not pass for one: the name appears when all is there. */
+    unlink(part);
+    int rc = make_file(part, w);
+    if (rc == OK)
+        rc = copy_all(d, part, w);
+    if (rc == OK && rename(part, path) != 0)
+        rc = why_errno(w, path);
+    if (rc == OK)
+        rc = sync_folder(path, w);
+    else
+        unlink(part);
+    free(part);
+    return rc;
+}

@@ -1,0 +1,240 @@
+/* db/queue.c -- reading the durable queue: see queue.h */
+#include "db/queue.h"
+
+#include <sqlite3.h>
+
+#include "base/text.h"
+#include "db/change.h"
+#include "db/idmap.h"
+#include "db/spool.h"
+
+#define MESSAGE_COLUMNS                                                                            \
+    "id, origin, from_door, to_door, form, accepted, size, origin_sender, sender, subject, head"
+
+static struct message *message_from(struct sqlite3_stmt *st)
+{
+    struct message *m = message_new();
+    m->id = (msg_id)sqlite3_column_int64(st, 0);
+    m->origin = (msg_id)sqlite3_column_int64(st, 1);
+    m->from = (enum door)sqlite3_column_int(st, 2);
+    m->to = (enum door)sqlite3_column_int(st, 3);
+    m->form = (enum body_form)sqlite3_column_int(st, 4);
+    m->accepted.us = sqlite3_column_int64(st, 5);
+    m->size = (uint64_t)sqlite3_column_int64(st, 6);
+    m->origin_sender = arena_str(m->arena, db_col_str(st, 7));
+    m->sender = arena_str(m->arena, db_col_str(st, 8));
+    m->subject = arena_str(m->arena, db_col_str(st, 9));
+    m->head = arena_str(m->arena, db_col_str(st, 10));
+    return m;
+}
+
+static void rcpt_from(struct message *m, struct sqlite3_stmt *st)
+{
+    struct rcpt *r = message_add_rcpt(m, db_col_str(st, 5), db_col_str(st, 6));
+    r->n = (unsigned)sqlite3_column_int64(st, 0);
+    r->state = (enum rcpt_state)sqlite3_column_int(st, 1);
+    r->due.us = sqlite3_column_int64(st, 2);
+    r->tries = (unsigned)sqlite3_column_int64(st, 3);
+    r->warned = sqlite3_column_int(st, 4) != 0;
+    r->original = arena_str(m->arena, db_col_str(st, 7));
+    r->reason = arena_str(m->arena, db_col_str(st, 8));
+}
+
+static int load_rcpts(struct db *d, struct message *m, struct why *w)
+{
+    struct sqlite3_stmt *st =
+        db_stmt(d,
+                "SELECT n, state, due, tries, warned, addr, dest, original, reason FROM rcpt"
+                " WHERE msg = ? ORDER BY n",
+                w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)m->id);
+    int rc;
+    while ((rc = db_step(st, w)) > 0)
+        rcpt_from(m, st);
+    db_done(st);
+    if (rc == OK && arena_full(m->arena))
+        rc = why_set(w, E_LIMIT, 0, NULL, "message " MSG_ID_FMT " has too many recipients to load",
+                     MSG_ID_ARG(m->id));
+    return rc;
+}
+
+/* The current row of st as a message with its recipients; NULL with *w. */
+static struct message *load(struct db *d, struct sqlite3_stmt *st, struct why *w)
+{
+    struct message *m = message_from(st);
+    if (load_rcpts(d, m, w) < 0)
+        message_free(&m);
+    return m;
+}
+
+static int load_id(struct db *d, msg_id id, struct message **m, struct why *w)
+{
+    *m = NULL;
+    struct sqlite3_stmt *st = db_stmt(d, "SELECT " MESSAGE_COLUMNS " FROM message WHERE id = ?", w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    int rc = db_step(st, w);
+    if (rc > 0)
+        *m = load(d, st, w);
+    else if (rc == 0)
+        why_set(w, E_ABSENT, 0, NULL, "there is no message " MSG_ID_FMT " in the queue",
+                MSG_ID_ARG(id));
+    db_done(st);
+    return *m != NULL ? OK : (int)w->err;
+}
+
+struct due_walk {
+    size_t max, given;
+    bool (*skip)(void *arg, msg_id id);
+    queue_fn *fn;
+    void *arg;
+    struct idmap met;
+};
+
+/* 1 to go on, 0 to stop, negative on failure. */
+static int due_one(struct db *d, struct due_walk *walk, msg_id id, struct why *w)
+{
+    if (idmap_get(&walk->met, id) != 0)
+        return 1; /* another recipient of a message we had */
+    idmap_put(&walk->met, id, 1);
+    if (walk->skip != NULL && walk->skip(walk->arg, id))
+        return 1;
+    struct message *m;
+    int rc = load_id(d, id, &m, w);
+    if (rc < 0)
+        return rc;
+    walk->given++;
+    return walk->fn(walk->arg, m) == 0;
+}
+
+int queue_due(struct db *d, struct wall now, size_t max, bool (*skip)(void *arg, msg_id id),
+              queue_fn *fn, void *arg, struct why *w)
+{
+    struct due_walk walk = {.max = max, .skip = skip, .fn = fn, .arg = arg};
+    struct sqlite3_stmt *st =
+        db_stmt(d, "SELECT msg FROM rcpt WHERE state = 0 AND due <= ? ORDER BY due, msg", w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, now.us);
+    int rc = 1;
+    while (rc > 0 && walk.given < walk.max && (rc = db_step(st, w)) > 0)
+        rc = due_one(d, &walk, (msg_id)sqlite3_column_int64(st, 0), w);
+    db_done(st);
+    idmap_done(&walk.met);
+    return rc < 0 ? rc : OK;
+}
+
+bool queue_next_due(struct db *d, struct wall after, struct wall *due)
+{
+    struct why w;
+    struct sqlite3_stmt *st =
+        db_stmt(d, "SELECT due FROM rcpt WHERE state = 0 AND due > ? ORDER BY due LIMIT 1", &w);
+    if (st == NULL)
+        return false;
+    sqlite3_bind_int64(st, 1, after.us);
+    bool found = db_step(st, &w) > 0;
+    if (found)
+        due->us = sqlite3_column_int64(st, 0);
+    db_done(st);
+    return found;
+}
+
+static bool matches(const struct message *m, struct str pattern)
+{
+    if (pattern.n == 0 || text_glob(pattern, m->sender) || text_glob(pattern, m->origin_sender))
+        return true;
+    for (size_t i = 0; i < m->nrcpt; i++)
+        if (text_glob(pattern, m->rcpt[i].addr) || text_glob(pattern, m->rcpt[i].dest) ||
+            text_glob(pattern, m->rcpt[i].original))
+            return true;
+    return false;
+}
+
+static int walk_rows(struct db *d, struct sqlite3_stmt *st, struct str pattern, queue_fn *fn,
+                     void *arg, struct why *w)
+{
+    int rc;
+    while ((rc = db_step(st, w)) > 0) {
+        struct message *m = load(d, st, w);
+        if (m == NULL) {
+            rc = (int)w->err;
+            break;
+        }
+        if (!matches(m, pattern))
+            message_free(&m);
+        else if (fn(arg, m) != 0)
+            break;
+    }
+    db_done(st);
+    return rc < 0 ? rc : OK;
+}
+
+int queue_list(struct db *d, struct str pattern, queue_fn *fn, void *arg, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d, "SELECT " MESSAGE_COLUMNS " FROM message ORDER BY id", w);
+    if (st == NULL)
+        return (int)w->err;
+    return walk_rows(d, st, pattern, fn, arg, w);
+}
+
+int queue_family(struct db *d, msg_id id, queue_fn *fn, void *arg, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d,
+                                      "SELECT " MESSAGE_COLUMNS " FROM message WHERE id = ?1"
+                                      " UNION ALL SELECT " MESSAGE_COLUMNS
+                                      " FROM message WHERE origin = ?1 AND origin <> id ORDER BY 1",
+                                      w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    return walk_rows(d, st, (struct str){NULL, 0}, fn, arg, w);
+}
+
+struct body *queue_body(struct db *d, struct store *s, msg_id id, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d, "SELECT file, size, body FROM message WHERE id = ?", w);
+    if (st == NULL)
+        return NULL;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    struct body *b = NULL;
+    int rc = db_step(st, w);
+    if (rc > 0 && sqlite3_column_type(st, 0) != SQLITE_NULL) {
+        b = spool_load(store_spool(s), (uint64_t)sqlite3_column_int64(st, 0),
+                       (uint64_t)sqlite3_column_int64(st, 1), w);
+    } else if (rc > 0) {
+        const void *p = sqlite3_column_blob(st, 2);
+        b = body_of(cur_of(p, (size_t)sqlite3_column_bytes(st, 2)));
+    } else if (rc == 0) {
+        why_set(w, E_ABSENT, 0, NULL, "there is no message " MSG_ID_FMT " in the queue",
+                MSG_ID_ARG(id));
+    }
+    db_done(st);
+    return b;
+}
+
+int queue_get(struct db *d, struct store *s, msg_id id, struct message **m, struct why *w)
+{
+    int rc = load_id(d, id, m, w);
+    if (rc < 0)
+        return rc;
+    (*m)->body = queue_body(d, s, id, w);
+    if ((*m)->body != NULL)
+        return OK;
+    message_free(m);
+    return (int)w->err;
+}
+
+/* Every message has a recipient, and the table of recipients is many times smaller. */
+uint64_t queue_count(struct db *d)
+{
+    struct why w;
+    struct sqlite3_stmt *st = db_stmt(d, "SELECT count(DISTINCT msg) FROM rcpt", &w);
+    if (st == NULL)
+        return 0;
+    uint64_t n = db_step(st, &w) > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+    db_done(st);
+    return n;
+}

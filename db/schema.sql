@@ -1,0 +1,88 @@
+-- db/schema.sql -- version 1 of the tables. Times are microseconds since 1970-01-01 UTC.
+
+-- One row a queued message. The body comes last: lists read the columns before it only.
+-- body: the bytes when small; file: the number of SPOOLDIR/body/<file> when large.
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    origin INTEGER NOT NULL,
+    from_door INTEGER NOT NULL,
+    to_door INTEGER NOT NULL,
+    form INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    file INTEGER,
+    origin_sender TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    head TEXT NOT NULL,
+    body BLOB
+);
+CREATE INDEX message_file ON message (file) WHERE file IS NOT NULL;
+-- The further outputs of a message; its first keeps the number and needs no entry.
+CREATE INDEX message_origin ON message (origin) WHERE origin <> id;
+
+-- One row a recipient not yet settled. A message has at least one.
+CREATE TABLE rcpt (
+    msg INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    warned INTEGER NOT NULL,
+    addr TEXT NOT NULL,
+    dest TEXT NOT NULL,
+    original TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (msg, n)
+) WITHOUT ROWID;
+CREATE INDEX rcpt_due ON rcpt (due) WHERE state = 0;
+
+-- What happened: by message, then time. Times of one message are made unique.
+CREATE TABLE journal (
+    msg INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (msg, at)
+) WITHOUT ROWID;
+
+CREATE TABLE nick (
+    nick TEXT PRIMARY KEY,
+    mailbox TEXT NOT NULL,
+    name TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    automatic INTEGER NOT NULL,
+    preferred INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    by TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX nick_mailbox ON nick (mailbox);
+
+-- Files in the readers of local users; deck or file as with message.
+CREATE TABLE reader (
+    number INTEGER PRIMARY KEY,
+    user TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    fn TEXT NOT NULL,
+    ft TEXT NOT NULL,
+    class INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    date INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    file INTEGER,
+    deck BLOB
+);
+CREATE INDEX reader_file ON reader (file) WHERE file IS NOT NULL;
+
+-- Incoming files remembered for duplicate detection.
+CREATE TABLE seen (
+    key TEXT PRIMARY KEY,
+    until INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Highest numbers ever given: 'message', 'reader'.
+CREATE TABLE counter (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,59 @@
+/* db/spool.h -- SPOOLDIR: large bodies as files, and which of them are alive. Internal to db/.
+ *
+ * tmp/N is a body being written, body/N a sealed one (docs/QUEUE.md). A file is unlinked when no
+ * row names it and nobody in the process holds its body. Counted: the store holds its spool, each
+ * file body too, so that a body may outlive the store. Safe for two threads. */
+#ifndef DB_SPOOL_H
+#define DB_SPOOL_H
+
+#include <stdatomic.h>
+
+#include "db/body.h"
+#include "db/db.h"
+
+struct spool;
+
+struct body {
+    atomic_uint holders;
+    uint64_t size;
+    uint8_t *bytes;      /* in memory, or the file's mapping once asked for */
+    struct spool *spool; /* of a file body; NULL when it is in memory or read apart from a store */
+    uint64_t file;       /* number of the file; 0: in memory */
+    int fd;              /* of a file body, open while it lives */
+    bool sealed;         /* under body/ */
+    bool stale;          /* a sync failed: write the bytes again before the next */
+    bool wanted;         /* a durable row names it */
+    struct body *next;   /* in the spool's table */
+};
+
+/* Makes the folders; E_DENIED when another process has it (its lock is held until the end). */
+int spool_open(struct spool **out, const char *folder, struct why *w) MUST_CHECK;
+struct spool *spool_hold(struct spool *sp);
+void spool_free(struct spool **sp);
+const char *spool_folder(const struct spool *sp);
+/* Empties tmp/, unlinks what has no row in d, and starts the numbers after the last. */
+int spool_sweep(struct spool *sp, struct db *d, struct why *w) MUST_CHECK;
+
+/* A new file body under tmp/, empty, one holder. NULL with *w. */
+struct body *spool_create(struct spool *sp, struct why *w);
+/* The sealed body of a row: the living one or its file opened. NULL with *w. */
+struct body *spool_load(struct spool *sp, uint64_t file, uint64_t size, struct why *w);
+/* Sync and rename one body (nothing to do for others); spool_sync_folder makes the renames durable.
+ */
+int spool_seal(struct spool *sp, struct body *b, struct why *w) MUST_CHECK;
+int spool_sync_folder(struct spool *sp, struct why *w) MUST_CHECK;
+/* What the tables say of a file now; unlinks it when unwanted and not held by anyone. */
+void spool_settle(struct spool *sp, uint64_t file, bool wanted);
+/* One holder of b less; false when b belongs to no spool. What the last one leaves (mapping,
+ * descriptor, perhaps a file to unlink) is dropped by the writer thread in spool_bury, off the
+ * loop's time. */
+bool spool_release(struct body *b);
+void spool_bury(struct spool *sp, bool closing); /* closing: from now on at once */
+/* The bytes of a file body; empty with *w filled when they cannot be had. */
+struct cur spool_map(struct body *b, struct why *w);
+
+/* Open body/N under a folder, apart from any spool. NULL with *w. */
+struct body *spool_read(const char *folder, uint64_t file, uint64_t size, struct why *w);
+void spool_unlink(const char *folder, uint64_t file);
+
+#endif
