@@ -16,8 +16,7 @@ void smtp_verb(struct str line, struct str *verb, struct str *rest)
     *rest = str_trim(r);
 }
 
-/* --- paths: RFC 5321 4.1.2 -----------------------------------------------------------------------
- */
+/* --- paths: RFC 5321 4.1.2 ----------------------------------------------- */
 
 struct scan {
     struct cur c;
@@ -305,6 +304,12 @@ static int scan_command(struct scan *s, struct str rest, const char *word, struc
 
 /* --- parameters: RFC 1870, 6152 -------------------------------------------- */
 
+static int no_param(struct str key, struct why *w)
+{
+    return why_set(w, E_SYNTAX, 555, "5.5.4", "Parameter %.*s is not supported",
+                   STR_ARG(str_sub(key, 0, 40)));
+}
+
 static int mail_param(struct str key, struct str value, bool batch, struct smtp_mail_params *p,
                       struct why *w)
 {
@@ -323,8 +328,7 @@ static int mail_param(struct str key, struct str value, bool batch, struct smtp_
     }
     if (batch)
         return 0;
-    return why_set(w, E_SYNTAX, 555, "5.5.4", "Parameter %.*s is not supported",
-                   STR_ARG(str_sub(key, 0, 40)));
+    return no_param(key, w);
 }
 
 int smtp_parse_mail(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
@@ -358,11 +362,11 @@ int smtp_parse_rcpt(struct str rest, bool batch, struct arena *a, struct smtp_pa
         return rc;
     if (path->text.n == 0)
         return why_set(w, E_SYNTAX, 501, "5.1.3", "The null path <> cannot be a recipient");
-    struct str words = cur_str(&s.c), word = str_word(&words);
-    if (word.n > 0 && !batch)
-        return why_set(w, E_SYNTAX, 555, "5.5.4", "Parameter %.*s is not supported",
-                       STR_ARG(str_sub(word, 0, 40)));
-    return 0;
+    struct str words = cur_str(&s.c), word = str_word(&words), key;
+    if (word.n == 0 || batch)
+        return 0;
+    (void)str_split(&word, '=', &key);
+    return no_param(key, w);
 }
 
 int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path, struct why *w)
