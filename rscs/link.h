@@ -1,5 +1,6 @@
-/* rscs/link.h -- one adjacent node: the link machine (open, sign-on, keep-alive, sign-off, reconnect)
- * and the file streams on it. IBM SA32-0988; RSCS TCPNJE manner; quirks of peers in docs/NJE.md.
+/* rscs/link.h -- one adjacent node: the link machine (open, sign-on, keep-alive, sign-off,
+ * reconnect) and the file streams on it. IBM SA32-0988; RSCS TCPNJE manner; quirks of peers in
+ * docs/NJE.md.
  *
  * The owner gives callbacks; the link never touches disk or queue itself. Callbacks may call every
  * function here but link_free. Timers run on base/clock. */
@@ -24,17 +25,17 @@ enum link_state {
 const char *link_state_name(enum link_state s); /* "stopped", "waiting", ... */
 
 struct link_conf {
-    char name[9];                 /* link id, for logs */
-    struct nje_name us, them;     /* node names; `them` must sign on */
-    uint16_t bufsize;             /* offered in I/J, 400..32000; default 8192 */
-    uint8_t streams;              /* 1..7 each way */
+    char name[9];                                 /* link id, for logs */
+    struct nje_name us, them;                     /* node names; `them` must sign on */
+    uint16_t bufsize;                             /* offered in I/J, 400..32000; default 8192 */
+    uint8_t streams;                              /* 1..7 each way */
     struct nje_name line_password, node_password; /* blank: none; both sent and demanded */
-    bool dial;                    /* we connect; otherwise only accept */
-    int64_t retry_ms, retry_max_ms; /* first and largest interval between dials */
-    int64_t keepalive_ms;         /* empty TTB after this much silence of ours */
-    int64_t dead_ms;              /* restart after this much silence of theirs, once up; 0: never */
-    int64_t signon_ms;            /* limit from TCP connection to UP */
-    size_t file_max;              /* most bytes of one incoming file */
+    bool dial;                                    /* we connect; otherwise only accept */
+    int64_t retry_ms, retry_max_ms;               /* first and largest interval between dials */
+    int64_t keepalive_ms;                         /* empty TTB after this much silence of ours */
+    int64_t dead_ms;   /* restart after this much silence of theirs, once up; 0: never */
+    int64_t signon_ms; /* limit from TCP connection to UP */
+    size_t file_max;   /* most bytes of one incoming file */
 };
 
 /* An incoming file, kept by the link from request to complete; `user` is the owner's. */
@@ -46,7 +47,7 @@ struct link_in {
 };
 /* An outgoing file: a deck (rscs/deck.h) that stays valid until sent() is called. */
 struct link_out {
-    void *ref;       /* the owner's */
+    void *ref; /* the owner's */
     struct cur deck;
 };
 struct link_ops {
@@ -54,8 +55,8 @@ struct link_ops {
     struct stream *(*dial)(void *arg, stream_fn *fn, void *fn_arg, struct why *w);
     /* A peer asks to send a file: 0 to permit (set in->user), negative to deny with X'B0'. */
     int (*file_open)(void *arg, struct link_in *in, struct why *w);
-    /* One record, headers joined; srcb as in rscs/deck.h. Negative: the file is cancelled (X'B0') and
-     * file_abort follows. */
+    /* One record, headers joined; srcb as in rscs/deck.h. Negative: the file is cancelled (X'B0')
+     * and file_abort follows. */
     int (*file_record)(void *arg, struct link_in *in, uint8_t srcb, struct cur data, struct why *w);
     /* The whole file has come. X'C0' is sent only when the owner calls link_in_done(). */
     void (*file_end)(void *arg, struct link_in *in);
@@ -71,7 +72,8 @@ struct link_ops {
     void (*state)(void *arg, enum link_state s, const struct why *w); /* w NULL: nothing wrong */
 };
 
-struct link *link_new(struct loop *l, const struct link_conf *conf, const struct link_ops *ops, void *arg);
+struct link *link_new(struct loop *l, const struct link_conf *conf, const struct link_ops *ops,
+                      void *arg);
 void link_free(struct link **k); /* open files: file_abort and sent(E_GONE) first; no sign-off */
 void link_start(struct link *k);
 void link_stop(struct link *k, const char *reason); /* sign off and close now */
@@ -79,19 +81,19 @@ void link_drain(struct link *k);
 /* An incoming connection whose OPEN names this link; takes the stream. The link answers ACK, or NAK
  * with the proper reason (2 active, 3 dialling ourselves, 1 stopped) and closes. */
 void link_accept(struct link *k, struct stream **s, const struct wire_ctl *open);
-void link_kick(struct link *k); /* a file is waiting: ask next_file */
+void link_kick(struct link *k);                        /* a file is waiting: ask next_file */
 void link_in_done(struct link *k, struct link_in *in); /* durable: send X'C0'; in is invalid then */
 /* Queue a message record; false when the link is not up or too many wait. */
 bool link_message(struct link *k, const struct nmr *m) MUST_CHECK;
 
 enum link_state link_state_of(const struct link *k);
 struct link_stat {
-    struct wall since;     /* of the present state */
+    struct wall since; /* of the present state */
     uint64_t files_in, files_out, bytes_in, bytes_out, messages_in, messages_out;
-    uint16_t bufsize;      /* agreed */
-    uint8_t streams;       /* usable now, after fall-back */
+    uint16_t bufsize;           /* agreed */
+    uint8_t streams;            /* usable now, after fall-back */
     unsigned open_in, open_out; /* files under way */
-    char reason[400];      /* why it is not up, "" */
+    char reason[400];           /* why it is not up, "" */
 };
 void link_stat(const struct link *k, struct link_stat *st);
 

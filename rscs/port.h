@@ -1,5 +1,6 @@
 /* rscs/port.h -- the passive side of NJE over TCP/IP: takes accepted connections, reads the 33-byte
- * OPEN within a time limit, finds the link it means and hands the connection over, or answers NAK. */
+ * OPEN within a time limit, finds the link it means and hands the connection over, or answers NAK.
+ */
 #ifndef RSCS_PORT_H
 #define RSCS_PORT_H
 
@@ -7,13 +8,15 @@
 
 struct port;
 /* The link for a caller's node name (RHOST), NULL when there is none (NAK 1). */
-typedef struct link *port_find_fn(void *arg, const struct nje_name *rhost, const struct nje_name *ohost);
-typedef void port_refused_fn(void *arg, const union endpoint *peer, const struct why *w); /* for the log */
+typedef struct link *port_find_fn(void *arg, const struct nje_name *rhost,
+                                  const struct nje_name *ohost);
+typedef void port_refused_fn(void *arg, const union endpoint *peer,
+                             const struct why *w); /* for the log */
 
 struct port_set {
     struct loop *loop;
-    struct nje_name us; /* OHOST must be this */
-    int64_t open_ms;    /* limit for the OPEN to arrive; default 30000 */
+    struct nje_name us;   /* OHOST must be this */
+    int64_t open_ms;      /* limit for the OPEN to arrive; default 30000 */
     unsigned max_waiting; /* connections without OPEN at once; more are closed; default 64 */
     port_find_fn *find;
     port_refused_fn *refused;

@@ -1,0 +1,236 @@
+/* rscs/link_in.c -- a link's incoming files
+ *
+ *   sender                        we
+ *   90 s  request -------------->  file_open
+ *         <--------------- A0 s    (B0 s: refused; nothing when the request said fast open)
+ *   s C0  job header ----------->  file_record, its segments joined
+ *   s E0  data set header ------>
+ *   s 80  data ----------------->
+ *   s D0  job trailer ---------->
+ *   s 80  empty: end of file --->  file_end
+ *         <--------------- C0 s    link_in_done: the owner has it safe
+ *
+ * A file that cannot be taken is cancelled with B0 s, and what its sender had already under way is
+ * swallowed up to the end of the file. The sender's own abort (SCB X'40') is answered as the end of
+ * a file is. All streams are open to the peer whatever our own number is: UnixNJE holds a file that
+ * is refused until the link restarts. IBM SA32-0988, "Data transmission". */
+#include "rscs/link_priv.h"
+
+static struct in_slot *slot_of(struct link *k, uint8_t rcb)
+{
+    return &k->in[2 * (wire_rcb_stream(rcb) - 1) + (rcb & 1u)];
+}
+
+void in_init(struct link *k)
+{
+    for (unsigned i = 0; i < 2 * LINK_STREAMS; i++) {
+        unsigned stream = i / 2 + 1;
+        uint8_t rcb = (uint8_t)(wire_rcb_sysout(stream) - 1 + (i & 1));
+        k->in[i].pub = (struct link_in){.link = k, .stream = stream, .rcb = rcb};
+        buf_init(&k->in[i].header, HEADER_MAX);
+    }
+}
+
+static void close_slot(struct in_slot *in, enum in_state next)
+{
+    in->state = next;
+    in->header_srcb = 0;
+    in->again = false;
+}
+
+/* Tell the owner that it comes to nothing; the slot is closed already, as he may call back. */
+static void forget(struct link *k, struct in_slot *in, enum in_state next, const struct why *w)
+{
+    close_slot(in, next);
+    k->ops.file_abort(k->arg, &in->pub, w);
+}
+
+static void cancel(struct link *k, struct in_slot *in, enum in_state next, const struct why *w)
+{
+    out_reply(k, RCB_CANCEL, in->pub.rcb);
+    forget(k, in, next, w);
+}
+
+static void open_file(struct link *k, struct in_slot *in, bool fast)
+{
+    struct why w = {0};
+    unsigned gen = k->gen;
+    in->pub.user = NULL;
+    bool willing = k->state == LINK_UP && k->ops.file_open(k->arg, &in->pub, &w) >= 0;
+    if (k->gen != gen) { /* the owner has ended the connection from within file_open */
+        if (willing) {
+            why_set(&w, E_GONE, 0, NULL, "the link went down");
+            k->ops.file_abort(k->arg, &in->pub, &w);
+        }
+        return;
+    }
+    close_slot(in, willing ? IN_OPEN : fast ? IN_SWALLOW : IN_IDLE);
+    in->njh = in->dsh = in->njt = false;
+    in->bytes = 0;
+    if (!willing)
+        out_reply(k, RCB_CANCEL, in->pub.rcb);
+    else if (!fast)
+        out_reply(k, RCB_PERMIT, in->pub.rcb);
+}
+
+void in_request(struct link *k, uint8_t rcb, bool fast)
+{
+    if (!wire_rcb_is_stream(rcb)) {
+        out_reply(k, RCB_CANCEL, rcb);
+        return;
+    }
+    struct in_slot *in = slot_of(k, rcb);
+    if (in->state == IN_IDLE || in->state == IN_SWALLOW)
+        open_file(k, in, fast);
+    else if (in->state == IN_DONE && !in->again && !fast)
+        in->again = true; /* permitted once the file before is safe */
+    else
+        out_reply(k, RCB_CANCEL, rcb); /* the file before goes on */
+}
+
+void in_again(struct link *k)
+{
+    for (size_t i = 0; i < 2 * LINK_STREAMS && link_is_up(k); i++)
+        if (k->in[i].state == IN_IDLE && k->in[i].again)
+            open_file(k, &k->in[i], false);
+}
+
+/* 1 the header is whole and in in->header, 0 segments are missing. */
+static int header(struct in_slot *in, uint8_t kind, struct cur data, struct why *w)
+{
+    if (in->header_srcb == 0)
+        buf_reset(&in->header);
+    else if (in->header_srcb != kind)
+        return why_set(w, E_SYNTAX, 0, NULL, "a header begins before the one before is complete");
+    if (kind == SRCB_NJH ? in->njh : !in->njh)
+        return why_set(w, E_SYNTAX, 0, NULL, "%s",
+                       kind == SRCB_NJH ? "a second job header in one file"
+                                        : "the file does not begin with its job header");
+    int r = header_join(&in->header, data, w);
+    if (r < 0)
+        return r;
+    in->header_srcb = r > 0 ? 0 : kind;
+    in->njh |= r > 0 && kind == SRCB_NJH;
+    in->dsh |= r > 0 && kind == SRCB_DSH;
+    in->njt |= r > 0 && kind == SRCB_NJT;
+    return r;
+}
+
+static int data_order(const struct in_slot *in, struct why *w)
+{
+    if (in->header_srcb != 0)
+        return why_set(w, E_SYNTAX, 0, NULL, "data comes where a header's next segment was due");
+    if (!in->njh || ((in->pub.rcb & 1) != 0 && !in->dsh))
+        return why_set(w, E_SYNTAX, 0, NULL, "data comes before its %s",
+                       in->njh ? "data set header" : "job header");
+    return OK;
+}
+
+/* 1 a record for the owner is in *data, 0 there is none yet, negative the file is out of order. */
+static int judge(struct link *k, struct in_slot *in, uint8_t *srcb, struct cur *data, struct why *w)
+{
+    uint8_t kind = *srcb & 0xF0;
+    int r = 1;
+    if (in->njt)
+        return why_set(w, E_SYNTAX, 0, NULL, "a record comes behind the job trailer");
+    in->bytes += 4 + cur_left(data);
+    if (in->bytes > k->conf.file_max)
+        return why_set(w, E_LIMIT, 0, NULL, "the file is larger than the %zu bytes allowed",
+                       k->conf.file_max);
+    if (kind != SRCB_NJH && kind != SRCB_DSH && kind != SRCB_NJT)
+        return data_order(in, w) < 0 ? E_SYNTAX : 1;
+    r = header(in, kind, *data, w);
+    if (r > 0) {
+        *srcb = kind;
+        *data = buf_cur(&in->header);
+    }
+    return r;
+}
+
+static void end(struct link *k, struct in_slot *in)
+{
+    struct why w = {0};
+    if (in->header_srcb != 0 || !in->njt) {
+        why_set(&w, E_SYNTAX, 0, NULL, "the file from %s ended without its job trailer", k->them);
+        cancel(k, in, IN_IDLE, &w);
+        return;
+    }
+    in->state = IN_DONE;
+    k->ops.file_end(k->arg, &in->pub);
+}
+
+static void open_record(struct link *k, struct in_slot *in, const struct wire_record *rec)
+{
+    struct why w = {0};
+    if (rec->abort) {
+        why_set(&w, E_GONE, 0, NULL, "%s broke off the file", k->them);
+        out_reply(k, RCB_COMPLETE, in->pub.rcb);
+        forget(k, in, IN_IDLE, &w);
+        return;
+    }
+    if (rec->eof) {
+        end(k, in);
+        return;
+    }
+    unsigned gen = k->gen;
+    uint8_t srcb = rec->srcb;
+    struct cur data = rec->data;
+    int r = judge(k, in, &srcb, &data, &w);
+    if (r > 0)
+        r = k->ops.file_record(k->arg, &in->pub, srcb, data, &w);
+    if (r < 0 && k->gen == gen)
+        cancel(k, in, IN_SWALLOW, &w);
+}
+
+void in_record(struct link *k, const struct wire_record *rec)
+{
+    struct in_slot *in = slot_of(k, rec->rcb);
+    switch (in->state) {
+    case IN_OPEN:
+        open_record(k, in, rec);
+        break;
+    case IN_IDLE:
+        if (!rec->eof && !rec->abort) { /* never asked for: say so once */
+            out_reply(k, RCB_CANCEL, rec->rcb);
+            close_slot(in, IN_SWALLOW);
+        }
+        break;
+    case IN_SWALLOW:
+        if (rec->eof || rec->abort)
+            close_slot(in, IN_IDLE);
+        break;
+    case IN_DONE:
+        break;
+    }
+}
+
+void link_in_done(struct link *k, struct link_in *pub)
+{
+    struct in_slot *in = slot_of(k, pub->rcb);
+    if (in->state != IN_DONE)
+        return;
+    in->state = IN_IDLE;
+    k->stat.files_in++;
+    out_reply(k, RCB_COMPLETE, in->pub.rcb);
+    link_later(k);
+}
+
+void in_lost(struct link *k, const struct why *w)
+{
+    for (size_t i = 0; i < 2 * LINK_STREAMS; i++) {
+        struct in_slot *in = &k->in[i];
+        bool owned = in->state == IN_OPEN || in->state == IN_DONE;
+        if (owned)
+            forget(k, in, IN_IDLE, w);
+        else
+            close_slot(in, IN_IDLE);
+    }
+}
+
+unsigned in_count(const struct link *k)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < 2 * LINK_STREAMS; i++)
+        n += k->in[i].state == IN_OPEN || k->in[i].state == IN_DONE;
+    return n;
+}

@@ -1,0 +1,417 @@
+/* rscs/link_out.c -- a link's outgoing files, and the order in which all that waits is sent
+ *
+ * First the answers the peer waits for (A0, B0, C0, each alone in its block: UnixNJE does not look
+ * behind them), then messages, requests for new files, and the files' data, a block of each stream
+ * by turns. Nothing is produced while the peer says wait-a-bit or while LINK_OUT_MAX bytes wait for
+ * the socket; STREAM_DRAINED goes on.
+ *
+ * A deck is checked whole before its request is sent: a file begun can always be ended. So we never
+ * send the sender's abort, which UnixNJE takes for a broken line. */
+#include "rscs/deck.h"
+#include "rscs/link_priv.h"
+
+#define TICK_MS 5000
+#define UNANSWERED_MS 20000 /* a request, while other streams are answered */
+#define REFUSED_MS 60000    /* a stream rests after X'B0' */
+#define BLOCK_FRAME 6u      /* DLE STX BCB FCS FCS, and the closing RCB */
+#define HEADER_LEAST 8u     /* its prefix and the head of a section */
+#define BAD_DECKS 64u       /* decks not fit to be sent that one turn gives back */
+
+static void on_tick(void *arg)
+{
+    link_enter(arg);
+    out_tick(arg);
+    link_leave(arg);
+}
+
+static void watch(struct link *k)
+{
+    if (k->streams.slot == 0)
+        loop_arm(k->loop, &k->streams, TICK_MS, on_tick, k);
+}
+
+static void set_slot(struct link *k, struct out_slot *o, enum out_state state)
+{
+    o->state = state;
+    o->since = mono_now();
+    if (state == OUT_ASKED || state == OUT_REFUSED)
+        watch(k);
+}
+
+void out_reset(struct link *k)
+{
+    buf_reset(&k->replies);
+    buf_reset(&k->messages);
+    k->nmessages = 0;
+    k->dry = k->answered = k->many = false;
+    k->turn = 0;
+    for (size_t i = 0; i < LINK_STREAMS; i++)
+        k->slots[i] = (struct out_slot){.state = OUT_IDLE};
+}
+
+static bool busy(const struct out_slot *o)
+{
+    return o->state == OUT_ASKED || o->state == OUT_SENDING || o->state == OUT_ENDED;
+}
+
+unsigned out_count(const struct link *k)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < LINK_STREAMS; i++)
+        n += busy(&k->slots[i]);
+    return n;
+}
+
+static unsigned streams(const struct link *k)
+{
+    return k->one_stream ? 1 : k->conf.streams;
+}
+
+unsigned out_usable(const struct link *k)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < streams(k); i++)
+        n += k->slots[i].state != OUT_MUTE;
+    return n;
+}
+
+/* The file of a slot is done with; the slot is free for the callback to see. */
+static void give_back(struct link *k, struct out_slot *o, enum out_state next, const struct why *w)
+{
+    void *ref = o->ref;
+    o->ref = NULL;
+    set_slot(k, o, next);
+    k->dry = false;
+    k->ops.sent(k->arg, ref, w);
+}
+
+void out_lost(struct link *k, const struct why *why)
+{
+    struct why w = {0};
+    why_set(&w, E_GONE, 0, NULL, "%s", why->text);
+    buf_reset(&k->replies);
+    buf_reset(&k->messages);
+    k->nmessages = 0;
+    for (size_t i = 0; i < LINK_STREAMS; i++) {
+        struct out_slot *o = &k->slots[i];
+        bool owned = busy(o);
+        o->state = OUT_IDLE;
+        if (owned)
+            k->ops.sent(k->arg, o->ref, &w);
+    }
+}
+
+/* --- answers to our requests
+ * ---------------------------------------------------------------------- */
+
+/* Reason bytes some peers put into X'B0': C1 rr, or C2 rr ss (IBM SA32-0988, "Receiver cancel"). */
+static const char *cancel_reason(struct cur c)
+{
+    static const struct {
+        uint8_t major, minor; /* minor 0: any */
+        const char *text;
+    } reasons[] = {
+        {0x04, 0, "it answers an abort"},
+        {0x08, 0, "it is shutting down"},
+        {0x0C, 0x04, "it does not support such a file"},
+        {0x0C, 0x08, "the stream is drained"},
+        {0x10, 0x08, "it has no storage"},
+        {0x10, 0x0C, "it has no spool space"},
+        {0x14, 0x04, "an operator holds it"},
+        {0x14, 0x0C, "an operator flushed it"},
+        {0x18, 0, "a protocol error"},
+        {0x1C, 0, "the data is at fault"},
+        {0x20, 0, "security or an installation exit"},
+    };
+    uint8_t length = cur_u8(&c), major = cur_u8(&c);
+    uint8_t minor = length == 0xC2 ? cur_u8(&c) : 0;
+    if (c.bad || (length != 0xC1 && length != 0xC2))
+        return "no reason given";
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].major == major && (reasons[i].minor == 0 || reasons[i].minor == minor))
+            return reasons[i].text;
+    return "a reason we do not know";
+}
+
+static void cancelled(struct link *k, struct out_slot *o, const struct wire_record *rec)
+{
+    struct why w = {0};
+    static const char *const when[] = {
+        [OUT_ASKED] = "does not take the file",
+        [OUT_SENDING] = "broke off the file",
+        [OUT_ENDED] = "gave the file back after its end",
+    };
+    why_set(&w, E_TEMP, 0, NULL, "%s %s: %s", k->them, when[o->state], cancel_reason(rec->data));
+    give_back(k, o, OUT_REFUSED, &w);
+}
+
+void out_answer(struct link *k, const struct wire_record *rec, struct why *w, int *err)
+{
+    if (!wire_rcb_is_stream(rec->srcb))
+        return;
+    struct out_slot *o = &k->slots[wire_rcb_stream(rec->srcb) - 1];
+    if (o->rcb != rec->srcb)
+        return; /* nothing of ours was ever there */
+    if (o->state == OUT_ASKED && (rec->rcb == RCB_PERMIT || rec->rcb == RCB_CANCEL)) {
+        k->answered = true;
+        k->many |= o != k->slots;
+    }
+    if (rec->rcb == RCB_PERMIT && o->state == OUT_ASKED) {
+        set_slot(k, o, OUT_SENDING);
+    } else if (rec->rcb == RCB_CANCEL && busy(o)) {
+        cancelled(k, o, rec);
+    } else if (rec->rcb == RCB_COMPLETE && o->state == OUT_ENDED) {
+        k->stat.files_out++;
+        give_back(k, o, OUT_IDLE, NULL);
+    } else if (rec->rcb == RCB_COMPLETE && o->state == OUT_SENDING) {
+        *err = why_set(w, E_SYNTAX, 0, NULL, "%s confirms a file before its end was sent", k->them);
+    } else if (rec->rcb == RCB_READY && o->state == OUT_REFUSED) {
+        set_slot(k, o, OUT_IDLE);
+        k->dry = false;
+    }
+}
+
+/* NJE38 knows one stream only and is silent about requests on others: when one is not answered
+ * while the rest of the link works, its file goes back and the stream is not used again. */
+static void unanswered(struct link *k, struct out_slot *o)
+{
+    struct why w = {0};
+    if (!k->many && o != k->slots)
+        k->one_stream = true;
+    why_set(&w, E_TEMP, 0, NULL, "%s does not answer requests on stream %u", k->them,
+            wire_rcb_stream(o->rcb));
+    give_back(k, o, OUT_MUTE, &w);
+}
+
+void out_tick(struct link *k)
+{
+    unsigned gen = k->gen;
+    struct mono now = mono_now();
+    bool wait = false;
+    for (size_t i = 0; i < LINK_STREAMS && k->gen == gen; i++) {
+        struct out_slot *o = &k->slots[i];
+        int64_t age = mono_ms(o->since, now);
+        if (o->state == OUT_REFUSED && age >= REFUSED_MS) {
+            set_slot(k, o, OUT_IDLE);
+            k->dry = false;
+        } else if (o->state == OUT_ASKED && age >= UNANSWERED_MS && k->answered) {
+            unanswered(k, o);
+        }
+        wait |= o->state == OUT_REFUSED || o->state == OUT_ASKED;
+    }
+    if (wait && k->gen == gen)
+        watch(k);
+}
+
+/* --- sending
+ * --------------------------------------------------------------------------------------- */
+
+static bool room(const struct link *k)
+{
+    return stream_queued(k->s) + k->out.n < LINK_OUT_MAX;
+}
+
+void out_reply(struct link *k, uint8_t rcb, uint8_t srcb)
+{
+    buf_u8(&k->replies, rcb);
+    buf_u8(&k->replies, srcb);
+}
+
+static void one_record(struct link *k, uint8_t rcb, uint8_t srcb, struct cur data)
+{
+    line_begin(k, wire_record_bound(cur_left(&data)));
+    wire_record_put(&k->out, rcb, srcb, data);
+    line_end(k, true);
+}
+
+void out_replies(struct link *k)
+{
+    if (line_held(k))
+        return;
+    struct cur c = buf_cur(&k->replies);
+    while (cur_left(&c) > 0 && room(k)) {
+        uint8_t rcb = cur_u8(&c), srcb = cur_u8(&c);
+        one_record(k, rcb, srcb, cur_of(NULL, 0));
+    }
+    buf_take(&k->replies, k->replies.n - cur_left(&c));
+}
+
+/* As many messages as fit share a block. */
+static void messages(struct link *k)
+{
+    struct cur c = buf_cur(&k->messages);
+    while (cur_left(&c) > 0 && room(k) && line_may(k, RCB_NMR)) {
+        line_begin(k, wire_record_bound(256));
+        for (struct cur next = c; cur_left(&next) > 0; c = next) {
+            struct cur m = cur_sub(&next, cur_be16(&next));
+            if (wire_record_bound(cur_left(&m)) > line_left(k))
+                break;
+            wire_record_put(&k->out, RCB_NMR, SRCB_DATA, m);
+            k->nmessages--;
+            k->stat.messages_out++;
+        }
+        line_end(k, true);
+    }
+    buf_take(&k->messages, k->messages.n - cur_left(&c));
+}
+
+/* Can every record of the deck be sent over this link? */
+static int check_deck(const struct link *k, struct cur deck, uint8_t *kind, bool *empty,
+                      struct why *w)
+{
+    struct deck_item item;
+    uint8_t last = 0;
+    int r = deck_kind(&deck, kind, w);
+    *empty = true;
+    while (r >= 0 && (r = deck_next(&deck, &item, w)) > 0) {
+        size_t n = cur_left(&item.data);
+        bool head = item.srcb == SRCB_NJH || item.srcb == SRCB_DSH || item.srcb == SRCB_NJT;
+        if ((last == 0) != (item.srcb == SRCB_NJH) || last == SRCB_NJT || n == 0)
+            return why_set(w, E_PERM, 0, NULL, "the file's records are not in the order of NJE");
+        if (head && (n < HEADER_LEAST || n > HEADER_MAX))
+            return why_set(w, E_PERM, 0, NULL, "the file has a header of %zu bytes", n);
+        if (!head && wire_record_bound(n) + BLOCK_FRAME > k->block_max)
+            return why_set(w, E_PERM, 0, NULL,
+                           "a record of %zu bytes does not fit the %u-byte buffers agreed with %s",
+                           n, k->bufsize, k->them);
+        *empty = *empty && head;
+        last = item.srcb;
+    }
+    if (r >= 0 && last != SRCB_NJT)
+        return why_set(w, E_PERM, 0, NULL, "the file has no job trailer");
+    return r;
+}
+
+static void ask_one(struct link *k, unsigned i, const struct link_out *file)
+{
+    struct out_slot *o = &k->slots[i];
+    struct why w = {0};
+    uint8_t kind = 0;
+    bool empty = false;
+    if (check_deck(k, file->deck, &kind, &empty, &w) < 0) {
+        w.err = E_PERM;
+        k->ops.sent(k->arg, file->ref, &w);
+        return;
+    }
+    *o = (struct out_slot){.ref = file->ref, .rest = file->deck, .empty = empty};
+    cur_skip(&o->rest, 1);
+    o->rcb = (uint8_t)(kind + 0x10 * i);
+    set_slot(k, o, OUT_ASKED);
+    one_record(k, RCB_REQUEST, o->rcb, cur_of(NULL, 0));
+}
+
+/* Offer a file on each free stream. Until the peer has answered on a second one, only one is tried
+ * beside the first, so that a peer with a single stream lets no more than one file wait. */
+static void ask(struct link *k)
+{
+    unsigned gen = k->gen, tries = BAD_DECKS;
+    unsigned n = streams(k);
+    for (unsigned i = 0; i < n && room(k); i++) {
+        while (k->slots[i].state == OUT_IDLE && (i < 2 || k->many)) {
+            struct link_out file = {0};
+            if (k->dry || tries-- == 0 || k->state != LINK_UP)
+                return;
+            k->dry = !k->ops.next_file(k->arg, &file);
+            if (k->gen != gen) {
+                struct why w = {0};
+                why_set(&w, E_GONE, 0, NULL, "the link went down");
+                if (!k->dry)
+                    k->ops.sent(k->arg, file.ref, &w);
+                return;
+            }
+            if (!k->dry)
+                ask_one(k, i, &file);
+            if (k->gen != gen)
+                return;
+        }
+    }
+}
+
+/* The next segment of the header under way, alone in its block; false when there is none. */
+static bool header_block(struct link *k, struct out_slot *o)
+{
+    if (cur_left(&o->head) == 0)
+        return false;
+    if (!header_segment(o->head, o->segment++, &k->segment)) {
+        o->head = cur_of(NULL, 0);
+        return false;
+    }
+    one_record(k, o->rcb, o->head_srcb, buf_cur(&k->segment));
+    return true;
+}
+
+/* Data records, as many as fit; the first fits (check_deck). */
+static void data_block(struct link *k, struct out_slot *o, struct deck_item item)
+{
+    struct why w = {0};
+    struct cur next = o->rest;
+    line_begin(k, wire_record_bound(cur_left(&item.data)));
+    do {
+        wire_record_put(&k->out, o->rcb, item.srcb, item.data);
+        o->rest = next;
+    } while (deck_next(&next, &item, &w) > 0 && item.srcb != SRCB_DSH && item.srcb != SRCB_NJT &&
+             wire_record_bound(cur_left(&item.data)) <= line_left(k));
+    line_end(k, true);
+}
+
+/* UnixNJE drops the link over a file without a data record: it gets one blank one. */
+static void blank_block(struct link *k, struct out_slot *o)
+{
+    static const uint8_t blank[2] = {80, 0x40};
+    one_record(k, o->rcb, SRCB_DATA, cur_of(blank, sizeof blank));
+    o->empty = false;
+}
+
+static void send_block(struct link *k, struct out_slot *o)
+{
+    struct why w = {0};
+    struct deck_item item;
+    if (header_block(k, o))
+        return;
+    struct cur rest = o->rest;
+    if (deck_next(&rest, &item, &w) <= 0) {
+        one_record(k, o->rcb, SRCB_DATA, cur_of(NULL, 0)); /* end of file */
+        set_slot(k, o, OUT_ENDED);
+        return;
+    }
+    if (item.srcb == SRCB_NJT && o->empty) {
+        blank_block(k, o);
+        return;
+    }
+    o->rest = rest;
+    if (item.srcb == SRCB_NJH || item.srcb == SRCB_DSH || item.srcb == SRCB_NJT) {
+        o->head = item.data;
+        o->head_srcb = item.srcb;
+        o->segment = 0;
+        (void)header_block(k, o);
+    } else {
+        data_block(k, o, item);
+    }
+}
+
+static void files(struct link *k)
+{
+    unsigned idle = 0;
+    while (idle < LINK_STREAMS && room(k)) {
+        struct out_slot *o = &k->slots[k->turn];
+        k->turn = (k->turn + 1) % LINK_STREAMS;
+        idle++;
+        if (o->state == OUT_SENDING && line_may(k, o->rcb)) {
+            send_block(k, o);
+            idle = 0;
+        }
+    }
+}
+
+void out_pump(struct link *k)
+{
+    in_again(k);
+    if (!link_is_up(k) || line_held(k))
+        return;
+    out_replies(k);
+    messages(k);
+    ask(k);
+    if (!link_is_up(k))
+        return;
+    files(k);
+}

@@ -1,0 +1,191 @@
+/* rscs/link_priv.h -- what the files of the link share; nobody else includes it.
+ *
+ *  link.c         the machine: states, timers, dialling and accepting, what the owner calls
+ *  link_signon.c  OPEN, ACK, NAK; SOH ENQ and DLE ACK0; the I and J records
+ *  link_line.c    blocks and records in; blocks gathered into TTBs out
+ *  link_in.c      incoming files
+ *  link_out.c     outgoing files, and all that waits to be sent
+ *
+ * Every event (input, timer, a call of the owner) runs between link_enter and link_leave; what it
+ * gave cause to send goes out at the last leave, so that the answers of a turn share a TTB. A
+ * callback may end the connection: whoever calls one looks at `gen` afterwards and unwinds when it
+ * has changed. */
+#ifndef RSCS_LINK_PRIV_H
+#define RSCS_LINK_PRIV_H
+
+#include "rscs/header.h"
+#include "rscs/link.h"
+
+#define LINK_STREAMS 7u
+#define LINK_TTB_MAX 8192u      /* bytes of one TTB we send: the TCP-SIZE of every peer's default */
+#define LINK_OUT_MAX 65536u     /* nothing more is produced while this waits for the socket */
+#define LINK_MESSAGES 1000u     /* messages that may wait */
+#define LINK_REPLIES 8192u      /* answers (A0, B0, C0) that may wait */
+#define LINK_BUFSIZE_LEAST 300u /* a smaller offer is no usable statement ... */
+#define LINK_BUFSIZE_SMALL 400u /* ... and means this */
+
+enum link_event {
+    LINK_EV_START,
+    LINK_EV_STOP,
+    LINK_EV_DRAIN,
+    LINK_EV_QUIET,  /* draining, and the last file is done */
+    LINK_EV_RETRY,  /* timer: dial again */
+    LINK_EV_LATE,   /* timer: not up in time */
+    LINK_EV_SILENT, /* timer: nothing heard for too long */
+    LINK_EV_CONNECTED,
+    LINK_EV_ACCEPTED, /* a caller's OPEN, answered with ACK */
+    LINK_EV_ACK,
+    LINK_EV_ENQ,     /* SOH ENQ: the peer wants our DLE ACK0 */
+    LINK_EV_ACK0,    /* DLE ACK0 */
+    LINK_EV_YOU_ENQ, /* SYN NAK: the peer wants our SOH ENQ */
+    LINK_EV_I,
+    LINK_EV_J,
+    LINK_EV_SIGNOFF,
+    LINK_EV_LOST, /* the connection is gone or of no use, as the why says */
+};
+
+enum in_state {
+    IN_IDLE,
+    IN_OPEN,    /* permitted; its records come */
+    IN_DONE,    /* whole; X'C0' waits for link_in_done */
+    IN_SWALLOW, /* cancelled; what is still under way is dropped up to its end */
+};
+struct in_slot {
+    struct link_in pub;
+    enum in_state state;
+    bool again;          /* IN_DONE: the next file is already asked for */
+    bool njh, dsh, njt;  /* whole headers seen */
+    uint8_t header_srcb; /* the header whose segments come, 0: none */
+    struct buf header;
+    size_t bytes;
+};
+
+enum out_state {
+    OUT_IDLE,
+    OUT_ASKED,   /* request sent */
+    OUT_SENDING, /* permitted */
+    OUT_ENDED,   /* end of file sent, X'C0' awaited */
+    OUT_REFUSED, /* left alone for a while after X'B0' */
+    OUT_MUTE,    /* the peer does not answer requests here: not used on this connection */
+};
+struct out_slot {
+    enum out_state state;
+    uint8_t rcb;
+    bool empty; /* the deck has no data record: a blank one is made up */
+    void *ref;
+    struct cur rest; /* items still to come */
+    struct cur head; /* header being cut into segments */
+    uint8_t head_srcb;
+    unsigned segment; /* the next one of head; 0 with an empty head: none under way */
+    struct mono since;
+};
+
+struct link {
+    struct loop *loop;
+    struct link_conf conf;
+    struct link_ops ops;
+    void *arg;
+    char them[9];
+    enum link_state state;
+    struct wall since;
+    char reason[400];
+    struct stream *s;
+    unsigned gen;     /* changes whenever a connection ends or the link is stopped */
+    unsigned depth;   /* enters without their leave */
+    int64_t retry_ms; /* the next interval */
+    bool collision;   /* the last OPEN met NAK 3: dial again at a random time */
+    struct timer phase, keepalive, dead, flush, streams;
+    struct mono heard, spoke;
+
+    /* sign-on */
+    bool primary; /* we send SOH ENQ and I */
+    bool i_sent;
+    unsigned enqs; /* SOH ENQ sent */
+    struct wire_signon theirs;
+
+    /* input */
+    struct buf scratch;
+    uint8_t bcb_due;  /* count the next block must have */
+    bool bcb_follows; /* a counted block has come since the start or the last reset */
+    uint8_t fcs[2];
+    bool farewell; /* something was sent that the peer should get before we close */
+
+    /* output */
+    struct buf out; /* whole TTBs, and perhaps one under way */
+    size_t ttb;     /* where it begins */
+    size_t ttb_place, ttr_place, block;
+    bool ttb_open;
+    uint8_t bcb; /* of our next block */
+    uint16_t bufsize;
+    size_t block_max;
+    struct buf replies;  /* RCB, SRCB each */
+    struct buf messages; /* length(2), NMR each */
+    unsigned nmessages;
+
+    /* files */
+    struct in_slot in[2 * LINK_STREAMS]; /* SYSIN and SYSOUT of each stream by turns */
+    struct out_slot slots[LINK_STREAMS];
+    struct buf segment;
+    unsigned turn;   /* slot whose block is sent next */
+    bool dry;        /* next_file had nothing: not asked again before a kick or a freed stream */
+    bool answered;   /* the peer has answered a request on this connection */
+    bool many;       /* ... on a stream after the first */
+    bool one_stream; /* learned: the peer knows one stream only */
+
+    struct link_stat stat;
+};
+
+/* link.c */
+void link_step(struct link *k, enum link_event ev, const struct why *w);
+void link_enter(struct link *k);
+void link_leave(struct link *k);
+void link_later(
+    struct link *k); /* something waits to be sent; to be called outside of an event too */
+bool link_is_up(const struct link *k); /* with a connection: UP or DRAINING */
+
+/* link_signon.c */
+void signon_open(struct link *k);
+/* Judge what came as answer to our OPEN: 1 ACK, 0 not all here, negative refused or nonsense. */
+int signon_answer(struct link *k, struct cur in, struct why *w) MUST_CHECK;
+void signon_reply(struct stream *s, const struct wire_ctl *open, uint8_t nak); /* nak 0: ACK */
+void signon_enq(struct link *k);
+void signon_ack0(struct link *k);
+void signon_send(struct link *k, uint8_t srcb); /* I or J */
+void signon_off(struct link *k);                /* B */
+/* Is the I or J in k->theirs what it should be? Sets the agreed sizes. */
+int signon_check(struct link *k, struct why *w) MUST_CHECK;
+
+/* link_line.c */
+void line_reset(struct link *k);
+void line_input(struct link *k);
+void line_control(struct link *k, uint8_t first, uint8_t second); /* a TTB of its own */
+/* A block with room for `need` bytes of records at least; line_left: how many still fit. */
+void line_begin(struct link *k, size_t need);
+size_t line_left(const struct link *k);
+void line_end(struct link *k, bool rcb_end);
+void line_end_ttb(struct link *k);
+void line_alive(struct link *k);                  /* an empty TTB */
+void line_flush(struct link *k);                  /* give it all to the stream */
+bool line_held(const struct link *k);             /* the peer's FCS says wait-a-bit */
+bool line_may(const struct link *k, uint8_t rcb); /* may records of this RCB be sent? */
+
+/* link_in.c */
+void in_init(struct link *k);
+void in_request(struct link *k, uint8_t rcb, bool fast);
+void in_record(struct link *k, const struct wire_record *rec);
+void in_again(struct link *k); /* open what was asked for while its stream was IN_DONE */
+void in_lost(struct link *k, const struct why *w);
+unsigned in_count(const struct link *k);
+
+/* link_out.c */
+void out_reset(struct link *k); /* a connection begins */
+void out_reply(struct link *k, uint8_t rcb, uint8_t srcb);
+void out_answer(struct link *k, const struct wire_record *rec, struct why *w, int *err);
+void out_pump(struct link *k);
+void out_replies(struct link *k); /* only the answers, unless the peer says wait-a-bit */
+void out_tick(struct link *k);    /* every LINK_TICK_MS while a stream is in use */
+void out_lost(struct link *k, const struct why *w);
+unsigned out_count(const struct link *k);
+unsigned out_usable(const struct link *k);
+
+#endif

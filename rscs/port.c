@@ -1,0 +1,184 @@
+/* rscs/port.c -- see port.h */
+#include "rscs/port.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/mem.h"
+
+/* A connection whose OPEN has not come yet. */
+struct caller {
+    LIST_ENTRY(caller) link;
+    struct port *port;
+    struct stream *s;
+    struct timer limit; /* of the whole OPEN: a byte now and then does not prolong it */
+};
+
+struct port {
+    struct port_set set;
+    LIST_HEAD(, caller) callers;
+    unsigned waiting;
+};
+
+struct port *port_new(const struct port_set *set)
+{
+    struct port *p = mem_new(sizeof *p);
+    p->set = *set;
+    if (p->set.open_ms <= 0)
+        p->set.open_ms = 30000;
+    if (p->set.max_waiting == 0)
+        p->set.max_waiting = 64;
+    LIST_INIT(&p->callers);
+    return p;
+}
+
+/* Forget the caller; its stream must have found another owner or its end. */
+static void drop(struct caller *c)
+{
+    loop_disarm(c->port->set.loop, &c->limit);
+    LIST_REMOVE(c, link);
+    c->port->waiting--;
+    stream_free(&c->s);
+    free(c);
+}
+
+void port_free(struct port **pp)
+{
+    struct port *p = *pp;
+    if (p == NULL)
+        return;
+    *pp = NULL;
+    for (struct caller *c; (c = LIST_FIRST(&p->callers)) != NULL;)
+        drop(c);
+    free(p);
+}
+
+static void refuse(struct caller *c, const struct why *w)
+{
+    struct port *p = c->port;
+    union endpoint peer = *stream_peer(c->s);
+    drop(c);
+    p->set.refused(p->set.arg, &peer, w);
+}
+
+/* NAK 1, whatever is wrong: UnixNJE gives the same answer to each of these. */
+static void answer_nak(struct caller *c, const struct wire_ctl *open, const struct why *w)
+{
+    const struct wire_ctl nak = {
+        .type = WIRE_NAK,
+        .rhost = c->port->set.us,
+        .rip = open->oip,
+        .ohost = open->rhost,
+        .oip = open->rip,
+        .reason = 1,
+    };
+    struct buf b;
+    buf_init(&b, WIRE_CTL_SIZE);
+    wire_ctl_put(&b, &nak);
+    stream_put(c->s, b.p, b.n);
+    buf_done(&b);
+    union endpoint peer = *stream_peer(c->s);
+    struct port *p = c->port;
+    stream_finish(&c->s);
+    drop(c);
+    p->set.refused(p->set.arg, &peer, w);
+}
+
+/* What else comes to such a port, for the person who reads the log. */
+static const char *hint(const uint8_t *p)
+{
+    if (p[0] == 0x16 && p[1] == 0x03)
+        return " (it looks like TLS: is this listener meant to have TLS?)";
+    if (p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'A' && p[1] <= 'Z')
+        return " (it looks like ASCII text, of another protocol)";
+    return "";
+}
+
+static void open_record(struct caller *c, struct cur in)
+{
+    struct port *p = c->port;
+    struct wire_ctl open = {0};
+    struct why w = {0};
+    const uint8_t *front = in.p;
+    char them[9], us[9], meant[9];
+    if (wire_ctl_get(&in, &open, &w) < 0) {
+        char text[sizeof w.text];
+        str_copy(text, sizeof text, str_of(w.text));
+        why_set(&w, E_SYNTAX, 0, NULL, "%s%s", text, hint(front));
+        answer_nak(c, &open, &w);
+        return;
+    }
+    stream_take(c->s, WIRE_CTL_SIZE);
+    (void)ebc_name_text(&open.rhost, them);
+    (void)ebc_name_text(&open.ohost, meant);
+    (void)ebc_name_text(&p->set.us, us);
+    if (open.type != WIRE_OPEN) {
+        why_set(&w, E_SYNTAX, 0, NULL, "%s began with an ACK or NAK instead of an OPEN", them);
+        answer_nak(c, &open, &w);
+        return;
+    }
+    if (!ebc_name_eq(&open.ohost, &p->set.us)) {
+        why_set(&w, E_DENIED, 0, NULL, "%s calls for node %s, but this is %s", them, meant, us);
+        answer_nak(c, &open, &w);
+        return;
+    }
+    struct link *k = p->set.find(p->set.arg, &open.rhost, &open.ohost);
+    if (k == NULL) {
+        why_set(&w, E_DENIED, 0, NULL, "node %s calls, but no link is defined for it", them);
+        answer_nak(c, &open, &w);
+        return;
+    }
+    enum link_state before = link_state_of(k);
+    union endpoint peer = *stream_peer(c->s);
+    link_accept(k, &c->s, &open);
+    drop(c);
+    if (before != LINK_WAITING && link_state_of(k) == before) {
+        why_set(&w, E_TEMP, 0, NULL, "node %s calls, but its link is %s", them,
+                link_state_name(before));
+        p->set.refused(p->set.arg, &peer, &w);
+    }
+}
+
+static void on_caller(struct stream *s, enum stream_event ev, void *arg)
+{
+    struct caller *c = arg;
+    struct why w = {0};
+    struct cur in = stream_in(s);
+    if (ev == STREAM_FAIL) {
+        w = *stream_why(s);
+        refuse(c, &w);
+    } else if (cur_left(&in) >= WIRE_CTL_SIZE) {
+        open_record(c, in);
+    } else if (ev == STREAM_EOF) {
+        why_set(&w, E_GONE, 0, NULL, "closed after %zu of the %u bytes of an OPEN", cur_left(&in),
+                WIRE_CTL_SIZE);
+        refuse(c, &w);
+    }
+}
+
+static void on_limit(void *arg)
+{
+    struct caller *c = arg;
+    struct why w = {0};
+    why_set(&w, E_TEMP, 0, NULL, "no OPEN record within %lld seconds",
+            (long long)(c->port->set.open_ms / 1000));
+    refuse(c, &w);
+}
+
+void port_take(struct port *p, struct stream *s)
+{
+    struct caller *c = mem_new(sizeof *c);
+    c->port = p;
+    c->s = s;
+    LIST_INSERT_HEAD(&p->callers, c, link);
+    p->waiting++;
+    if (p->waiting > p->set.max_waiting) {
+        struct why w = {0};
+        why_set(&w, E_LIMIT, 0, NULL, "%u connections wait for their OPEN already",
+                p->set.max_waiting);
+        refuse(c, &w);
+        return;
+    }
+    stream_owner(s, on_caller, c);
+    loop_arm(p->set.loop, &c->limit, p->set.open_ms, on_limit, c);
+}
