@@ -1,0 +1,224 @@
+"""Our SMTP client: where mail goes, what is tried again, what is returned."""
+import os
+
+import njefile
+import smtpsink
+import world as wd
+
+
+def post(p, to, subject='s', body='x'):
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>'] + ['RCPT TO:<%s>' % t for t in ([to] if isinstance(to, str) else to)] +
+        ['DATA', 'From: BOB@MVSA', 'Subject: ' + subject, '', body, '.', 'QUIT'])).wait()
+
+
+def port25(w):
+    if os.geteuid():
+        raise wd.Skip('needs root to listen on port 25')
+
+
+def case_4xx_is_tried_again(w):
+    gw, p, sink = w.pair()
+    sink.on('RCPT', '451 4.7.1 greylisted, come back')
+    post(p, 'steve@example.org')
+    row = gw.until(lambda: [r for r in gw.json('queue', 'list') if r['tries'] >= 1])[0]
+    assert 'greylisted' in row['reason'] and row['next'], row
+    sink.on('RCPT', None)
+    gw.cli('queue', 'retry', row['id'])
+    sink.take()
+    gw.empty()
+    assert not p.files, 'no note about a delay that short'
+
+
+def case_5xx_bounces(w):
+    """One recipient of two refused: the other has the mail, the sender a note about the one."""
+    gw, p, sink = w.pair()
+    sink.on('RCPT', lambda s, arg: '550 5.1.1 unknown here' if 'bad' in arg else None)
+    post(p, ['good@example.org', 'bad@example.org'])
+    assert sink.take().rcpts == ['good@example.org']
+    text = p.take_file().text()
+    assert 'bad@example.org' in text and 'good@example.org' not in text.split('RCPT')[0].replace('To:', ''), text
+    gw.empty()
+
+
+def case_421_and_hangup(w):
+    """421 at any command, a dropped connection at any command: tried again, never bounced."""
+    gw, p, sink = w.pair()
+    for verb in ('GREETING', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'DOT'):
+        for bad in ('421 4.3.2 going down', None):
+            def hook(session, arg, bad=bad):
+                if bad is None:
+                    raise smtpsink.Hangup
+                return bad
+            sink.hooks.clear()
+            sink.on(verb, hook)
+            before = sink.sessions
+            post(p, 'steve@example.org', subject='%s %s' % (verb, bad))
+            sink.until(lambda: sink.sessions > before)
+            row = gw.until(lambda: [r for r in gw.json('queue', 'list') if r['tries'] >= 1])[0]
+            sink.hooks.clear()
+            gw.cli('queue', 'retry', row['id'])
+            sink.take()
+            gw.empty()
+    assert not p.files
+
+
+case_421_and_hangup.limit = 120
+
+
+def case_helo_fallback(w):
+    """A server that knows no EHLO is greeted with HELO."""
+    gw, p, sink = w.pair()
+    sink.on('EHLO', '502 5.5.1 what?')
+    post(p, 'steve@example.org')
+    assert sink.take().helo
+
+
+def case_eight_bit_and_no_extensions(w):
+    """Text beyond ASCII reaches a server without 8BITMIME as 7 bit; lines are never too long."""
+    sink = w.sink(extensions=())
+    gw = w.gateway(lines=['DESTINATION example.org ' + sink.where])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['Gr\u00fc\u00dfe', 'x' * 2000], 'Gr\u00fc\u00dfe',
+                        to=['steve@example.org'])).wait()
+    m = sink.take()
+    m.strict
+    assert all(b < 128 for b in m.data)
+    assert m.mail['Subject'] == 'Gr\u00fc\u00dfe' and 'Gr\u00fc\u00dfe' in m.mail.get_content()
+    assert 'x' * 2000 in m.mail.get_content()
+
+
+def case_mx_order(w):
+    """Lowest preference first; the next when it does not answer or says 4xx."""
+    port25(w)
+    sink = w.sink(port=25)
+    other = w.address.rsplit('.', 1)[0] + '.250'
+    w.table.update({'mx.test': {'MX': [(20, 'second.mx.test'), (10, 'first.mx.test')]},
+                    'first.mx.test': {'A': [other]}, 'second.mx.test': {'A': [w.address]}})
+    gw = w.gateway()
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    post(p, 'a@mx.test', 'dead first')
+    assert sink.take().rcpts == ['a@mx.test']
+    busy = smtpsink.Sink((other, 25))
+    w.sinks.append(busy)
+    busy.on('GREETING', '421 4.3.2 busy')
+    post(p, 'b@mx.test', 'busy first')
+    assert sink.take().rcpts == ['b@mx.test']
+    busy.on('GREETING', None)
+    post(p, 'c@mx.test', 'first again')
+    assert busy.take().rcpts == ['c@mx.test']
+    gw.empty()
+
+
+def case_addresses_and_families(w):
+    """No MX: the A records, the dead first address and then the second; AAAA beside A."""
+    port25(w)
+    sink = w.sink(port=25)
+    dead = w.address.rsplit('.', 1)[0] + '.251'
+    w.table.update({'a.test': {'A': [dead, w.address]}, 'six.test': {'AAAA': ['::2'], 'A': [w.address]},
+                    'alias.test': {'CNAME': ['a.test']}})
+    gw = w.gateway()
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    for domain in ('a.test', 'six.test', 'alias.test'):
+        post(p, 'x@' + domain)
+        assert sink.take().rcpts == ['x@' + domain]
+    gw.empty()
+
+
+def case_dns_trouble(w):
+    """SERVFAIL waits; NXDOMAIN, null MX and an MX that is ourselves return."""
+    w.table.update({'sick.test': 'SERVFAIL', 'null.test': {'MX': [(0, '')]},
+                    'loop.test': {'MX': [(5, 'gate.example.test')]}, 'gate.example.test': {'A': ['127.0.0.1']}})
+    gw, p, sink = w.pair()
+    post(p, 'x@sick.test')
+    row = gw.until(lambda: [r for r in gw.json('queue', 'list') if r['tries'] >= 1])[0]
+    assert row['reason'], row
+    for bad in ('gone.test', 'null.test', 'loop.test'):
+        post(p, 'x@' + bad)
+        assert bad in p.take_file(lambda f: bad in f.text()).text()
+    assert len(gw.json('queue', 'list')) == 1
+    gw.cli('queue', 'delete', row['id'])
+
+
+def case_destinations(w):
+    """DESTINATION for a domain, for subdomains (.domain), before SMARTHOST."""
+    exact, sub, smart = w.sink(), w.sink(), w.sink()
+    gw = w.gateway(lines=['DESTINATION here.test ' + exact.where, 'DESTINATION .here.test ' + sub.where,
+                          'SMARTHOST ' + smart.where])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    post(p, 'a@here.test')
+    post(p, 'b@deep.down.here.test')
+    post(p, 'c@elsewhere.test')
+    assert exact.take().rcpts == ['a@here.test']
+    assert sub.take().rcpts == ['b@deep.down.here.test']
+    assert smart.take().rcpts == ['c@elsewhere.test']
+
+
+def case_smarthosts_in_order(w):
+    first, second = w.sink(), w.sink()
+    first.on('GREETING', '421 4.3.2 no')
+    gw = w.gateway(lines=['SMARTHOST ' + first.where, 'SMARTHOST ' + second.where])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    post(p, 'c@elsewhere.test')
+    assert second.take().rcpts == ['c@elsewhere.test']
+    assert first.sessions >= 1
+
+
+def case_starttls(w):
+    """TLS where offered; SMARTHOST TLS=REQUIRED refuses a server without it."""
+    cert, key = w.tls()
+    sink = w.sink(tls=smtpsink.server_tls(cert, key))
+    gw = w.gateway(lines=['DESTINATION example.org ' + sink.where])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    post(p, 'steve@example.org')
+    assert sink.take().tls
+    plain = w.sink()
+    gw.stop()
+    gw.lines.append('SMARTHOST %s TLS=REQUIRED' % plain.where)
+    gw.start()
+    p.wait_up()
+    post(p, 'x@other.test')
+    row = gw.until(lambda: [r for r in gw.json('queue', 'list') if r['tries'] >= 1])[0]
+    assert 'TLS' in row['reason'].upper(), row
+    assert not plain.messages
+    gw.cli('queue', 'delete', row['id'])
+
+
+def case_one_dead_destination_does_not_block(w):
+    """A destination that hangs does not hold up the others."""
+    hung = w.sink()
+    hold = wd.threading.Event()
+    hung.on('MAIL', lambda s, arg: hold.wait(40) and None)
+    gw, p, sink = w.pair(['DESTINATION slow.test ' + hung.where])
+    post(p, 'x@slow.test')
+    hung.until(lambda: hung.sessions)
+    for i in range(20):
+        post(p, 'n%d@example.org' % i)
+    for _ in range(20):
+        sink.take()
+    hold.set()
+    hung.take()
+    gw.empty()
+
+
+def case_dot_stuffing(w):
+    """A line of one dot inside a mail is carried as such; nothing ends early."""
+    gw, p, sink = w.pair()
+    p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['a', '.', '..', 'MAIL FROM:<evil@x>', '. ', 'end'],
+                        to=['steve@example.org'])).wait()
+    m = sink.take()
+    assert m.mail.get_content().splitlines()[:4] == ['a', '.', '..', 'MAIL FROM:<evil@x>'], m.data
+    gw.empty()
+    assert not sink.messages

@@ -1,0 +1,136 @@
+"""Nicknames: by njegate, by message to DIM, by CMS NAMES files; who may."""
+import os
+
+import njefile
+
+
+def ask(p, gw_node, command, user='BOB', to='DIM'):
+    """A command as TELL sends it; the first line of the answer."""
+    p.message(to, gw_node, command, user)
+    m = p.take_message(lambda m: m['to_user'] == user)
+    assert not m['from_user'], m
+    return m['text']
+
+
+def case_by_njegate(w):
+    gw, p, _ = w.pair()
+    gw.cli('nick', 'add', 'steve', 'Steve.Hayes@Example.ORG', '--name', 'Steve Hayes', '--owner', 'BOB@MVSA')
+    row = gw.json('nick', 'show', 'STEVE')
+    assert (row['nick'], row['name'], row['owner']) == ('STEVE', 'Steve Hayes', 'BOB@MVSA'), row
+    assert row['mailbox'].startswith('Steve.Hayes@') and not row['auto'], row
+    gw.cli('nick', 'add', 'STEVE', 'x@example.org', status=1)
+    gw.cli('nick', 'change', 'STEVE', 'new@example.org')
+    assert gw.json('nick', 'list', 'ST*')[0]['mailbox'] == 'new@example.org'
+    assert 'NINE' in gw.cli('nick', 'add', 'NINECHARS', 'x@example.org', status=1).upper()
+    for reserved in ('SMTP', 'MAILER', 'DIM', 'POSTMASTER', 'QSM77'):
+        gw.cli('nick', 'add', reserved, 'x@example.org', status=1)
+    gw.cli('nick', 'add', 'NOAT', 'example.org', status=1)
+    gw.cli('nick', 'add', status=2)
+    gw.cli('nick', 'frobnicate', status=2)
+    gw.cli('nick', 'delete', 'STEVE')
+    gw.cli('nick', 'show', 'STEVE', status=1)
+    assert gw.json('nick', 'list') == []
+
+
+def case_offline(w):
+    """Tables can be worked on while the daemon is down; live things cannot."""
+    gw, p, _ = w.pair()
+    gw.stop()
+    gw.cli('nick', 'add', 'STEVE', 's@example.org')
+    assert gw.json('nick', 'list')[0]['nick'] == 'STEVE'
+    gw.cli('link', 'list', status=3)
+    gw.start()
+    assert gw.json('nick', 'list')[0]['nick'] == 'STEVE'
+
+
+def case_names_files(w):
+    gw, p, _ = w.pair()
+    path = os.path.join(gw.dir, 'user.names')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write('* comment\n:nick.STEVE   :userid.steve :node.example.org\n   :name.Steve Hayes\n'
+                ':NICK.ANNE :userid.anne.x\n :node.example.org :name.Anne\n')
+    gw.cli('nick', 'import', path)
+    rows = {r['nick']: r for r in gw.json('nick', 'list')}
+    assert rows['STEVE']['mailbox'] == 'steve@example.org' and rows['STEVE']['name'] == 'Steve Hayes', rows
+    assert rows['ANNE']['mailbox'] == 'anne.x@example.org', rows
+    out = gw.cli('nick', 'export')
+    assert ':nick.STEVE' in out and ':name.Steve Hayes' in out, out
+    for nick in rows:
+        gw.cli('nick', 'delete', nick)
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(out)
+    gw.cli('nick', 'import', path)
+    assert {r['nick']: r['mailbox'] for r in gw.json('nick', 'list')} == {k: v['mailbox'] for k, v in rows.items()}
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(':nick.WAYTOOLONGNICK :userid.a :node.b.org\n')
+    assert 'user.names' in gw.cli('nick', 'import', path, status=1)
+
+
+def case_by_message(w):
+    """TELL DIM AT GATE ADD ..., as general users do it."""
+    gw, p, _ = w.pair()
+    assert 'STEVE' in ask(p, 'GATE', 'ADD STEVE steve@example.org')
+    row = gw.json('nick', 'show', 'STEVE')
+    assert row['mailbox'] == 'steve@example.org' and row['owner'] == 'BOB@MVSA', row
+    assert 'steve@example.org' in ask(p, 'GATE', 'query st*')
+    ask(p, 'GATE', 'CHANGE STEVE s2@example.org', 'CAROL')
+    assert gw.json('nick', 'show', 'STEVE')['mailbox'] == 'steve@example.org', 'only its owner may change it'
+    ask(p, 'GATE', 'change steve s3@example.org')
+    assert gw.json('nick', 'show', 'STEVE')['mailbox'] == 's3@example.org'
+    assert ask(p, 'GATE', 'HELP')
+    ask(p, 'GATE', 'DELETE STEVE')
+    gw.until(lambda: gw.json('nick', 'list') == [])
+
+
+def case_closed(w):
+    gw, p, _ = w.pair(['DIMNODE GATE CLOSED'])
+    ask(p, 'GATE', 'ADD STEVE steve@example.org')
+    assert gw.json('nick', 'list') == []
+
+
+def case_access(w):
+    """access deny stops commands and mail through nicknames."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'STEVE', 'steve@example.org')
+    gw.cli('access', 'deny', 'BOB@MVSA')
+    assert gw.json('access', 'list')[0]['allowed'] is False or gw.json('access', 'list')[0]['allowed'] == 'N'
+    ask(p, 'GATE', 'ADD X x@example.org')
+    assert [r['nick'] for r in gw.json('nick', 'list')] == ['STEVE']
+    p.send(njefile.note('BOB', 'MVSA', 'STEVE', 'GATE', ['x'], 'denied')).wait()
+    f = p.take_file()
+    assert f.dest == ('BOB', 'MVSA')
+    gw.cli('access', 'allow', 'BOB@MVSA')
+    p.send(njefile.note('BOB', 'MVSA', 'STEVE', 'GATE', ['allowed text'], 'allowed')).wait()
+    assert 'allowed text' in sink.take().mail.get_content()
+
+
+def case_own_dimnode(w):
+    """DIMNODE of its own: nicknames are users of that node."""
+    gw, p, sink = w.pair(['DIMNODE SMTPGATE'])
+    gw.mail('bob%mvsa@' + gw.fqdn)
+    nick, node = p.take_file().origin
+    assert node == 'SMTPGATE', node
+    p.send(njefile.note('BOB', 'MVSA', nick, 'SMTPGATE', ['x'], 'Re')).wait()
+    assert sink.take().rcpts == ['steve@example.org']
+    assert ask(p, 'SMTPGATE', 'HELP')
+
+
+def case_one_name_per_mailbox(w):
+    gw, p, _ = w.pair()
+    for sender in ('a.b@example.org', 'a.b@EXAMPLE.org', 'A.B@example.org', 'c@example.org'):
+        gw.mail('bob%mvsa@' + gw.fqdn, sender=sender, headers=[('From', sender)])
+    got = [p.take_file().origin[0] for _ in range(4)]
+    assert len(set(got)) == 3, got
+    assert len(gw.json('nick', 'list')) == 3 and all(r['auto'] for r in gw.json('nick', 'list'))
+
+
+def case_snads(w):
+    """SNADSADDRESS AUTOADD: senders become QSMnn at QSMRMTAD; a reply there reaches them."""
+    gw, p, sink = w.pair(['SNADSADDRESS QSMRMTAD AUTOADD', 'NODE MVSA SCHEME=SNADS'])
+    gw.mail('bob%mvsa@' + gw.fqdn)
+    f = p.take_file()
+    assert f.origin[0].startswith('QSM') and f.origin[1] == 'QSMRMTAD', f.origin
+    p.send(njefile.note('BOB', 'MVSA', f.origin[0], 'QSMRMTAD', ['snads reply'], 'Re')).wait()
+    m = sink.take()
+    assert m.rcpts == ['steve@example.org'] and 'snads reply' in m.mail.get_content()
+    assert gw.json('alias', 'list')[0]['mailbox'] == 'steve@example.org'

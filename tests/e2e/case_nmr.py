@@ -1,0 +1,107 @@
+"""Interactive messages and commands, both ways."""
+import njefile
+
+
+def case_to_peer(w):
+    gw, p, _ = w.pair(['LOCALUSER OPER'])
+    gw.cli('tell', 'BOB@MVSA', 'Hello Bob, lunch?', '--from', 'OPER')
+    m = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert (m['text'], m['from_user'], m['from_node']) == ('Hello Bob, lunch?', 'OPER', 'GATE'), m
+    long = ' '.join('word%02d' % i for i in range(60))
+    gw.cli('tell', 'BOB@MVSA', long, '--from', 'OPER')
+    got = []
+    while len(' '.join(got).split()) < 60:
+        got.append(p.take_message(lambda m: m['to_user'] == 'BOB')['text'])
+    assert ' '.join(got).split() == long.split() and max(map(len, got)) <= 120, got
+
+
+def case_commands(w):
+    """RSCS's own commands by anyone, answered line by line without sender user."""
+    gw, p, _ = w.pair()
+    for command in ('QUERY SYSTEM', 'Q SYS', 'CPQ TIME', 'QUERY MVSA', 'CPQ NAMES'):
+        p.command('GATE', command, 'BOB')
+        m = p.take_message(lambda m: m['to_user'] == 'BOB')
+        assert m['text'].strip() and not m['from_user'] and m['from_node'] == 'GATE', m
+        p.messages.clear()
+    p.command('GATE', 'FROBNICATE', 'BOB')
+    assert 'FROBNICATE' in p.take_message(lambda m: m['to_user'] == 'BOB')['text'].upper()
+
+
+def case_smsg(w):
+    """SMSG SMTP: HELP, QUEUES, STATS for all; privileged ones only for SMSGAUTHLIST."""
+    gw, p, _ = w.pair(['SMSGAUTHLIST', 'BOB@MVSA', 'ENDSMSGAUTHLIST'])
+
+    def ask(text, user='BOB'):
+        p.messages.clear()
+        p.message('SMTP', 'GATE', text, user)
+        return p.take_message(lambda m: m['to_user'] == user)['text']
+    for command in ('HELP', 'help', 'HE', 'QUEUES', 'NUMQ', 'STATS', 'ST'):
+        assert ask(command, 'CAROL'), command
+    ask('DEBUG', 'CAROL')
+    refused = ask('SHUTDOWN', 'CAROL').lower()
+    assert 'auth' in refused or 'privileged' in refused or 'not allowed' in refused, refused
+    assert gw.process.poll() is None
+    p.message('SMTP', 'GATE', 'SHUTDOWN', 'BOB')
+    assert gw.process.wait(30) == 0
+    gw.start()
+
+
+def case_no_ping_pong(w):
+    """An answer is never answered: no sender user, or a comment, stays without reply."""
+    gw, p, _ = w.pair()
+    p.message('SMTP', 'GATE', 'HELP', '')
+    p.message('SMTP', 'GATE', '* DMTCMX171I comment', 'BOB')
+    p.message('NOBODY', 'NOWHERE', 'to an unknown node', '')
+    p.message('SMTP', 'GATE', 'HELP', 'CAROL')
+    p.take_message(lambda m: m['to_user'] == 'CAROL')
+    assert not [m for m in p.messages if m['to_user'] != 'CAROL'], p.messages
+
+
+def case_unknown_node(w):
+    gw, p, _ = w.pair()
+    p.message('X', 'NOWHERE', 'anybody there', 'BOB')
+    m = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert 'NOWHERE' in m['text'] and not m['from_user'], m
+
+
+def case_passing_through(w):
+    """MVSA to MVSB through GATE: message, command and answer keep their names."""
+    gw = w.gateway()
+    a, b = w.peer('MVSA'), w.peer('MVSB')
+    gw.link('MVSA', a.listen_at).link('MVSB', b.listen_at).start()
+    a.wait_up()
+    b.wait_up()
+    a.message('CAROL', 'MVSB', 'through the middle', 'BOB')
+    m = b.take_message(lambda m: m['to_user'] == 'CAROL')
+    assert (m['from_user'], m['from_node'], m['text']) == ('BOB', 'MVSA', 'through the middle'), m
+    a.command('MVSB', 'Q SYSTEM', 'BOB')
+    c = b.take_command()
+    assert (c['from_user'], c['from_node'], c['text']) == ('BOB', 'MVSA', 'Q SYSTEM'), c
+    m = a.take_message(lambda m: m['to_user'] == 'BOB')
+    assert m['from_node'] == 'MVSB', m
+
+
+def case_to_local_user(w):
+    """A message to a local user is kept where he finds it; to nobody, its sender is told."""
+    gw, p, _ = w.pair(['LOCALUSER OPER'])
+    p.message('NIEMAND', 'GATE', 'hello?', 'BOB')
+    assert 'NIEMAND' in p.take_message(lambda m: m['to_user'] == 'BOB')['text']
+
+
+def case_notify(w):
+    """NOTIFY ARRIVED: our own message to the receiver of a note."""
+    gw, p, _ = w.pair(['NOTIFY ARRIVED FAILED'])
+    gw.mail('bob%mvsa@' + gw.fqdn)
+    m = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert 'steve@example.org' in m['text'].lower() or 'QSM' in m['text'], m
+
+
+def case_file_arrived(w):
+    """A file for a local user is acknowledged by a message, unless its form is quiet."""
+    gw, p, _ = w.pair(['LOCALUSER OPER'])
+    p.send(njefile.punch('BOB', 'MVSA', 'OPER', 'GATE', ['quiet'], form='QUIET')).wait()
+    p.send(njefile.punch('BOB', 'MVSA', 'OPER', 'GATE', ['loud'])).wait()
+    m = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert 'OPER' in m['text'], m
+    gw.until(lambda: len(gw.json('reader', 'list', 'OPER')) == 2)
+    assert not [m for m in p.messages if m['to_user'] == 'BOB'], p.messages

@@ -1,0 +1,232 @@
+"""What NJE users send becomes Internet mail."""
+import os
+import re
+import subprocess
+
+import njefile
+import pkgs
+import world as wd
+
+
+def from_address(gw, user='BOB', node='MVSA'):
+    return '%s%%%s.rscsnet@%s' % (user, node, gw.fqdn)
+
+
+def same(address, want):
+    assert address.lower() == want.lower(), '%s is not %s' % (address, want)
+
+
+def case_reply_to_nickname(w):
+    """A note arrives; REPLY on the terminal reaches its sender as well-formed mail."""
+    gw, p, sink = w.pair()
+    gw.mail('bob%mvsa@' + gw.fqdn)
+    nick, node = p.take_file().origin
+    p.send(njefile.note('BOB', 'MVSA', nick, node, ['Dear Steve,', '', 'yes.', '.', '.leading dot'], 'Re: Testing',
+                        'Bob Builder', to=['Steve Hayes%36s%-8s at %s' % ('', nick, node)])).wait()
+    m = sink.take()
+    same(m.sender, from_address(gw))
+    assert m.rcpts == ['steve@example.org']
+    m.strict
+    assert m.mail['Subject'] == 'Re: Testing' and m.mail['Message-ID'].strip().startswith('<')
+    assert m.mail['Date'].datetime.year == 1993, m.mail['Date']
+    sender = m.mail['From'].addresses[0]
+    assert sender.display_name == 'Bob Builder', sender
+    same(sender.addr_spec, from_address(gw))
+    assert [a.addr_spec for a in m.mail['To'].addresses] == ['steve@example.org'], m.mail['To']
+    assert m.mail.get_content().splitlines() == ['Dear Steve,', '', 'yes.', '.', '.leading dot']
+    gw.empty()
+
+
+def case_nickname_by_njegate(w):
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org', '--name', 'Anne Example')
+    p.send(njefile.note('BOB', 'MVSA', 'ANNE', 'GATE', ['hi'], 'To Anne')).wait()
+    m = sink.take()
+    assert m.rcpts == ['anne@example.org'] and 'hi' in m.mail.get_content()
+    gw.mail('bob%mvsa@' + gw.fqdn, sender='anne@example.org', headers=[('From', 'anne@example.org')])
+    f = p.take_file()
+    assert f.origin == ('ANNE', 'GATE') and f.fn == 'ANNE', f.summary()
+
+
+def case_note_to_internet_addresses(w):
+    """A NOTE to SMTP at GATE: its Internet recipients are those of To and cc; nodes are not copied."""
+    gw, p, sink = w.pair()
+    p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['text'], 'Several', to=[
+        'steve    at example.org', 'Anne%48s%-8s at %s' % ('', 'anne', 'example.org'), '%-8s at %s' % ('CAROL', 'MVSA')],
+        cc=['John.Doe@example.org'])).wait()
+    m = sink.take()
+    assert sorted(m.rcpts) == ['John.Doe@example.org', 'anne@example.org', 'steve@example.org'], m.rcpts
+    m.strict
+    assert len(m.mail['Cc'].addresses) == 1 and len(m.mail['To'].addresses) == 3, m.mail['To']
+
+
+def case_bsmtp_several(w):
+    """Several mails in one batch file, lower case, a doubled dot, the last dot and QUIT missing."""
+    gw, p, sink = w.pair()
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'helo mvsa', 'mail from:<BOB@MVSA>', 'rcpt to:<steve@example.org>', 'data',
+        'From: BOB@MVSA', 'To: steve@example.org', 'Subject: one', '', 'first', '..dotted', '.',
+        'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<anne@example.org>', 'RCPT TO:<Steve@Example.org>', 'DATA',
+        'From: BOB@MVSA', 'To: anne@example.org', 'Subject: two', '', 'second', '.',
+        'mail from:<bob@mvsa>', 'rcpt to:<steve@example.org>', 'data',
+        'Subject: three', '', 'third, the end is missing'])).wait()
+    by = {m.mail['Subject']: m for m in (sink.take() for _ in range(3))}
+    assert by['one'].mail.get_content().splitlines() == ['first', '.dotted']
+    assert by['one'].rcpts == ['steve@example.org']
+    assert sorted(r.lower() for r in by['two'].rcpts) == ['anne@example.org', 'steve@example.org']
+    assert 'Steve@' in ' '.join(by['two'].rcpts), 'the local part of a foreign address keeps its case'
+    assert 'third, the end is missing' in by['three'].mail.get_content()
+    for m in by.values():
+        m.strict
+        same(m.sender, from_address(gw))
+        received = m.mail.get_all('Received')[0]
+        assert 'BOB' in received.upper() and 'MVSA' in received.upper(), received
+    gw.empty()
+
+
+def case_bsmtp_netdata_mailer(w):
+    """Batch SMTP in NETDATA to MAILER, with EHLO, TICK and long lines."""
+    gw, p, sink = w.pair()
+    long = 'z' * 300
+    lines = ['EHLO MVSA', 'TICK 0001', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA',
+             'From: Bob <BOB@MVSA>', 'To: steve@example.org', 'Subject: tick', '', long, '.', 'QUIT']
+    p.send(njefile.netdata('BOB', 'MVSA', 'MAILER', 'GATE', lines, fn='BOB', ft='MAIL', cls='M')).wait()
+    m = sink.take()
+    assert m.mail.get_content().strip() == long
+
+
+def case_bsmtp_verb_on(w):
+    """VERB ON: commands as read, replies and the TICK text go back to the spool origin."""
+    gw, p, sink = w.pair()
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'VERB ON', 'TICK A17', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA',
+        'Subject: verb', '', 'x', '.', 'QUIT'])).wait()
+    sink.take()
+    f = p.take_file()
+    assert f.dest == ('BOB', 'MVSA'), f.summary()
+    text = f.text()
+    for part in ('A17', 'RCPT TO:<steve@example.org>', '250', '354', '221'):
+        assert part in text, text
+
+
+def case_bsmtp_errors(w):
+    """A refused recipient in a batch: the rest goes on, the sender has a report."""
+    gw, p, sink = w.pair()
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<nobody%nowhere@' + gw.fqdn + '>', 'RCPT TO:<steve@example.org>',
+        'DATA', 'Subject: half', '', 'x', '.', 'QUIT'])).wait()
+    assert sink.take().rcpts == ['steve@example.org']
+    f = p.take_file()
+    assert f.dest == ('BOB', 'MVSA') and re.search('nowhere', f.text(), re.I), f.text()
+
+
+def case_file_to_nickname(w):
+    """SENDFILE of a text and of a binary file to a nickname: MIME with names that survive."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    p.send(njefile.netdata('BOB', 'MVSA', 'ANNE', 'GATE', ['first line', '', 'third \u00e9'], fn='REPORT',
+                           ft='LISTING')).wait()
+    m = sink.take()
+    m.strict
+    text = [part.get_content() for part in m.mail.walk() if part.get_content_type() == 'text/plain']
+    assert any('third \u00e9' in t for t in text), m.data
+    assert b'REPORT' in m.data.upper() and b'LISTING' in m.data.upper()
+    blob = bytes(range(256)) * 10
+    p.send(njefile.netdata('BOB', 'MVSA', 'ANNE', 'GATE', [blob], fn='PROG', ft='MODULE', recfm=0x4000)).wait()
+    m = sink.take()
+    m.strict
+    parts = [part.get_payload(decode=True) for part in m.mail.walk() if not part.is_multipart()]
+    assert any(blob in x for x in parts), m.data[:2000]
+
+
+def case_punch_file_to_nickname(w):
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    p.send(njefile.punch('BOB', 'MVSA', 'ANNE', 'GATE', ['card one', '', 'card three'], fn='DECK', ft='JCL')).wait()
+    m = sink.take()
+    m.strict
+    assert b'card one' in m.data and b'card three' in m.data
+
+
+def case_unknown_nickname(w):
+    """A note to nobody returns with a reason, and a message says so at once."""
+    gw, p, sink = w.pair()
+    p.send(njefile.note('BOB', 'MVSA', 'NOBODY', 'GATE', ['lost text'], 'Lost')).wait()
+    msg = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert 'NOBODY' in msg['text'] and not msg['from_user'], msg
+    f = p.take_file()
+    assert f.dest == ('BOB', 'MVSA') and 'NOBODY' in f.text() or 'lost text' in f.text(), f.text()
+    assert not sink.messages
+
+
+def case_unreadable_to_smtp(w):
+    """Neither batch SMTP nor a note: returned with a reason."""
+    gw, p, sink = w.pair()
+    p.send(njefile.punch('BOB', 'MVSA', 'SMTP', 'GATE', ['This is just a file'])).wait()
+    p.take_message(lambda m: m['to_user'] == 'BOB')
+    f = p.take_file()
+    assert f.dest == ('BOB', 'MVSA') and 'This is just a file' in f.text(), f.text()
+
+
+def case_smarthost(w):
+    gw_sink = w.sink()
+    gw = w.gateway(lines=['SMARTHOST ' + gw_sink.where])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<a@one.test>', 'RCPT TO:<b@two.test>', 'DATA', 'Subject: s',
+        '', 'x', '.', 'QUIT'])).wait()
+    rcpts = []
+    while len(rcpts) < 2:
+        rcpts += gw_sink.take().rcpts
+    assert sorted(rcpts) == ['a@one.test', 'b@two.test']
+
+
+def case_rewrite_off(w):
+    gw, p, sink = w.pair(['REWRITE822HEADER NO'])
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA',
+        'From: Bob <BOB@MVSA>', 'To: steve@example.org', 'Subject: raw', '', 'x', '.'])).wait()
+    assert sink.take().mail['From'].addresses[0].addr_spec == 'BOB@MVSA'
+
+
+def case_dotted_domain(w):
+    """RSCSDOMAIN with a dot: user@node.domain is the sender's address."""
+    gw, p, sink = w.pair(['RSCSDOMAIN nje.example.test'])
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA',
+        'From: Bob <BOB@MVSA>', 'To: steve@example.org', 'Subject: dotted', '', 'x', '.'])).wait()
+    m = sink.take()
+    same(m.sender, 'BOB@MVSA.nje.example.test')
+    same(m.mail['From'].addresses[0].addr_spec, 'BOB@MVSA.nje.example.test')
+
+
+def case_smtp_sink(w):
+    """200 batch mails to Postfix's smtp-sink, which files each: none is missing, none came twice."""
+    found = pkgs.tool('smtp-sink')
+    if not found:
+        raise wd.Skip('smtp-sink (Postfix) cannot be had')
+    port, dump = w.port(), os.path.join(w.dir, 'dump')
+    os.mkdir(dump)
+    sink = subprocess.Popen([found[0], '-d', os.path.join(dump, 'm.'), '-h', 'sink.test',
+                             'inet:%s:%d' % (w.address, port), '200'], env=found[1])
+    w.others.append(sink.kill)
+    gw, p, _ = w.pair(['DESTINATION load.test %s:%d' % (w.address, port)])
+    sent = []
+    for i in range(20):
+        mail = ['HELO MVSA']
+        for j in range(10):
+            mail += ['MAIL FROM:<BOB@MVSA>', 'RCPT TO:<u%d@load.test>' % i, 'DATA', 'Subject: n%d-%d' % (i, j), '',
+                     'text', '.']
+        sent.append(p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', mail + ['QUIT'])))
+    assert [s.wait() for s in sent] == ['taken'] * 20
+    gw.empty(60)
+    subjects = []
+    for name in os.listdir(dump):
+        with open(os.path.join(dump, name), encoding='latin-1') as f:
+            subjects += re.findall(r'^Subject: (n\d+-\d+)', f.read(), re.M)
+    assert len(subjects) == 200 and len(set(subjects)) == 200, (len(subjects), len(set(subjects)))
+
+
+case_smtp_sink.limit = 150
