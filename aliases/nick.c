@@ -2,9 +2,8 @@
  *
  * A reader sees a row only after its commit, so what was made a moment ago is kept in an overlay
  * until its row shows. The overlay never wins over the database: njegate may have changed or
- * deleted the row since. Every change that hands out a nickname from the overlay carries its row
- * again, because the change that was to bring it may have been dropped (the store takes a row that
- * exists as done). */
+ * deleted the row since. A change that was to bring a row may have been dropped; then the next one
+ * that hands out the nickname brings it. */
 #include "aliases/nick.h"
 
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #define OVERLAY_MAX 1024u
 #define SWEEP_STEP 2u      /* rows looked for in the database by each call */
 #define STALE_MS 60000     /* a row not seen for so long, with nothing pending, was dropped */
+#define SAME_MS 10000      /* no change is built for so long */
 #define FULL_MS 60000      /* all numbers used: do not search again for so long */
 #define NAME_MAX_NICK 128u /* octets of a real name kept */
 #define MAILBOX_MAX_NICK 320u
@@ -24,7 +24,8 @@
 struct made {
     struct arena *arena; /* owns the row's strings */
     struct nick_row row;
-    struct mono since;
+    const struct change *change; /* that brings it; compared, never used */
+    struct mono since;           /* it was given to that change */
 };
 struct nicks {
     struct store *store;
@@ -138,15 +139,37 @@ static const struct nick_row *overlay_nick(const struct nicks *n, struct str nic
     return NULL;
 }
 
-static const struct nick_row *overlay_mailbox(const struct nicks *n, struct str mailbox)
+static struct made *made_for(struct nicks *n, struct str mailbox)
 {
     for (unsigned i = 0; i < n->nmade; i++)
         if (str_eq(n->made[i].row.mailbox, mailbox))
-            return &n->made[i].row;
+            return &n->made[i];
     return NULL;
 }
 
-static void remember(struct nicks *n, const struct nick_row *row)
+static const struct nick_row *overlay_mailbox(struct nicks *n, struct str mailbox)
+{
+    const struct made *m = made_for(n, mailbox);
+    return m != NULL ? &m->row : NULL;
+}
+
+/* The row goes with this change. Twice the same row would have the second change refused. */
+static void give(struct made *m, struct change *c)
+{
+    change_nick(c, &m->row);
+    m->change = c;
+    m->since = mono_now();
+}
+
+/* Was the change that had the row dropped? Then nothing given waits and yet the row does not show.
+ */
+static bool is_lost(const struct nicks *n, const struct made *m, const struct change *c)
+{
+    bool same = m->change == c && mono_ms(m->since, mono_now()) < SAME_MS;
+    return store_pending(n->store) == 0 && !same;
+}
+
+static struct made *remember(struct nicks *n, const struct nick_row *row)
 {
     if (n->nmade ==
         OVERLAY_MAX) /* more than the store lets wait: the oldest place has long arrived */
@@ -154,7 +177,7 @@ static void remember(struct nicks *n, const struct nick_row *row)
     struct made *m = &n->made[n->nmade++];
     m->arena = arena_new(4096);
     m->row = row_copy(m->arena, row);
-    m->since = mono_now();
+    return m;
 }
 
 /* --- look-ups ----------------------------------------------------------------------------------
@@ -254,7 +277,7 @@ static int next_number(struct nicks *n, struct arena *a, struct str *nick, struc
                    NUMBER_MAX);
 }
 
-static int make(struct nicks *n, struct str key, struct str name, struct arena *a,
+static int make(struct nicks *n, struct str key, struct str name, struct change *c, struct arena *a,
                 struct nick_row *row, struct why *w)
 {
     *row = (struct nick_row){.mailbox = key,
@@ -269,7 +292,7 @@ static int make(struct nicks *n, struct str key, struct str name, struct arena *
     int rc = next_number(n, a, &row->nick, w);
     if (rc < 0)
         return rc;
-    remember(n, row);
+    give(remember(n, row), c);
     return 0;
 }
 
@@ -282,14 +305,11 @@ int nick_for(struct nicks *n, struct str mailbox, struct str name, struct change
     int rc = nickrow_of_mailbox(store_reader(n->store), key, a, row, &said);
     if (rc != E_ABSENT)
         return overlaid(rc, &said, NULL, a, row, w);
-    const struct nick_row *made = overlay_mailbox(n, key);
-    if (made != NULL) {
-        *row = row_copy(a, made);
-    } else {
-        rc = make(n, key, name, a, row, w);
-        if (rc < 0)
-            return rc;
-    }
-    change_nick(c, row);
+    struct made *made = made_for(n, key);
+    if (made == NULL)
+        return make(n, key, name, c, a, row, w);
+    if (is_lost(n, made, c))
+        give(made, c);
+    *row = row_copy(a, &made->row);
     return 0;
 }
