@@ -1,0 +1,1176 @@
+/* gateway/mail/html.c -- a web page as text for a screen of 80 columns. */
+#include "gateway/mail/html.h"
+
+#include <libxml/HTMLparser.h>
+#include <libxml/HTMLtree.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "gateway/mail/fill.h"
+#include "gateway/mail/grid.h"
+
+#define WIDTH_DEFAULT 78u
+#define PAGE_BYTES ((size_t)4 << 20) /* larger pages are only stripped of tags */
+#define ATTRIBUTES_MAX 300u          /* of one tag; the parser compares each with each */
+#define DEPTH_MAX 300u               /* the parser itself stops at 256 */
+#define LINKS_MAX 1000u
+#define CELL_WIDTH 10000u /* so wide that a cell is not wrapped before its column is known */
+#define SHORT_CELL                                                                                 \
+    40u /* columns; a table without heads or border is data when all its cells are so */
+#define RULE_COLUMNS 58u
+#define HEAD_SCAN 2048u /* bytes in which a page names its charset */
+
+enum kind {
+    K_INLINE,
+    K_BLOCK,     /* begins and ends a line */
+    K_PARAGRAPH, /* and an empty line */
+    K_BREAK,
+    K_CELL, /* outside a table: a block */
+    K_DEFINITION,
+    K_HEADING,
+    K_IMAGE,
+    K_INPUT,
+    K_ITEM,
+    K_LINK,
+    K_LIST,
+    K_PRE,
+    K_QUOTE,
+    K_QUOTED,
+    K_RULE,
+    K_SELECT,
+    K_SKIP,
+    K_SUPER,
+    K_TABLE,
+};
+
+/* Sorted by name; what is not here is inline. */
+static const struct element {
+    const char *name;
+    enum kind kind;
+} elements[] = {
+    {"a", K_LINK},
+    {"address", K_BLOCK},
+    {"applet", K_SKIP},
+    {"area", K_SKIP},
+    {"article", K_BLOCK},
+    {"aside", K_BLOCK},
+    {"audio", K_SKIP},
+    {"base", K_SKIP},
+    {"blockquote", K_QUOTE},
+    {"body", K_BLOCK},
+    {"br", K_BREAK},
+    {"canvas", K_SKIP},
+    {"caption", K_BLOCK},
+    {"center", K_BLOCK},
+    {"datalist", K_SKIP},
+    {"dd", K_DEFINITION},
+    {"details", K_BLOCK},
+    {"dir", K_LIST},
+    {"div", K_BLOCK},
+    {"dl", K_PARAGRAPH},
+    {"dt", K_BLOCK},
+    {"embed", K_SKIP},
+    {"fieldset", K_PARAGRAPH},
+    {"figcaption", K_BLOCK},
+    {"figure", K_PARAGRAPH},
+    {"footer", K_BLOCK},
+    {"form", K_BLOCK},
+    {"h1", K_HEADING},
+    {"h2", K_HEADING},
+    {"h3", K_HEADING},
+    {"h4", K_HEADING},
+    {"h5", K_HEADING},
+    {"h6", K_HEADING},
+    {"head", K_SKIP},
+    {"header", K_BLOCK},
+    {"hr", K_RULE},
+    {"iframe", K_SKIP},
+    {"img", K_IMAGE},
+    {"input", K_INPUT},
+    {"legend", K_BLOCK},
+    {"li", K_ITEM},
+    {"link", K_SKIP},
+    {"listing", K_PRE},
+    {"main", K_BLOCK},
+    {"map", K_SKIP},
+    {"menu", K_LIST},
+    {"meta", K_SKIP},
+    {"nav", K_BLOCK},
+    {"object", K_SKIP},
+    {"ol", K_LIST},
+    {"optgroup", K_SKIP},
+    {"option", K_SKIP},
+    {"p", K_PARAGRAPH},
+    {"param", K_SKIP},
+    {"plaintext", K_PRE},
+    {"pre", K_PRE},
+    {"q", K_QUOTED},
+    {"script", K_SKIP},
+    {"section", K_BLOCK},
+    {"select", K_SELECT},
+    {"style", K_SKIP},
+    {"summary", K_BLOCK},
+    {"sup", K_SUPER},
+    {"svg", K_SKIP},
+    {"table", K_TABLE},
+    {"tbody", K_BLOCK},
+    {"td", K_CELL},
+    {"template", K_SKIP},
+    {"textarea", K_PRE},
+    {"tfoot", K_BLOCK},
+    {"th", K_CELL},
+    {"thead", K_BLOCK},
+    {"title", K_SKIP},
+    {"tr", K_BLOCK},
+    {"ul", K_LIST},
+    {"video", K_SKIP},
+    {"xmp", K_PRE},
+};
+
+struct list {
+    bool ordered, bare;
+    int next, step;
+    char type; /* '1', 'a', 'A', 'i', 'I' */
+    const char *bullet;
+};
+
+struct page {
+    struct arena *a;
+    struct str *link; /* distinct targets in order */
+    size_t nlinks;
+    struct str href;  /* of the <a> we are in, "" none worth showing */
+    bool marked;      /* its number stands in the text */
+    size_t link_from; /* where its text begins in the paragraph */
+    struct list *list;
+    unsigned list_depth;
+};
+
+static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
+
+/* --- elements and attributes
+ * ----------------------------------------------------------------------- */
+
+static int by_name(const void *key, const void *item)
+{
+    return strcmp(key, ((const struct element *)item)->name);
+}
+
+static enum kind kind_of(const xmlNode *node)
+{
+    const struct element *e = bsearch(node->name, elements, sizeof elements / sizeof *elements,
+                                      sizeof *elements, by_name);
+    return e != NULL ? e->kind : K_INLINE;
+}
+
+static bool is_element(const xmlNode *node, const char *name)
+{
+    return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+}
+
+static struct str content_of(const xmlNode *node)
+{
+    return str_of((const char *)node->content);
+}
+
+/* An attribute's value, p NULL when there is none. */
+static struct str attribute(const xmlNode *node, const char *name)
+{
+    for (const xmlAttr *a = node->properties; a != NULL; a = a->next)
+        if (strcmp((const char *)a->name, name) == 0)
+            return a->children != NULL ? content_of(a->children) : STR("");
+    return (struct str){NULL, 0};
+}
+
+static int number(struct str s, int otherwise, int most)
+{
+    uint64_t v;
+    size_t digits = 0;
+    s = str_trim(s);
+    while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9')
+        digits++;
+    return digits > 0 && str_number(str_sub(s, 0, digits), (uint64_t)most, &v) ? (int)v : otherwise;
+}
+
+/* The style attribute in lower case without blanks, cut at 1000 bytes. */
+static struct str style_of(const xmlNode *node, char room[1001])
+{
+    struct str s = attribute(node, "style");
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && n < 1000; i++)
+        if ((unsigned char)s.p[i] > ' ')
+            room[n++] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]);
+    room[n] = '\0';
+    return (struct str){room, n};
+}
+
+/* Does the style hold the property with that value, the number 0 not being the start of 0.5? */
+static bool style_says(struct str style, const char *what)
+{
+    size_t n = strlen(what);
+    bool zero = what[n - 1] == '0';
+    const char *at = style.p;
+    while ((at = strstr(at, what)) != NULL) {
+        bool begins = at == style.p || at[-1] == ';' || at[-1] == '{';
+        bool ends = !zero || (at[n] != '.' && (at[n] < '0' || at[n] > '9'));
+        if (begins && ends)
+            return true;
+        at += n;
+    }
+    return false;
+}
+
+/* What a browser would not draw: above all the preview text of newsletters. */
+static bool is_hidden(const xmlNode *node)
+{
+    static const char *const hiding[] = {"display:none", "visibility:hidden", "max-height:0",
+                                         "mso-hide:all", "font-size:0",       "opacity:0"};
+    char room[1001];
+    if (node->properties == NULL)
+        return false;
+    if (attribute(node, "hidden").p != NULL)
+        return true;
+    struct str style = style_of(node, room);
+    for (size_t i = 0; style.n > 0 && i < sizeof hiding / sizeof *hiding; i++)
+        if (style_says(style, hiding[i]))
+            return true;
+    return false;
+}
+
+static void walk_children(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    for (const xmlNode *c = node->children; c != NULL; c = c->next)
+        walk(p, f, c, depth + 1);
+}
+
+/* --- links
+ * ----------------------------------------------------------------------------------------- */
+
+static bool is_worth_listing(struct str href)
+{
+    static const char *const not_to_go[] = {"#", "javascript:", "data:", "cid:", "tel:", "about:"};
+    for (size_t i = 0; i < sizeof not_to_go / sizeof *not_to_go; i++)
+        if (str_starts_nocase(href, not_to_go[i]))
+            return false;
+    return href.n > 0;
+}
+
+/* The address as people write it: no scheme, no slash at the end. */
+static struct str bare_address(struct str s)
+{
+    static const char *const schemes[] = {"mailto:", "https://", "http://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (str_starts_nocase(s, schemes[i])) {
+            ptrdiff_t query = i == 0 ? str_find(s, '?') : -1;
+            s = str_sub(s, 0, query >= 0 ? (size_t)query : s.n);
+            s = str_sub(s, strlen(schemes[i]), s.n);
+            break;
+        }
+    while (s.n > 0 && s.p[s.n - 1] == '/')
+        s.n--;
+    return s;
+}
+
+/* The number of a target, 0 when the list is full. */
+static size_t link_number(struct page *p, struct str href)
+{
+    for (size_t i = 0; i < p->nlinks; i++)
+        if (str_eq(p->link[i], href))
+            return i + 1;
+    if (p->nlinks == LINKS_MAX)
+        return 0;
+    if (p->link == NULL)
+        p->link = arena_alloc(p->a, LINKS_MAX * sizeof *p->link);
+    if (p->link == NULL)
+        return 0;
+    p->link[p->nlinks++] = href;
+    return p->nlinks;
+}
+
+/* Put the number of the open link behind its text, once, before a line ends. */
+static void mark_link(struct page *p, struct fill *f)
+{
+    struct str para = buf_text(&f->para);
+    struct str text = str_trim(str_sub(para, p->link_from, para.n));
+    if (p->href.n == 0 || p->marked || text.n == 0)
+        return;
+    p->marked = true;
+    if (str_eq_nocase(bare_address(text), bare_address(p->href)))
+        return;
+    size_t n = link_number(p, p->href);
+    if (n == 0)
+        return;
+    bool blank = f->para.p[f->para.n - 1] == ' ';
+    buf_trim(&f->para, f->para.n - blank);
+    struct str mark = arena_printf(p->a, " [%zu]%s", n, blank ? " " : "");
+    fill_word(f, mark);
+}
+
+static void walk_link(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    struct str outer = p->href, href = str_trim(attribute(node, "href"));
+    bool outer_marked = p->marked;
+    size_t outer_from = p->link_from;
+    p->href = is_worth_listing(href) ? href : STR("");
+    p->marked = false;
+    p->link_from = f->para.n;
+    walk_children(p, f, node, depth);
+    mark_link(p, f);
+    p->href = outer;
+    p->marked = outer_marked;
+    p->link_from = outer_from <= f->para.n ? outer_from : 0;
+}
+
+static void put_links(struct page *p, struct fill *f)
+{
+    if (p->nlinks == 0)
+        return;
+    fill_blank(f);
+    fill_lines(f, STR("Links:"));
+    for (size_t i = 0; i < p->nlinks; i++) {
+        struct buf line;
+        buf_init(&line, p->link[i].n + 64);
+        buf_printf(&line, " [%zu] ", i + 1);
+        for (size_t n = 0; n < p->link[i].n;
+             n++) /* folded in the page's source, or meant to forge */
+            if ((unsigned char)p->link[i].p[n] > ' ' && p->link[i].p[n] != 0x7f)
+                buf_u8(&line, (uint8_t)p->link[i].p[n]);
+        fill_lines(f, buf_text(&line));
+        buf_done(&line);
+    }
+}
+
+/* --- blocks
+ * ---------------------------------------------------------------------------------------- */
+
+static void new_line(struct page *p, struct fill *f)
+{
+    mark_link(p, f);
+    fill_flush(f);
+    p->link_from = 0;
+}
+
+static void new_paragraph(struct page *p, struct fill *f)
+{
+    new_line(p, f);
+    fill_blank(f);
+}
+
+/* Outlook and others write every line as a paragraph without margins. */
+static bool is_tight(const xmlNode *node)
+{
+    char room[1001];
+    struct str class = attribute(node, "class"), style = style_of(node, room);
+    return str_starts_nocase(class, "MsoNormal") || str_starts_nocase(class, "MsoPlainText") ||
+           str_starts_nocase(class, "MsoListParagraph") || style_says(style, "margin:0") ||
+           (style_says(style, "margin-top:0") && style_says(style, "margin-bottom:0"));
+}
+
+static void walk_block(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    new_line(p, f);
+    walk_children(p, f, node, depth);
+    new_line(p, f);
+}
+
+static void walk_paragraph(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    new_paragraph(p, f);
+    walk_children(p, f, node, depth);
+    new_paragraph(p, f);
+}
+
+/* The two great headings are underlined, the others stand alone. */
+static void walk_heading(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    new_paragraph(p, f);
+    f->widest = 0;
+    walk_children(p, f, node, depth);
+    new_line(p, f);
+    char level = (char)node->name[1];
+    if (f->widest > 0 && level <= '2')
+        fill_rule(f, level == '1' ? '=' : '-', f->widest);
+    new_paragraph(p, f);
+}
+
+static void walk_quote(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    char room[1001];
+    struct str style = style_of(node, room);
+    bool indent =
+        style_says(style, "border:none") && style_says(style, "margin:0"); /* webmail's tab */
+    new_paragraph(p, f);
+    size_t pushed = fill_push(f, indent ? STR("    ") : STR("> "));
+    walk_children(p, f, node, depth);
+    new_line(p, f);
+    fill_pop(f, pushed);
+    fill_blank(f);
+}
+
+static void walk_definition(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    new_line(p, f);
+    size_t pushed = fill_push(f, STR("    "));
+    walk_children(p, f, node, depth);
+    new_line(p, f);
+    fill_pop(f, pushed);
+}
+
+static void gather_pre(struct buf *b, const xmlNode *node, unsigned depth)
+{
+    for (const xmlNode *c = node->children; c != NULL && depth < DEPTH_MAX; c = c->next) {
+        if (c->type == XML_TEXT_NODE || c->type == XML_CDATA_SECTION_NODE)
+            buf_str(b, content_of(c));
+        else if (is_element(c, "br"))
+            buf_u8(b, '\n');
+        else if (c->type == XML_ELEMENT_NODE && kind_of(c) != K_SKIP && !is_hidden(c))
+            gather_pre(b, c, depth + 1);
+    }
+}
+
+static void walk_pre(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    struct buf b;
+    buf_init(&b, 2 * PAGE_BYTES);
+    gather_pre(&b, node, depth);
+    new_paragraph(p, f);
+    fill_pre(f, buf_text(&b));
+    fill_blank(f);
+    buf_done(&b);
+}
+
+static void walk_rule(struct page *p, struct fill *f)
+{
+    new_paragraph(p, f);
+    fill_rule(f, '-', RULE_COLUMNS);
+    fill_blank(f);
+}
+
+/* --- lists
+ * ----------------------------------------------------------------------------------------- */
+
+static int count_items(const xmlNode *list)
+{
+    int n = 0;
+    for (const xmlNode *c = list->children; c != NULL; c = c->next)
+        n += is_element(c, "li");
+    return n;
+}
+
+static void walk_list(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    static const char *const bullets[] = {"* ", "- ", "+ "};
+    char room[1001];
+    struct str type = attribute(node, "type"), style = style_of(node, room);
+    struct list list = {.ordered = is_element(node, "ol"),
+                        .bare = style_says(style, "list-style:none") ||
+                                style_says(style, "list-style-type:none"),
+                        .step = 1,
+                        .type = type.n == 1 ? type.p[0] : '1',
+                        .bullet = bullets[p->list_depth % 3]};
+    bool reversed = attribute(node, "reversed").p != NULL;
+    list.step = reversed ? -1 : 1;
+    list.next = number(attribute(node, "start"), reversed ? count_items(node) : 1, 1000000);
+    struct list *outer = p->list;
+    bool top = p->list_depth == 0;
+    p->list = &list;
+    p->list_depth++;
+    if (top)
+        new_paragraph(p, f);
+    walk_block(p, f, node, depth);
+    if (top)
+        new_paragraph(p, f);
+    p->list_depth--;
+    p->list = outer;
+}
+
+static void put_roman(struct buf *b, int n, bool upper)
+{
+    static const struct {
+        int value;
+        const char *letters;
+    } steps[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"},
+                 {90, "xc"},  {50, "l"},   {40, "xl"}, {10, "x"},   {9, "ix"},
+                 {5, "v"},    {4, "iv"},   {1, "i"}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        for (; n >= steps[i].value; n -= steps[i].value)
+            for (const char *c = steps[i].letters; *c != '\0'; c++)
+                buf_u8(b, (uint8_t)(upper ? *c - 32 : *c));
+}
+
+static void put_number(struct buf *b, char type, int n)
+{
+    bool letter = (type == 'a' || type == 'A') && n >= 1 && n <= 26;
+    bool roman = (type == 'i' || type == 'I') && n >= 1 && n < 4000;
+    if (letter)
+        buf_u8(b, (uint8_t)(type + n - 1));
+    else if (roman)
+        put_roman(b, n, type == 'I');
+    else
+        buf_printf(b, "%d", n);
+    buf_z(b, ". ");
+}
+
+static void walk_item(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    struct list alone = {.bullet = "* "}, *list = p->list != NULL ? p->list : &alone;
+    struct buf marker;
+    buf_init(&marker, 64);
+    if (list->ordered) {
+        list->next = number(attribute(node, "value"), list->next, 1000000);
+        put_number(&marker, list->type, list->next);
+        list->next += list->step;
+    } else {
+        buf_z(&marker, list->bare ? "" : list->bullet);
+    }
+    new_line(p, f);
+    size_t pushed = fill_item(f, buf_text(&marker));
+    walk_children(p, f, node, depth);
+    new_line(p, f);
+    fill_pop(f, pushed);
+    buf_done(&marker);
+}
+
+/* --- small things inside a line
+ * -------------------------------------------------------------------- */
+
+static bool is_file_name(struct str s)
+{
+    static const char *const ends[] = {".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp", ".bmp"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (str_ends_nocase(s, ends[i]))
+            return true;
+    return false;
+}
+
+/* The alternative text; tracking pixels and file names given as text say nothing. */
+static void put_image(struct fill *f, const xmlNode *node)
+{
+    bool dot = number(attribute(node, "width"), 3, 10000) < 3 ||
+               number(attribute(node, "height"), 3, 10000) < 3;
+    struct str alt = str_trim(attribute(node, "alt"));
+    if (!dot && alt.n > 0 && !is_file_name(alt))
+        fill_text(f, alt);
+}
+
+static void put_input(struct fill *f, const xmlNode *node)
+{
+    struct str type = attribute(node, "type"), value = str_trim(attribute(node, "value"));
+    if ((!str_is(type, "submit") && !str_is(type, "button")) || value.n == 0)
+        return;
+    fill_word(f, STR("["));
+    fill_text(f, value);
+    fill_word(f, STR("]"));
+}
+
+/* Of a choice what is chosen, else its first option. */
+static void put_select(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    const xmlNode *chosen = NULL;
+    for (const xmlNode *c = node->children; c != NULL; c = c->next)
+        if (is_element(c, "option") &&
+            (chosen == NULL ||
+             (attribute(c, "selected").p != NULL && attribute(chosen, "selected").p == NULL)))
+            chosen = c;
+    if (chosen != NULL)
+        walk_children(p, f, chosen, depth);
+}
+
+/* 10<sup>6</sup> must not become 106. */
+static void walk_super(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    const xmlNode *only = node->children;
+    struct str s =
+        only != NULL && only->type == XML_TEXT_NODE ? str_trim(content_of(only)) : STR("");
+    uint64_t v;
+    if (s.n > 0 && s.n < 10 && str_number(s.p[0] == '-' ? str_sub(s, 1, s.n) : s, UINT64_MAX, &v))
+        fill_word(f, STR("^"));
+    walk_children(p, f, node, depth);
+}
+
+static void walk_quoted(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    fill_word(f, STR("\""));
+    walk_children(p, f, node, depth);
+    fill_word(f, STR("\""));
+}
+
+/* --- tables
+ * ---------------------------------------------------------------------------------------- */
+
+struct table {
+    const xmlNode **row; /* <tr> */
+    size_t n, room;
+    unsigned columns;
+    bool has_head, has_border, has_table, is_layout;
+};
+
+static bool is_cell(const xmlNode *node)
+{
+    return is_element(node, "td") || is_element(node, "th");
+}
+
+static bool holds_table(const xmlNode *node, unsigned depth)
+{
+    for (const xmlNode *c = node->children; c != NULL && depth < DEPTH_MAX; c = c->next)
+        if (c->type == XML_ELEMENT_NODE && (is_element(c, "table") || holds_table(c, depth + 1)))
+            return true;
+    return false;
+}
+
+static unsigned span_of(const xmlNode *cell, const char *name)
+{
+    int n = number(attribute(cell, name), 1, 1000);
+    return n < 1 ? 1 : (unsigned)n;
+}
+
+static void add_row(struct page *p, struct table *t, const xmlNode *row)
+{
+    if (t->n == t->room) {
+        size_t room = t->room == 0 ? 8 : t->room * 2;
+        const xmlNode **more = arena_alloc(p->a, room * sizeof *more);
+        if (more == NULL || arena_full(p->a))
+            return;
+        if (t->n > 0)
+            memcpy(more, t->row, t->n * sizeof *more);
+        t->row = more;
+        t->room = room;
+    }
+    t->row[t->n++] = row;
+    unsigned columns = 0;
+    for (const xmlNode *c = row->children; c != NULL; c = c->next) {
+        if (!is_cell(c))
+            continue;
+        columns += span_of(c, "colspan");
+        t->has_head = t->has_head || is_element(c, "th");
+        t->has_table = t->has_table || holds_table(c, 0);
+    }
+    t->columns = columns > t->columns ? columns : t->columns;
+}
+
+static void add_rows(struct page *p, struct table *t, const xmlNode *node)
+{
+    for (const xmlNode *c = node->children; c != NULL; c = c->next) {
+        if (is_element(c, "tr") && !is_hidden(c))
+            add_row(p, t, c);
+        else if ((is_element(c, "thead") || is_element(c, "tbody") || is_element(c, "tfoot")) &&
+                 !is_hidden(c))
+            add_rows(p, t, c);
+    }
+}
+
+static struct table read_table(struct page *p, const xmlNode *node)
+{
+    struct table t = {.n = 0};
+    struct str role = attribute(node, "role"), border = attribute(node, "border");
+    add_rows(p, &t, node);
+    t.has_border = number(border, border.p != NULL ? 1 : 0, 1000) > 0;
+    t.is_layout = str_is(role, "presentation") || str_is(role, "none") || t.has_table ||
+                  t.columns < 2 || t.columns > GRID_COLUMNS_MAX ||
+                  (t.n < 2 && !t.has_head && !t.has_border);
+    return t;
+}
+
+/* A cell's text, lines of at most `width`, in the arena. */
+static struct str cell_text(struct page *p, const xmlNode *cell, unsigned width, unsigned depth)
+{
+    struct buf b;
+    struct fill f;
+    struct list *outer = p->list;
+    unsigned outer_depth = p->list_depth;
+    buf_init(&b, 2 * PAGE_BYTES);
+    fill_init(&f, &b, width);
+    size_t from = p->link_from;
+    p->list = NULL;
+    p->list_depth = 0;
+    p->link_from = 0;
+    walk_children(p, &f, cell, depth);
+    mark_link(p, &f);
+    fill_done(&f);
+    p->link_from = from;
+    p->list = outer;
+    p->list_depth = outer_depth;
+    struct str text = arena_str(p->a, str_trim_right(buf_text(&b)));
+    buf_done(&b);
+    return text;
+}
+
+/* Cells into their columns; a cell that reaches down keeps its column from the rows below. */
+static void read_row(struct page *p, const xmlNode *row, unsigned *busy, struct grid_row *out,
+                     unsigned depth)
+{
+    unsigned col = 0;
+    out->cell = arena_alloc(p->a, GRID_COLUMNS_MAX * sizeof *out->cell);
+    for (const xmlNode *c = row->children; c != NULL && out->cell != NULL; c = c->next) {
+        if (!is_cell(c) || is_hidden(c))
+            continue;
+        while (col < GRID_COLUMNS_MAX && busy[col] > 0)
+            col++;
+        if (col == GRID_COLUMNS_MAX)
+            break;
+        unsigned span = span_of(c, "colspan"), down = span_of(c, "rowspan");
+        span = span < GRID_COLUMNS_MAX - col ? span : GRID_COLUMNS_MAX - col;
+        out->cell[out->n++] = (struct grid_cell){.text = cell_text(p, c, CELL_WIDTH, depth),
+                                                 .col = col,
+                                                 .span = span,
+                                                 .head = is_element(c, "th")};
+        for (unsigned i = 0; i < span; i++)
+            busy[col + i] = down;
+        col += span;
+    }
+    for (unsigned i = 0; i < GRID_COLUMNS_MAX; i++)
+        busy[i] -= busy[i] > 0;
+}
+
+static bool read_grid(struct page *p, const struct table *t, struct grid *g, unsigned depth)
+{
+    unsigned busy[GRID_COLUMNS_MAX] = {0};
+    *g = (struct grid){.row = arena_alloc(p->a, t->n * sizeof *g->row), .columns = 0};
+    if (g->row == NULL)
+        return false;
+    for (size_t r = 0; r < t->n; r++) {
+        struct grid_row *row = &g->row[g->n];
+        read_row(p, t->row[r], busy, row, depth);
+        bool empty = true;
+        for (size_t i = 0; i < row->n; i++) {
+            unsigned end = row->cell[i].col + row->cell[i].span;
+            g->columns = end > g->columns ? end : g->columns;
+            empty = empty && row->cell[i].text.n == 0;
+        }
+        g->n += !empty;
+        if (empty)
+            *row = (struct grid_row){NULL, 0};
+    }
+    return !arena_full(p->a);
+}
+
+/* Without heads or a border only short cells make a table of data. */
+static bool is_short(const struct grid *g)
+{
+    for (size_t r = 0; r < g->n; r++)
+        for (size_t i = 0; i < g->row[r].n; i++) {
+            struct str rest = g->row[r].cell[i].text, line;
+            unsigned lines = 0;
+            while (str_line(&rest, &line))
+                if (++lines > 3 || text_columns(line) > SHORT_CELL)
+                    return false;
+        }
+    return true;
+}
+
+static struct str head_of(const struct grid *g, unsigned col)
+{
+    for (size_t i = 0; i < g->row[0].n; i++)
+        if (g->row[0].cell[i].col == col && g->row[0].cell[i].head)
+            return g->row[0].cell[i].text;
+    return STR("");
+}
+
+/* A table too wide for columns: a block for each row, a line for each cell, with its head. */
+static void put_records(struct fill *f, const struct grid *g)
+{
+    bool headed = g->n > 1;
+    for (size_t i = 0; headed && i < g->row[0].n; i++)
+        headed = g->row[0].cell[i].head;
+    for (size_t r = headed ? 1 : 0; r < g->n; r++) {
+        fill_blank(f);
+        for (size_t i = 0; i < g->row[r].n; i++) {
+            const struct grid_cell *x = &g->row[r].cell[i];
+            struct str head = headed ? head_of(g, x->col) : STR(""), rest = x->text, line;
+            if (x->text.n == 0)
+                continue;
+            fill_text(f, head);
+            fill_word(f, head.n > 0 ? STR(": ") : STR(""));
+            while (str_line(&rest, &line)) {
+                fill_text(f, line);
+                if (rest.n > 0)
+                    fill_break(f);
+            }
+            fill_flush(f);
+        }
+    }
+    fill_blank(f);
+}
+
+/* Several cells side by side in one line when they fit, else one below the other. */
+static void put_layout_row(struct page *p, struct fill *f, const xmlNode *row, unsigned depth)
+{
+    struct str cell[GRID_COLUMNS_MAX];
+    size_t n = 0, columns = 0;
+    bool flat = true;
+    struct buf line;
+    for (const xmlNode *c = row->children; c != NULL && n < GRID_COLUMNS_MAX; c = c->next) {
+        if (!is_cell(c) || is_hidden(c))
+            continue;
+        cell[n] = cell_text(p, c, fill_room(f), depth);
+        if (cell[n].n == 0)
+            continue;
+        flat = flat && str_find(cell[n], '\n') < 0;
+        columns += text_columns(cell[n++]) + 2;
+    }
+    flat = flat && n > 0 && columns - 2 <= fill_room(f);
+    buf_init(&line, 2 * PAGE_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        if (flat) {
+            buf_z(&line, i > 0 ? "  " : "");
+            buf_str(&line, cell[i]);
+            continue;
+        }
+        bool tall = str_find(cell[i], '\n') >= 0;
+        if (tall)
+            fill_blank(f);
+        fill_lines(f, cell[i]);
+        if (tall)
+            fill_blank(f);
+    }
+    fill_lines(f, buf_text(&line));
+    buf_done(&line);
+}
+
+static unsigned count_cells(const xmlNode *row)
+{
+    unsigned n = 0;
+    for (const xmlNode *c = row->children; c != NULL; c = c->next)
+        n += is_cell(c) && !is_hidden(c);
+    return n;
+}
+
+static void put_layout(struct page *p, struct fill *f, const struct table *t, unsigned depth)
+{
+    for (size_t r = 0; r < t->n; r++) {
+        unsigned n = count_cells(t->row[r]);
+        if (n >= 2 && n <= GRID_COLUMNS_MAX)
+            put_layout_row(p, f, t->row[r], depth);
+        else
+            walk_block(p, f, t->row[r], depth);
+    }
+}
+
+static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    struct table t = read_table(p, node);
+    struct grid g;
+    struct buf b;
+    new_line(p, f);
+    for (const xmlNode *c = node->children; c != NULL; c = c->next)
+        if (!is_element(c, "tr") && !is_element(c, "thead") && !is_element(c, "tbody") &&
+            !is_element(c, "tfoot"))
+            walk(p, f, c, depth + 1); /* a caption, or text that stands where none may */
+    new_line(p, f);
+    if (t.is_layout || !read_grid(p, &t, &g, depth) ||
+        (!t.has_head && !t.has_border && !is_short(&g))) {
+        put_layout(p, f, &t, depth);
+        return;
+    }
+    buf_init(&b, 2 * PAGE_BYTES);
+    if (grid_put(&b, &g, fill_room(f))) {
+        fill_blank(f);
+        fill_lines(f, buf_text(&b));
+        fill_blank(f);
+    } else {
+        put_records(f, &g);
+    }
+    buf_done(&b);
+}
+
+/* --- the walk
+ * -------------------------------------------------------------------------------------- */
+
+static void walk_element(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    switch (kind_of(node)) {
+    case K_SKIP:
+        return;
+    case K_INLINE:
+        walk_children(p, f, node, depth);
+        return;
+    case K_BLOCK:
+    case K_CELL:
+        walk_block(p, f, node, depth);
+        return;
+    case K_PARAGRAPH:
+        if (is_tight(node))
+            walk_block(p, f, node, depth);
+        else
+            walk_paragraph(p, f, node, depth);
+        return;
+    case K_BREAK:
+        fill_break(f);
+        return;
+    case K_DEFINITION:
+        walk_definition(p, f, node, depth);
+        return;
+    case K_HEADING:
+        walk_heading(p, f, node, depth);
+        return;
+    case K_IMAGE:
+        put_image(f, node);
+        return;
+    case K_INPUT:
+        put_input(f, node);
+        return;
+    case K_ITEM:
+        walk_item(p, f, node, depth);
+        return;
+    case K_LINK:
+        walk_link(p, f, node, depth);
+        return;
+    case K_LIST:
+        walk_list(p, f, node, depth);
+        return;
+    case K_PRE:
+        walk_pre(p, f, node, depth);
+        return;
+    case K_QUOTE:
+        walk_quote(p, f, node, depth);
+        return;
+    case K_QUOTED:
+        walk_quoted(p, f, node, depth);
+        return;
+    case K_RULE:
+        walk_rule(p, f);
+        return;
+    case K_SELECT:
+        put_select(p, f, node, depth);
+        return;
+    case K_SUPER:
+        walk_super(p, f, node, depth);
+        return;
+    case K_TABLE:
+        walk_table(p, f, node, depth);
+        return;
+    }
+}
+
+static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    if (depth > DEPTH_MAX)
+        return;
+    if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
+        fill_text(f, content_of(node));
+    else if (node->type == XML_ELEMENT_NODE && !is_hidden(node))
+        walk_element(p, f, node, depth);
+}
+
+/* --- pages the parser is not given
+ * ----------------------------------------------------------------- */
+
+/* Length of the tag or comment at the start of s (a '<'), 0 when it does not end; words: of the
+ * tag, outside quotes. */
+static size_t tag_length(struct str s, unsigned *words)
+{
+    char quote = '\0';
+    *words = 0;
+    if (s.n > 3 && memcmp(s.p, "<!--", 4) == 0) {
+        const char *end = memmem(s.p + 4, s.n - 4, "-->", 3);
+        return end != NULL ? (size_t)(end - s.p) + 3 : 0;
+    }
+    for (size_t i = 1; i < s.n; i++) {
+        char c = s.p[i];
+        if (quote != '\0')
+            quote = c == quote ? '\0' : quote;
+        else if (c == '>')
+            return i + 1;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else
+            *words += (unsigned char)c <= ' ' || c == '/';
+    }
+    return 0;
+}
+
+/* The parser compares each attribute of a tag with each: a page could buy hours with one tag. */
+static bool is_tame(struct str html)
+{
+    if (html.n > PAGE_BYTES)
+        return false;
+    for (size_t i = 0; i < html.n; i++) {
+        unsigned words = 0;
+        if (html.p[i] != '<')
+            continue;
+        size_t n = tag_length(str_sub(html, i, html.n), &words);
+        if (words > ATTRIBUTES_MAX)
+            return false;
+        if (n == 0)
+            break;
+        i += n - 1;
+    }
+    return true;
+}
+
+static bool is_tag(struct str tag, const char *name)
+{
+    size_t n = strlen(name);
+    tag = str_sub(tag, tag.n > 1 && tag.p[1] == '/' ? 2 : 1, tag.n);
+    return str_starts_nocase(tag, name) && tag.n > n && strchr(" \t\r\n/>", tag.p[n]) != NULL;
+}
+
+/* Text with its character references undone. */
+static void strip_text(struct fill *f, struct str s)
+{
+    while (s.n > 0) {
+        ptrdiff_t amp = str_find(s, '&');
+        fill_text(f, str_sub(s, 0, amp < 0 ? s.n : (size_t)amp));
+        if (amp < 0)
+            return;
+        s = str_sub(s, (size_t)amp, s.n);
+        ptrdiff_t end = str_find(str_sub(s, 0, 12), ';');
+        char name[16];
+        str_copy(name, sizeof name, str_sub(s, 1, end > 0 ? (size_t)end - 1 : 0));
+        const htmlEntityDesc *e = htmlEntityLookup((const xmlChar *)name);
+        bool hex = name[0] == '#' && (name[1] | 0x20) == 'x';
+        unsigned long r = e != NULL        ? e->value
+                          : name[0] == '#' ? strtoul(name + (hex ? 2 : 1), NULL, hex ? 16 : 10)
+                                           : 0;
+        struct buf b;
+        buf_init(&b, 8);
+        if (r > 0 && r <= 0x10ffff && (r < 0xd800 || r > 0xdfff))
+            text_put_rune(&b, (uint32_t)r);
+        fill_text(f, b.n > 0 ? buf_text(&b) : STR("&"));
+        s = str_sub(s, b.n > 0 ? (size_t)end + 1 : 1, s.n);
+        buf_done(&b);
+    }
+}
+
+/* Past the end tag of script or style. */
+static size_t skip_element(struct str s, const char *end_tag)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '<' && str_starts_nocase(str_sub(s, i, s.n), end_tag))
+            return i;
+    return s.n;
+}
+
+/* Tags away, lines where blocks were: for pages too large or too strange to be parsed. */
+static void strip(struct fill *f, struct str s)
+{
+    static const char *const blocks[] = {"p",  "div", "tr", "li", "table", "h1", "h2",
+                                         "h3", "h4",  "h5", "h6", "ul",    "ol", "blockquote"};
+    while (s.n > 0) {
+        ptrdiff_t open = str_find(s, '<');
+        strip_text(f, str_sub(s, 0, open < 0 ? s.n : (size_t)open));
+        if (open < 0)
+            return;
+        s = str_sub(s, (size_t)open, s.n);
+        unsigned words;
+        size_t n = tag_length(s, &words);
+        if (n == 0)
+            return;
+        struct str tag = str_sub(s, 0, n);
+        s = str_sub(s, n, s.n);
+        if (is_tag(tag, "br"))
+            fill_break(f);
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+            if (is_tag(tag, blocks[i]))
+                fill_flush(f);
+        if (is_tag(tag, "script"))
+            s = str_sub(s, skip_element(s, "</script"), s.n);
+        else if (is_tag(tag, "style"))
+            s = str_sub(s, skip_element(s, "</style"), s.n);
+    }
+}
+
+/* --- the door
+ * -------------------------------------------------------------------------------------- */
+
+/* The charset a page claims for itself in its first bytes; "" none. */
+static struct str claimed_charset(struct str html)
+{
+    struct str head = str_sub(html, 0, HEAD_SCAN);
+    if (str_starts_nocase(head, "\xef\xbb\xbf"))
+        return STR("utf-8");
+    if (head.n > 1 && memcmp(head.p, "\xff\xfe", 2) == 0)
+        return STR("utf-16le");
+    if (head.n > 1 && memcmp(head.p, "\xfe\xff", 2) == 0)
+        return STR("utf-16be");
+    for (size_t i = 0; i < head.n; i++) {
+        struct str rest = str_sub(head, i, head.n);
+        if (!str_starts_nocase(rest, "charset"))
+            continue;
+        size_t at = strlen("charset");
+        while (at < rest.n && strchr("= \"'", rest.p[at]) != NULL && rest.p[at] != '\0')
+            at++;
+        size_t n = 0;
+        while (at + n < rest.n && strchr(" \"'/>;", rest.p[at + n]) == NULL)
+            n++;
+        struct str name = str_sub(rest, at, n);
+        /* A page read so far as ASCII cannot be UTF-16, whatever its <meta> says. */
+        return str_starts_nocase(name, "utf-16") ? STR("") : name;
+    }
+    return STR("");
+}
+
+/* To UTF-8 without NUL bytes, which end a page for the parser. */
+static void convert(struct buf *utf8, struct str html, const char *charset)
+{
+    struct why ignored;
+    char label[64];
+    str_copy(label, sizeof label, charset != NULL ? str_of(charset) : claimed_charset(html));
+    if (label[0] == '\0' || text_to_utf8(utf8, label, cur_of_str(html), NULL, &ignored) != OK) {
+        buf_reset(utf8);
+        if (text_to_utf8(utf8, "us-ascii", cur_of_str(html), NULL, &ignored) != OK)
+            buf_reset(utf8);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < utf8->n; i++)
+        if (utf8->p[i] != '\0')
+            utf8->p[n++] = utf8->p[i];
+    buf_trim(utf8, n);
+}
+
+/* Parse; NULL when the parser gave up before the end of the page. */
+static htmlDocPtr parse(struct str html)
+{
+    htmlParserCtxtPtr ctxt = htmlNewParserCtxt();
+    if (ctxt == NULL)
+        return NULL;
+    htmlDocPtr doc = htmlCtxtReadMemory(ctxt, html.p, (int)html.n, NULL, "UTF-8",
+                                        HTML_PARSE_RECOVER | HTML_PARSE_NOERROR |
+                                            HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
+    bool stopped = ctxt->disableSAX != 0 || ctxt->instate == XML_PARSER_EOF;
+    htmlFreeParserCtxt(ctxt);
+    if (doc != NULL && stopped) {
+        xmlFreeDoc(doc);
+        doc = NULL;
+    }
+    return doc;
+}
+
+static void start_libxml(void)
+{
+    xmlInitParser();
+}
+
+static void render(struct fill *f, struct str html)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, start_libxml);
+    struct page p = {.a = arena_new(html.n * 32 + 65536)};
+    htmlDocPtr doc = is_tame(html) && html.n > 0 ? parse(html) : NULL;
+    if (doc != NULL) {
+        for (const xmlNode *c = doc->children; c != NULL; c = c->next)
+            walk(&p, f, c, 0);
+        new_line(&p, f);
+        put_links(&p, f);
+        xmlFreeDoc(doc);
+    } else {
+        strip(f, html);
+    }
+    arena_free(&p.a);
+}
+
+int html_to_text(struct buf *utf8, struct str html, const char *charset, unsigned width,
+                 struct why *w)
+{
+    struct buf page;
+    struct fill f;
+    buf_init(&page, html.n * 4 + 64);
+    convert(&page, html, charset);
+    fill_init(&f, utf8, width > 0 ? width : WIDTH_DEFAULT);
+    render(&f, buf_text(&page));
+    fill_done(&f);
+    buf_done(&page);
+    return utf8->over ? why_set(w, E_LIMIT, 552, "5.3.4", "text of an HTML page is too long") : OK;
+}

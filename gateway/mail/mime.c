@@ -1,0 +1,826 @@
+/* gateway/mail/mime.c -- the text and the files of a MIME message.
+ *
+ * The tree is walked here over slices of the message, so that depth and number of parts are bounded
+ * before anything is built for them; GMime reads the fields with parameters (RFC 2231 and its
+ * broken dialects) and undoes the transfer encodings. */
+#include "gateway/mail/mime.h"
+
+#include <gmime/gmime.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "gateway/mail/flowed.h"
+#include "gateway/mail/header.h"
+#include "gateway/mail/html.h"
+
+#define DEPTH_MAX 50u
+#define PARTS_MAX 1000u
+#define FIELD_BYTES 8192u /* of a Content-Type or -Disposition that are looked at */
+#define BOUNDARY_MAX 200u /* RFC 2046 5.1.1 says 70 */
+#define HTML_WIDTH 78u
+#define STUB_WORDS 3u       /* a plain alternative with fewer words is "see the HTML" */
+#define RCPT_LINES_MAX 100u /* of a delivery report */
+#define SHORT_RULE "--------\n"
+
+struct walk {
+    struct arena *a;
+    struct mime_text *out;
+    struct buf text;
+    struct why *w;
+    size_t parts; /* entities seen */
+    size_t part_room;
+    unsigned pictures; /* embedded ones, not shown */
+    bool files_only;   /* in an alternative that is not shown: its attachments count, its text does
+                          not */
+};
+
+/* One entity: its fields as far as they matter here. */
+struct entity {
+    struct hdr h;
+    struct str body; /* not decoded */
+    struct str type; /* "text/plain", lower case */
+    struct str charset, boundary, start, name, protocol, smime;
+    bool flowed, delsp;
+    bool attachment; /* Content-Disposition says so */
+    bool has_id;     /* Content-ID: something may show it inline */
+    GMimeContentEncoding encoding;
+};
+
+static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth);
+
+static int limit(struct walk *k, const char *what, unsigned most)
+{
+    return why_set(k->w, E_LIMIT, 554, "5.6.0", "MIME message has more than %u %s", most, what);
+}
+
+static int no_room(struct walk *k)
+{
+    return why_set(k->w, E_LIMIT, 552, "5.3.4",
+                   "MIME message does not fit in the memory set for it");
+}
+
+/* --- one entity
+ * ------------------------------------------------------------------------------------ */
+
+static void start_gmime(void)
+{
+    g_mime_init();
+}
+
+/* Lazily and once: work threads come here too. */
+static void need_gmime(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, start_gmime);
+}
+
+static struct str lower(struct arena *a, struct str s)
+{
+    char *p = arena_cstr(a, s);
+    if (p == NULL)
+        return STR("");
+    for (size_t i = 0; i < s.n; i++)
+        if (p[i] >= 'A' && p[i] <= 'Z')
+            p[i] = (char)(p[i] + 32);
+    return (struct str){p, s.n};
+}
+
+static struct str parameter(struct arena *a, GMimeParamList *list, const char *name)
+{
+    GMimeParam *p = g_mime_param_list_get_parameter(list, name);
+    return p != NULL ? arena_str(a, str_of(g_mime_param_get_value(p))) : STR("");
+}
+
+/* What stands before the parameters, when it has the form type/subtype (RFC 2045 5.2: else
+ * text/plain). */
+static struct str bare_type(struct arena *a, struct str value, const char *otherwise)
+{
+    ptrdiff_t semicolon = str_find(value, ';');
+    struct str t = str_trim(semicolon >= 0 ? str_sub(value, 0, (size_t)semicolon) : value);
+    ptrdiff_t slash = str_find(t, '/'), blank = str_find(t, ' ');
+    if (blank > slash && slash > 0)
+        t = str_sub(t, 0, (size_t)blank);
+    bool good = slash > 0 && (size_t)slash + 1 < t.n && blank != 0 && text_is_ascii(t);
+    return good ? lower(a, t) : str_of(value.n == 0 ? otherwise : "text/plain");
+}
+
+static void read_type(struct arena *a, struct entity *e, const char *default_type)
+{
+    struct str value = str_sub(hdr_value(&e->h, "Content-Type"), 0, FIELD_BYTES);
+    e->type = bare_type(a, value, default_type);
+    if (str_find(value, ';') < 0)
+        return;
+    need_gmime();
+    const char *text = arena_cstr(a, value);
+    GMimeContentType *ct = text != NULL ? g_mime_content_type_parse(NULL, text) : NULL;
+    if (ct == NULL)
+        return;
+    GMimeParamList *list = g_mime_content_type_get_parameters(ct);
+    e->charset = parameter(a, list, "charset");
+    e->boundary = str_trim_right(parameter(a, list, "boundary"));
+    e->start = parameter(a, list, "start");
+    e->name = parameter(a, list, "name");
+    e->protocol = parameter(a, list, "protocol");
+    e->smime = parameter(a, list, "smime-type");
+    e->flowed = str_is(parameter(a, list, "format"), "flowed");
+    e->delsp = str_is(parameter(a, list, "delsp"), "yes");
+    g_object_unref(ct);
+}
+
+static void read_disposition(struct arena *a, struct entity *e)
+{
+    struct str value = str_sub(hdr_value(&e->h, "Content-Disposition"), 0, FIELD_BYTES);
+    e->attachment = str_starts_nocase(value, "attachment");
+    if (str_find(value, ';') < 0)
+        return;
+    need_gmime();
+    const char *text = arena_cstr(a, value);
+    GMimeContentDisposition *d = text != NULL ? g_mime_content_disposition_parse(NULL, text) : NULL;
+    if (d == NULL)
+        return;
+    struct str name = parameter(a, g_mime_content_disposition_get_parameters(d), "filename");
+    if (name.n > 0)
+        e->name = name;
+    g_object_unref(d);
+}
+
+static GMimeContentEncoding read_encoding(const struct hdr *h)
+{
+    static const struct {
+        const char *name;
+        GMimeContentEncoding encoding;
+    } known[] = {
+        {"quoted-printable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
+        {"base64", GMIME_CONTENT_ENCODING_BASE64},
+        {"x-uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
+        {"uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
+        {"x-uue", GMIME_CONTENT_ENCODING_UUENCODE},
+    };
+    struct str value = hdr_value(h, "Content-Transfer-Encoding");
+    ptrdiff_t end = str_find(value, ';');
+    value = str_trim(end >= 0 ? str_sub(value, 0, (size_t)end) : value);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_is(value, known[i].name))
+            return known[i].encoding;
+    return GMIME_CONTENT_ENCODING_DEFAULT;
+}
+
+static struct str after_blank_line(struct str s)
+{
+    if (s.n > 0 && s.p[0] == '\n')
+        return str_sub(s, 1, s.n);
+    return s.n > 1 && s.p[0] == '\r' && s.p[1] == '\n' ? str_sub(s, 2, s.n) : s;
+}
+
+static int read_entity(struct arena *a, struct str raw, const char *default_type, struct entity *e,
+                       struct why *w)
+{
+    *e = (struct entity){.encoding = GMIME_CONTENT_ENCODING_DEFAULT};
+    int rc = hdr_parse(a, raw, &e->h, w);
+    if (rc != OK)
+        return rc;
+    e->body = e->h.n > 0 ? str_sub(raw, e->h.size, raw.n) : after_blank_line(raw);
+    read_type(a, e, default_type);
+    read_disposition(a, e);
+    e->name = hdr_decode(a, e->name); /* many mailers put RFC 2047 words there */
+    e->encoding = read_encoding(&e->h);
+    e->has_id = hdr_get(&e->h, "Content-ID", 0) != NULL;
+    return OK;
+}
+
+static bool is_type(const struct entity *e, const char *type)
+{
+    size_t n = strlen(type);
+    bool family = type[n - 1] == '/';
+    return family ? str_starts_nocase(e->type, type) : str_is(e->type, type);
+}
+
+/* Undo the transfer encoding, in the arena; the body itself when it has none. */
+static int decode(struct walk *k, const struct entity *e, struct str *out)
+{
+    *out = e->body;
+    if (e->encoding == GMIME_CONTENT_ENCODING_DEFAULT || e->body.n == 0)
+        return OK;
+    GMimeEncoding state;
+    g_mime_encoding_init_decode(&state, e->encoding);
+    char *to = arena_alloc(k->a, g_mime_encoding_outlen(&state, e->body.n));
+    if (to == NULL || arena_full(k->a))
+        return no_room(k);
+    *out = (struct str){to, g_mime_encoding_step(&state, e->body.p, e->body.n, to)};
+    return OK;
+}
+
+/* --- text
+ * ------------------------------------------------------------------------------------------ */
+
+/* Lines end in LF; a bare CR is one too; NUL is nothing. */
+static void put_lines(struct buf *b, struct str s)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '\r' && s.p[i] != '\0')
+            continue;
+        buf_str(b, str_sub(s, start, i - start));
+        if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))
+            buf_u8(b, '\n');
+        start = i + 1;
+    }
+    buf_str(b, str_sub(s, start, s.n));
+}
+
+/* Append decoded bytes as UTF-8 with LF lines; a charset nobody knows is guessed. */
+static void put_utf8(struct walk *k, struct buf *b, struct str bytes, struct str charset)
+{
+    if (text_is_ascii(bytes) && charset.n == 0) {
+        put_lines(b, bytes);
+        return;
+    }
+    char label[64];
+    str_copy(label, sizeof label, charset.n > 0 ? charset : STR("us-ascii"));
+    struct buf utf8;
+    struct why ignored;
+    size_t replaced = 0;
+    buf_init(&utf8, b->max);
+    if (text_to_utf8(&utf8, label, cur_of_str(bytes), &replaced, &ignored) != OK) {
+        buf_reset(&utf8);
+        replaced = 0;
+        if (text_to_utf8(&utf8, "us-ascii", cur_of_str(bytes), &replaced, &ignored) != OK)
+            buf_reset(&utf8);
+    }
+    k->out->replaced += replaced;
+    put_lines(b, buf_text(&utf8));
+    b->over = b->over || utf8.over;
+    buf_done(&utf8);
+}
+
+static bool ends_with_newline(const struct buf *b)
+{
+    return b->n == 0 || b->p[b->n - 1] == '\n';
+}
+
+/* A further piece of text begins on its own line. */
+static void new_line(struct walk *k)
+{
+    if (!ends_with_newline(&k->text))
+        buf_u8(&k->text, '\n');
+}
+
+/* Take blank lines off the end, then a blank line between what stands there and what comes. */
+static void new_paragraph(struct walk *k)
+{
+    while (k->text.n > 0 && strchr("\n ", k->text.p[k->text.n - 1]) != NULL)
+        buf_trim(&k->text, k->text.n - 1);
+    if (k->text.n > 0)
+        buf_z(&k->text, "\n\n");
+}
+
+/* Render one text entity (plain, HTML, enriched) into b. */
+static int render(struct walk *k, const struct entity *e, struct buf *b)
+{
+    struct str bytes;
+    int rc = decode(k, e, &bytes);
+    if (rc != OK)
+        return rc;
+    if (is_type(e, "text/html") || is_type(e, "text/enriched") || is_type(e, "text/richtext")) {
+        char label[64];
+        str_copy(label, sizeof label, e->charset);
+        rc = html_to_text(b, bytes, label[0] != '\0' ? label : NULL, HTML_WIDTH, k->w);
+        return rc == E_LIMIT ? no_room(k) : rc;
+    }
+    if (!e->flowed) {
+        put_utf8(k, b, bytes, e->charset);
+    } else {
+        struct buf lines;
+        buf_init(&lines, b->max);
+        put_utf8(k, &lines, bytes, e->charset);
+        flowed_join(b, buf_text(&lines), e->delsp);
+        buf_done(&lines);
+    }
+    return b->over ? no_room(k) : OK;
+}
+
+static int show_text(struct walk *k, const struct entity *e)
+{
+    if (k->files_only)
+        return OK;
+    struct buf b;
+    buf_init(&b, k->text.max);
+    int rc = render(k, e, &b);
+    if (rc == OK && str_trim(buf_text(&b)).n > 0) {
+        if (k->text.n > 0) {
+            new_paragraph(k);
+            buf_z(&k->text, SHORT_RULE);
+        }
+        buf_str(&k->text, buf_text(&b));
+        new_line(k);
+    }
+    buf_done(&b);
+    return rc;
+}
+
+static void show_line(struct walk *k, const char *line)
+{
+    if (k->files_only)
+        return;
+    new_paragraph(k);
+    buf_z(&k->text, line);
+    buf_u8(&k->text, '\n');
+}
+
+/* --- attachments
+ * ----------------------------------------------------------------------------------- */
+
+/* More than one control character in twenty, or a NUL: no text, whatever its label says. */
+static bool looks_binary(struct str s)
+{
+    size_t controls = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\0')
+            return true;
+        controls += (unsigned char)s.p[i] < 0x20 && strchr("\t\n\r\f\x1b", s.p[i]) == NULL;
+    }
+    return controls * 20 > s.n;
+}
+
+static bool is_wide_charset(struct str charset)
+{
+    return str_starts_nocase(charset, "utf-16") || str_starts_nocase(charset, "utf-32") ||
+           str_starts_nocase(charset, "ucs");
+}
+
+static int add_part(struct walk *k, struct mime_part part)
+{
+    struct mime_text *out = k->out;
+    if (out->nparts == k->part_room) {
+        size_t room = k->part_room == 0 ? 4 : k->part_room * 2;
+        struct mime_part *more = arena_alloc(k->a, room * sizeof *more);
+        if (more == NULL || arena_full(k->a))
+            return no_room(k);
+        if (out->nparts > 0)
+            memcpy(more, out->part, out->nparts * sizeof *more);
+        out->part = more;
+        k->part_room = room;
+    }
+    out->part[out->nparts++] = part;
+    return OK;
+}
+
+static int attach_bytes(struct walk *k, const struct entity *e, struct str bytes)
+{
+    struct mime_part part = {.type = e->type, .name = e->name, .content = bytes};
+    if (is_type(e, "text/") && (!looks_binary(bytes) || is_wide_charset(e->charset))) {
+        struct buf b;
+        buf_init(&b, k->text.max);
+        put_utf8(k, &b, bytes, e->charset);
+        part.content = arena_str(k->a, buf_text(&b));
+        part.text = true;
+        bool over = b.over;
+        buf_done(&b);
+        if (over || arena_full(k->a))
+            return no_room(k);
+    }
+    return add_part(k, part);
+}
+
+static int attach(struct walk *k, const struct entity *e)
+{
+    struct str bytes;
+    int rc = decode(k, e, &bytes);
+    return rc == OK ? attach_bytes(k, e, bytes) : rc;
+}
+
+static void list_attachments(struct walk *k)
+{
+    if (k->out->nparts == 0 && k->pictures == 0)
+        return;
+    new_paragraph(k);
+    for (size_t i = 0; i < k->out->nparts; i++) {
+        const struct mime_part *p = &k->out->part[i];
+        buf_z(&k->text, p->name.n > 0 ? "[attachment " : "[attachment");
+        hdr_clean(&k->text, p->name);
+        buf_z(&k->text, ", ");
+        hdr_clean(&k->text, p->type);
+        buf_printf(&k->text, ", %zu bytes]\n", p->content.n);
+    }
+    if (k->pictures > 0)
+        buf_printf(&k->text, "[%u embedded picture%s not shown]\n", k->pictures,
+                   k->pictures == 1 ? "" : "s");
+}
+
+/* --- multiparts
+ * ------------------------------------------------------------------------------------ */
+
+struct children {
+    struct str *raw;
+    size_t n;
+};
+
+/* The next delimiter line of the boundary (RFC 2046 5.1.1) at or after `from`: where it starts,
+ * where the next line starts, and whether it is the closing one. `needle` is "--boundary". */
+static bool find_delimiter(struct str s, size_t from, struct str needle, size_t *start,
+                           size_t *next, bool *closing)
+{
+    while (from < s.n) {
+        const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
+        if (hit == NULL)
+            return false;
+        size_t at = (size_t)(hit - s.p), i = at + needle.n;
+        *closing = i + 1 < s.n && s.p[i] == '-' && s.p[i + 1] == '-';
+        i += *closing ? 2 : 0;
+        while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == '\r'))
+            i++;
+        if ((at == 0 || s.p[at - 1] == '\n') && (i == s.n || s.p[i] == '\n')) {
+            *start = at;
+            *next = i < s.n ? i + 1 : i;
+            return true;
+        }
+        from = at + 1;
+    }
+    return false;
+}
+
+/* The line break before a delimiter belongs to it. */
+static size_t before_break(struct str s, size_t from, size_t at)
+{
+    if (at > from && s.p[at - 1] == '\n')
+        at--;
+    return at > from && s.p[at - 1] == '\r' ? at - 1 : at;
+}
+
+/* Cut a multipart's body; no children when the boundary is missing or never found. */
+static int split(struct walk *k, const struct entity *e, struct children *c)
+{
+    *c = (struct children){0};
+    if (e->boundary.n == 0 || e->boundary.n > BOUNDARY_MAX)
+        return OK;
+    struct str needle = arena_printf(k->a, "--%.*s", STR_ARG(e->boundary));
+    size_t room = 0, start, next, from = 0;
+    bool closing = false, more = find_delimiter(e->body, 0, needle, &start, &next, &closing);
+    while (more && !closing && next < e->body.n) {
+        from = next;
+        more = find_delimiter(e->body, from, needle, &start, &next, &closing);
+        size_t end = more ? before_break(e->body, from, start) : e->body.n;
+        if (c->n == room) {
+            room = room == 0 ? 4 : room * 2;
+            struct str *grown = arena_alloc(k->a, room * sizeof *grown);
+            if (grown == NULL || arena_full(k->a))
+                return no_room(k);
+            if (c->n > 0)
+                memcpy(grown, c->raw, c->n * sizeof *grown);
+            c->raw = grown;
+        }
+        c->raw[c->n++] = str_sub(e->body, from, end - from);
+        if (++k->parts > PARTS_MAX)
+            return limit(k, "parts", PARTS_MAX);
+    }
+    return OK;
+}
+
+static int walk_all(struct walk *k, const struct children *c, size_t from, const char *type,
+                    unsigned depth)
+{
+    int rc = OK;
+    for (size_t i = from; rc == OK && i < c->n; i++)
+        rc = walk_entity(k, c->raw[i], type, depth + 1);
+    return rc;
+}
+
+static size_t count_words(struct str s, size_t enough)
+{
+    size_t n = 0;
+    while (n < enough && str_word(&s).n > 0)
+        n++;
+    return n;
+}
+
+/* A plain text that only says that there is HTML. */
+static int is_stub(struct walk *k, const struct entity *e, bool *stub)
+{
+    struct buf b;
+    buf_init(&b, k->text.max);
+    int rc = render(k, e, &b);
+    struct str text = str_trim(buf_text(&b));
+    for (size_t i = 0; i < text.n; i++)
+        if (b.p[i] == '\n')
+            b.p[i] = ' ';
+    *stub = count_words(text, STUB_WORDS) < STUB_WORDS;
+    buf_done(&b);
+    return rc;
+}
+
+/* RFC 2046 5.1.4, for people at text screens: the last plain text, else the last HTML (alone or as
+ * related), else the last of all. Answers its index. */
+static int choose(struct walk *k, const struct children *c, size_t *chosen)
+{
+    size_t plain = SIZE_MAX, rich = SIZE_MAX;
+    struct entity e, plain_entity = {.body = {NULL, 0}};
+    for (size_t i = 0; i < c->n; i++) {
+        int rc = read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
+        if (rc != OK)
+            return rc;
+        if (e.attachment)
+            continue;
+        if (is_type(&e, "text/plain")) {
+            plain = i;
+            plain_entity = e;
+        } else if (is_type(&e, "text/html") || is_type(&e, "multipart/") ||
+                   is_type(&e, "text/enriched") || is_type(&e, "text/richtext")) {
+            rich = i;
+        }
+    }
+    bool stub = false;
+    int rc = plain != SIZE_MAX && rich != SIZE_MAX ? is_stub(k, &plain_entity, &stub) : OK;
+    *chosen = plain != SIZE_MAX && !stub ? plain : rich != SIZE_MAX ? rich : c->n - 1;
+    return rc;
+}
+
+static int walk_alternative(struct walk *k, const struct children *c, unsigned depth)
+{
+    size_t chosen;
+    int rc = choose(k, c, &chosen);
+    bool outer = k->files_only;
+    for (size_t i = 0; rc == OK && i < c->n; i++) {
+        k->files_only = outer || i != chosen;
+        rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
+    }
+    k->files_only = outer;
+    return rc;
+}
+
+/* RFC 2387: the root is shown, embedded pictures are counted, other parts are files. */
+static int walk_related(struct walk *k, const struct entity *e, const struct children *c,
+                        unsigned depth)
+{
+    size_t root = 0;
+    struct entity child;
+    int rc = OK;
+    for (size_t i = 0; rc == OK && e->start.n > 0 && i < c->n; i++) {
+        rc = read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
+        if (rc == OK && str_eq(str_trim(hdr_value(&child.h, "Content-ID")), str_trim(e->start)))
+            root = i;
+    }
+    if (rc == OK)
+        rc = walk_entity(k, c->raw[root], "text/plain", depth + 1);
+    for (size_t i = 0; rc == OK && i < c->n; i++) {
+        if (i == root)
+            continue;
+        rc = read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
+        if (rc == OK && is_type(&child, "image/") && child.has_id && !child.attachment)
+            k->pictures++;
+        else if (rc == OK)
+            rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
+    }
+    return rc;
+}
+
+static int walk_signed(struct walk *k, const struct entity *e, const struct children *c,
+                       unsigned depth)
+{
+    int rc = walk_entity(k, c->raw[0], "text/plain", depth + 1);
+    bool pgp = str_is(e->protocol, "application/pgp-signature");
+    if (rc == OK)
+        show_line(k, pgp ? "[signed message, PGP, not verified]"
+                         : "[signed message, S/MIME, not verified]");
+    return rc;
+}
+
+/* The second part is the message itself (RFC 1847 2.2); it goes on as a file for who can open it.
+ */
+static int walk_encrypted(struct walk *k, const struct children *c)
+{
+    struct entity e;
+    show_line(k, "[encrypted message, cannot be shown]");
+    int rc = read_entity(k->a, c->raw[c->n - 1], "application/octet-stream", &e, k->w);
+    return rc == OK ? attach(k, &e) : rc;
+}
+
+/* --- messages in messages
+ * -------------------------------------------------------------------------- */
+
+static void show_field(struct walk *k, const struct hdr *h, const char *name)
+{
+    struct str value = hdr_decode(k->a, hdr_value(h, name));
+    if (value.n == 0)
+        return;
+    buf_printf(&k->text, "%s: ", name);
+    hdr_clean(&k->text, value);
+    buf_u8(&k->text, '\n');
+}
+
+static void show_envelope(struct walk *k, const struct hdr *h, const char *title)
+{
+    if (k->files_only)
+        return;
+    new_paragraph(k);
+    buf_printf(&k->text, "%s\n", title);
+    static const char *const names[] = {"From", "Date", "To", "Cc", "Subject"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        show_field(k, h, names[i]);
+    buf_u8(&k->text, '\n');
+}
+
+static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
+{
+    struct str raw;
+    struct hdr h;
+    int rc = decode(k, e, &raw); /* against RFC 2046 5.2.1, but it is done */
+    if (rc == OK)
+        rc = hdr_parse(k->a, raw, &h, k->w);
+    if (rc != OK)
+        return rc;
+    show_envelope(k, &h, "-------- Forwarded message --------");
+    /* The text follows its own header without a rule. */
+    struct buf outer = k->text;
+    buf_init(&k->text, outer.max);
+    rc = walk_entity(k, raw, "text/plain", depth + 1);
+    buf_str(&outer, buf_text(&k->text));
+    buf_done(&k->text);
+    k->text = outer;
+    if (rc == OK && !k->files_only) {
+        new_line(k);
+        buf_z(&k->text, "-------- End of forwarded message --------\n");
+    }
+    return rc;
+}
+
+/* "rfc822; user@host" without its type */
+static struct str after_semicolon(struct str s)
+{
+    ptrdiff_t i = str_find(s, ';');
+    return str_trim(i >= 0 ? str_sub(s, (size_t)i + 1, s.n) : s);
+}
+
+/* RFC 3464: one line for each recipient: who, what, the code and the far server's words. */
+static int show_status(struct walk *k, const struct entity *e)
+{
+    struct str rest, line;
+    int rc = decode(k, e, &rest);
+    if (rc != OK || k->files_only)
+        return rc;
+    new_paragraph(k);
+    for (unsigned n = 0; rest.n > 0 && n < RCPT_LINES_MAX; n++) {
+        struct hdr h;
+        rc = hdr_parse(k->a, rest, &h, k->w);
+        if (rc != OK)
+            return rc;
+        struct str who = hdr_value(&h, "Final-Recipient");
+        if (who.n == 0)
+            who = hdr_value(&h, "Original-Recipient");
+        if (who.n > 0) {
+            hdr_clean(&k->text, after_semicolon(who));
+            static const char *const names[] = {"Action", "Status", "Diagnostic-Code"};
+            for (size_t i = 0; i < 3; i++) {
+                struct str value = after_semicolon(hdr_value(&h, names[i]));
+                buf_z(&k->text, value.n == 0 ? "" : i == 0 ? ": " : ", ");
+                hdr_clean(&k->text, value);
+            }
+            buf_u8(&k->text, '\n');
+        }
+        rest = str_sub(rest, h.size, rest.n);
+        if (h.n == 0 && !str_line(&rest, &line))
+            break;
+    }
+    return OK;
+}
+
+/* RFC 6522: what people read, the status, and of the returned message only the header. */
+static int walk_report(struct walk *k, const struct children *c, unsigned depth)
+{
+    int rc = walk_entity(k, c->raw[0], "text/plain", depth + 1);
+    for (size_t i = 1; rc == OK && i < c->n; i++) {
+        struct entity e;
+        struct hdr h;
+        struct str raw;
+        rc = read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
+        if (rc != OK)
+            break;
+        bool returned = is_type(&e, "message/rfc822") || is_type(&e, "text/rfc822-headers") ||
+                        is_type(&e, "message/global");
+        if (!returned) {
+            rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
+            continue;
+        }
+        rc = decode(k, &e, &raw);
+        if (rc == OK)
+            rc = hdr_parse(k->a, raw, &h, k->w);
+        if (rc == OK)
+            show_envelope(k, &h, "-------- Returned message --------");
+    }
+    return rc;
+}
+
+/* --- the walk
+ * -------------------------------------------------------------------------------------- */
+
+static int walk_multipart(struct walk *k, const struct entity *e, unsigned depth)
+{
+    struct children c;
+    int rc = split(k, e, &c);
+    if (rc != OK)
+        return rc;
+    if (c.n == 0) { /* the boundary lies: better as it is than not at all */
+        struct entity plain = *e;
+        plain.type = STR("text/plain");
+        return show_text(k, &plain);
+    }
+    if (is_type(e, "multipart/alternative"))
+        return walk_alternative(k, &c, depth);
+    if (is_type(e, "multipart/related"))
+        return walk_related(k, e, &c, depth);
+    if (is_type(e, "multipart/report"))
+        return walk_report(k, &c, depth);
+    if (is_type(e, "multipart/signed"))
+        return walk_signed(k, e, &c, depth);
+    if (is_type(e, "multipart/encrypted"))
+        return walk_encrypted(k, &c);
+    bool digest = is_type(e, "multipart/digest");
+    return walk_all(k, &c, 0, digest ? "message/rfc822" : "text/plain", depth);
+}
+
+static bool is_readable(const struct entity *e)
+{
+    return is_type(e, "text/plain") || is_type(e, "text/html") || is_type(e, "text/enriched") ||
+           is_type(e, "text/richtext") || is_type(e, "text/rfc822-headers");
+}
+
+static int walk_secret(struct walk *k, const struct entity *e)
+{
+    bool opaque = str_is(e->smime, "signed-data");
+    show_line(k, opaque ? "[signed message, S/MIME, cannot be shown]"
+                        : "[encrypted message, cannot be shown]");
+    return attach(k, e);
+}
+
+static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth)
+{
+    struct entity e;
+    if (depth > DEPTH_MAX)
+        return limit(k, "levels", DEPTH_MAX);
+    int rc = read_entity(k->a, raw, default_type, &e, k->w);
+    if (rc != OK)
+        return rc;
+    if (arena_full(k->a))
+        return no_room(k);
+    if (is_type(&e, "multipart/"))
+        return walk_multipart(k, &e, depth);
+    if (is_type(&e, "message/rfc822") || is_type(&e, "message/global"))
+        return walk_message(k, &e, depth);
+    if (is_type(&e, "message/delivery-status") || is_type(&e, "message/global-delivery-status"))
+        return show_status(k, &e);
+    if (is_readable(&e) && !e.attachment)
+        return show_text(k, &e);
+    if (is_type(&e, "application/pkcs7-mime") || is_type(&e, "application/x-pkcs7-mime"))
+        return walk_secret(k, &e);
+    if (k->files_only && !e.attachment && e.name.n == 0 && !is_type(&e, "text/calendar"))
+        return OK;
+    return attach(k, &e);
+}
+
+/* --- the door
+ * -------------------------------------------------------------------------------------- */
+
+/* Most mail is one plain text: no tree, no GMime. Answers whether this was such a message. */
+static bool read_plain(struct walk *k, struct str message, const struct hdr *h)
+{
+    struct str type = hdr_value(h, "Content-Type"), cte = hdr_value(h, "Content-Transfer-Encoding");
+    struct str disposition = hdr_value(h, "Content-Disposition");
+    bool plain = type.n == 0 || str_is(type, "text/plain") ||
+                 str_is(type, "text/plain; charset=us-ascii") ||
+                 str_is(type, "text/plain; charset=utf-8") ||
+                 str_is(type, "text/plain; charset=\"us-ascii\"") ||
+                 str_is(type, "text/plain; charset=\"utf-8\"");
+    bool bare = cte.n == 0 || str_is(cte, "7bit") || str_is(cte, "8bit") || str_is(cte, "binary");
+    if (!plain || !bare || (disposition.n > 0 && !str_is(disposition, "inline")))
+        return false;
+    struct str body = h->n > 0 ? str_sub(message, h->size, message.n) : after_blank_line(message);
+    put_utf8(k, &k->text, body, STR(""));
+    return true;
+}
+
+int mime_read(struct arena *a, struct str message, struct mime_text *out, struct why *w)
+{
+    *out = (struct mime_text){.text = STR("")};
+    struct walk k = {.a = a, .out = out, .w = w, .parts = 1};
+    struct hdr h;
+    int rc = hdr_parse(a, message, &h, w);
+    if (rc != OK)
+        return rc;
+    /* Conversion to UTF-8 can triple a byte, rendering adds rules, links and lists. */
+    buf_init(&k.text, message.n * 8 + 65536);
+    if (!read_plain(&k, message, &h)) {
+        rc = walk_entity(&k, message, "text/plain", 0);
+        if (rc == OK && k.text.n == 0 && k.pictures > 0)
+            buf_z(&k.text, "[message has only pictures]\n");
+        if (rc == OK)
+            list_attachments(&k);
+    }
+    if (rc == OK && k.text.over)
+        rc = no_room(&k);
+    if (rc == OK) {
+        out->text = arena_str(a, buf_text(&k.text));
+        rc = arena_full(a) ? no_room(&k) : OK;
+    }
+    buf_done(&k.text);
+    return rc;
+}

@@ -1,0 +1,231 @@
+/* gateway/mail/mimeput.c -- mime_put_text: a text and files as a MIME body, 7-bit. */
+#include "gateway/mail/mime.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "gateway/mail/header.h"
+
+#define LINE_MAX_7BIT 998u /* RFC 5322 2.1.1 */
+#define QP_LINE 76u        /* RFC 2045 6.7 (5) */
+#define B64_LINE_BYTES 57u /* 76 columns */
+#define NAME_MAX_BYTES 255u
+#define BOUNDARY_SEED_MAX 40u
+
+enum coding { CODING_7BIT, CODING_QP, CODING_BASE64 };
+
+/* RFC 2045 2.7: plain ASCII, no NUL, no CR outside CRLF, no line over 998; other controls than the
+ * tab are better off in quoted-printable. Mostly foreign letters are shorter and no less legible in
+ * base64. */
+static enum coding coding_of(struct str text)
+{
+    size_t foreign = 0, line = 0, longest = 0, unsafe = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        foreign += c >= 0x80;
+        unsafe += (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+        unsafe += c == '_' && i > 0 && text.p[i - 1] == '='; /* see make_boundary */
+        line = c == '\n' ? 0 : line + 1;
+        longest = line > longest ? line : longest;
+    }
+    if (foreign * 2 > text.n)
+        return CODING_BASE64;
+    return foreign == 0 && unsafe == 0 && longest <= LINE_MAX_7BIT ? CODING_7BIT : CODING_QP;
+}
+
+static void put_crlf_lines(struct buf *b, struct str text)
+{
+    struct str line;
+    while (str_line(&text, &line)) {
+        buf_str(b, line);
+        buf_z(b, "\r\n");
+    }
+}
+
+static void put_qp_line(struct buf *b, struct str line)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t column = 0;
+    for (size_t i = 0; i < line.n; i++) {
+        unsigned char c = (unsigned char)line.p[i];
+        bool last = i + 1 == line.n;
+        bool plain = (c > ' ' && c < 0x7f && c != '=') || ((c == ' ' || c == '\t') && !last);
+        size_t need = plain ? 1 : 3;
+        if (column + need + !last > QP_LINE) { /* the soft break's = needs a column too */
+            buf_z(b, "=\r\n");
+            column = 0;
+        }
+        if (plain) {
+            buf_u8(b, c);
+        } else {
+            buf_u8(b, '=');
+            buf_u8(b, (uint8_t)digits[c >> 4]);
+            buf_u8(b, (uint8_t)digits[c & 15]);
+        }
+        column += need;
+    }
+    buf_z(b, "\r\n");
+}
+
+static void put_qp(struct buf *b, struct str text)
+{
+    struct str line;
+    while (str_line(&text, &line))
+        put_qp_line(b, line);
+}
+
+static void put_base64(struct buf *b, struct cur bytes)
+{
+    while (cur_left(&bytes) > 0) {
+        size_t n = cur_left(&bytes) < B64_LINE_BYTES ? cur_left(&bytes) : B64_LINE_BYTES;
+        text_b64(b, cur_sub(&bytes, n));
+        buf_z(b, "\r\n");
+    }
+}
+
+/* Well-formed UTF-8 whatever came in; scratch holds it when it had to be repaired. */
+static struct str repaired(struct str text, struct buf *scratch)
+{
+    if (text_is_utf8(text))
+        return text;
+    buf_reset(scratch);
+    while (text.n > 0)
+        text_put_rune(scratch, text_rune(&text));
+    return buf_text(scratch);
+}
+
+static void put_encoding(struct buf *b, enum coding coding)
+{
+    static const char *const names[] = {"7bit", "quoted-printable", "base64"};
+    buf_printf(b, "Content-Transfer-Encoding: %s\r\n", names[coding]);
+}
+
+static void put_text_body(struct buf *b, struct str text, enum coding coding)
+{
+    struct buf lines;
+    buf_z(b, "\r\n");
+    if (coding == CODING_7BIT) {
+        put_crlf_lines(b, text);
+    } else if (coding == CODING_QP) {
+        put_qp(b, text);
+    } else { /* RFC 2045 6.8: line breaks are CRLF before they are encoded */
+        buf_init(&lines, b->max);
+        put_crlf_lines(&lines, text);
+        put_base64(b, buf_cur(&lines));
+        buf_done(&lines);
+    }
+}
+
+/* type, name and disposition: the fields and body of one text. */
+static void put_text(struct buf *b, const char *type, struct str params, struct str text)
+{
+    struct buf scratch;
+    buf_init(&scratch, b->max);
+    text = repaired(text, &scratch);
+    enum coding coding = coding_of(text);
+    struct buf value;
+    buf_init(&value, 4096);
+    buf_printf(&value, "%s; charset=%s", type, text_is_ascii(text) ? "us-ascii" : "utf-8");
+    hdr_put(b, "Content-Type", buf_text(&value));
+    buf_done(&value);
+    if (params.n > 0)
+        hdr_put(b, "Content-Disposition", params);
+    put_encoding(b, coding);
+    put_text_body(b, text, coding);
+    buf_done(&scratch);
+}
+
+/* attachment; filename="x", or RFC 2231 when the name is not ASCII. */
+static void put_disposition(struct buf *value, struct str name)
+{
+    name = str_sub(name, 0, NAME_MAX_BYTES);
+    buf_z(value, "attachment");
+    if (name.n == 0)
+        return;
+    bool ascii = text_is_ascii(name);
+    buf_z(value, ascii ? "; filename=\"" : "; filename*=UTF-8''");
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        bool token = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     c == '.' || c == '-' || c == '_';
+        if (ascii && (c == '"' || c == '\\'))
+            buf_u8(value, '\\');
+        if (ascii)
+            buf_u8(value, c < 0x20 || c == 0x7f ? ' ' : c);
+        else if (token)
+            buf_u8(value, c);
+        else
+            buf_printf(value, "%%%02X", c);
+    }
+    buf_z(value, ascii ? "\"" : "");
+}
+
+/* A media type as a token of its own; anything doubtful is bytes. */
+static const char *media_type(const struct mime_file *f, char type[128])
+{
+    bool good = f->type.n < 128 && str_find(f->type, '/') > 0;
+    for (size_t i = 0; good && i < f->type.n; i++)
+        good = f->type.p[i] > ' ' && f->type.p[i] < 0x7f &&
+               strchr("()<>@,;:\\\"[]?=", f->type.p[i]) == NULL;
+    if (!good)
+        return f->text ? "text/plain" : "application/octet-stream";
+    str_copy(type, 128, f->type);
+    return type;
+}
+
+static void put_file(struct buf *b, const struct mime_file *f)
+{
+    char room[128];
+    struct buf disposition;
+    buf_init(&disposition, 4096);
+    put_disposition(&disposition, f->name);
+    const char *type = media_type(f, room);
+    if (f->text) {
+        put_text(b, type, buf_text(&disposition), cur_str(&f->content));
+    } else {
+        hdr_put(b, "Content-Type", str_of(type));
+        hdr_put(b, "Content-Disposition", buf_text(&disposition));
+        put_encoding(b, CODING_BASE64);
+        buf_z(b, "\r\n");
+        put_base64(b, f->content);
+    }
+    buf_done(&disposition);
+}
+
+/* RFC 2045 6.7 and 6.8: "=_" can stand in neither quoted-printable nor base64, and a text that
+ * holds it goes as quoted-printable: no boundary of ours can occur in a part, without a search for
+ * a free one. */
+static struct str make_boundary(struct buf *room, struct str seed)
+{
+    buf_z(room, "=_");
+    for (size_t i = 0; i < seed.n && i < BOUNDARY_SEED_MAX; i++) {
+        char c = seed.p[i];
+        bool good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        buf_u8(room, good ? (uint8_t)c : '_');
+    }
+    return buf_text(room);
+}
+
+void mime_put_text(struct buf *b, struct str text, const struct mime_file *file, size_t nfiles,
+                   struct str boundary_seed)
+{
+    buf_z(b, "MIME-Version: 1.0\r\n");
+    if (nfiles == 0) {
+        put_text(b, "text/plain", STR(""), text);
+        return;
+    }
+    struct buf room;
+    buf_init(&room, 128);
+    struct str boundary = make_boundary(&room, boundary_seed);
+    buf_printf(b, "Content-Type: multipart/mixed; boundary=\"%.*s\"\r\n\r\n", STR_ARG(boundary));
+    if (text.n > 0) {
+        buf_printf(b, "--%.*s\r\n", STR_ARG(boundary));
+        put_text(b, "text/plain", STR(""), text);
+    }
+    for (size_t i = 0; i < nfiles; i++) {
+        buf_printf(b, "--%.*s\r\n", STR_ARG(boundary));
+        put_file(b, &file[i]);
+    }
+    buf_printf(b, "--%.*s--\r\n", STR_ARG(boundary));
+    buf_done(&room);
+}
