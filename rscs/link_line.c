@@ -25,8 +25,7 @@ void line_reset(struct link *k)
     k->block_max = k->bufsize;
 }
 
-/* --- out
- * ------------------------------------------------------------------------------------------- */
+/* --- out ----------------------------------------------------------------- */
 
 void line_end_ttb(struct link *k)
 {
@@ -104,8 +103,7 @@ void line_flush(struct link *k)
     k->spoke = mono_now();
 }
 
-/* --- flow control
- * ------------------------------------------------------------------------------------ */
+/* --- flow control -------------------------------------------------------- */
 
 bool line_held(const struct link *k)
 {
@@ -131,8 +129,7 @@ static void take_fcs(struct link *k, const struct wire_block *blk)
     k->fcs[1] = blk->fcs[1];
 }
 
-/* --- in
- * ---------------------------------------------------------------------------------------------- */
+/* --- in ------------------------------------------------------------------ */
 
 /* 1 go on with the block, 0 drop it, negative: the sequence is broken and the peer is told. */
 static int take_bcb(struct link *k, uint8_t bcb, struct why *w)

@@ -101,8 +101,7 @@ void out_lost(struct link *k, const struct why *why)
     }
 }
 
-/* --- answers to our requests
- * ---------------------------------------------------------------------- */
+/* --- answers to our requests --------------------------------------------- */
 
 /* Reason bytes some peers put into X'B0': C1 rr, or C2 rr ss (IBM SA32-0988, "Receiver cancel"). */
 static const char *cancel_reason(struct cur c)
@@ -203,8 +202,7 @@ void out_tick(struct link *k)
         watch(k);
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 static bool room(const struct link *k)
 {
