@@ -1,0 +1,261 @@
+/* tests/unit/smtp/test_bsmtp.c -- batch SMTP: NAME.in gives NAME.out, limits, and the writer as
+ * oracle */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/smtp/bsmtp.h"
+#include "unit/unit.h"
+
+#define GOLDEN "tests/golden/bsmtp/"
+
+static struct buf mails;
+
+static int on_sender(void *arg, const struct smtp_path *p, struct why *w)
+{
+    (void)arg;
+    if (str_is(p->local, "refused"))
+        return why_set(w, E_DENIED, 550, "5.7.1", "Sender refused");
+    return 0;
+}
+
+static int on_rcpt(void *arg, const struct smtp_path *p, void **user, struct why *w)
+{
+    ck_assert_ptr_null(*user);
+    if (str_is(p->local, "nobody"))
+        return why_set(w, E_DENIED, 550, "5.1.1", "No such user");
+    if (str_is(p->local, "later"))
+        return why_set(w, E_TEMP, 451, "4.3.0", "Not now");
+    *user = arg;
+    return 0;
+}
+
+static int on_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
+{
+    struct str rest = m->content, line;
+    if (memmem(rest.p, rest.n, "X-Refuse", 8) != NULL)
+        return why_set(w, E_DENIED, 554, "5.6.0", "Content refused");
+    buf_printf(&mails, "mail %.*s >", STR_ARG(m->sender.text));
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        ck_assert_ptr_eq(m->rcpt_user[i], arg);
+        buf_printf(&mails, " %.*s%s", STR_ARG(m->rcpt[i].text), m->rcpt[i].route ? " (route)" : "");
+    }
+    if (m->tick.n > 0)
+        buf_printf(&mails, ", tick %.*s", STR_ARG(m->tick));
+    buf_z(&mails, "\n");
+    while (str_split(&rest, '\n', &line))
+        if (line.n > 0) {
+            ck_assert(line.p[line.n - 1] == '\r');
+            buf_printf(&mails, "|%s%.*s\n", line.n > 1 ? " " : "", STR_ARG(str_trim_right(line)));
+        }
+    return 0;
+}
+
+static const struct bsmtp_ops ops = {.sender = on_sender, .rcpt = on_rcpt, .mail = on_mail};
+static const struct bsmtp_set defaults = {.hostname = "gw.example"};
+
+static void setup(void)
+{
+    buf_init(&mails, SIZE_MAX / 2);
+}
+
+static void teardown(void)
+{
+    buf_done(&mails);
+}
+
+static struct bsmtp *fresh(const struct bsmtp_set *set)
+{
+    buf_reset(&mails);
+    return bsmtp_new(set, &ops, &mails);
+}
+
+static void feed(struct bsmtp *b, const char *text)
+{
+    struct str rest = str_of(text), line;
+    while (str_line(&rest, &line))
+        bsmtp_line(b, line);
+}
+
+static int only_in(const struct dirent *e)
+{
+    const char *dot = strrchr(e->d_name, '.');
+    return dot != NULL && strcmp(dot, ".in") == 0;
+}
+
+static int cases(int at, char name[256])
+{
+    struct dirent **list;
+    int n = scandir(GOLDEN, &list, only_in, alphasort);
+    name[0] = '\0';
+    for (int i = 0; i < n; i++) {
+        if (i == at)
+            str_copy(name, 256, str_sub(str_of(list[i]->d_name), 0, strlen(list[i]->d_name) - 3));
+        free(list[i]);
+    }
+    if (n >= 0)
+        free(list);
+    return n;
+}
+
+START_TEST(test_golden)
+{
+    char name[256], path[600];
+    ck_assert_int_gt(cases(_i, name), _i);
+    snprintf(path, sizeof path, GOLDEN "%s.in", name);
+    char *in = unit_file(path, NULL);
+    snprintf(path, sizeof path, GOLDEN "%s.out", name);
+    struct bsmtp *b = fresh(&defaults);
+    feed(b, in);
+    bsmtp_end(b);
+    buf_printf(&mails, "%.*serrors %u, sender %.*s%s\n", STR_ARG(bsmtp_report(b)), bsmtp_errors(b),
+               STR_ARG(bsmtp_sender(b)), bsmtp_verbose(b) ? ", verbose" : "");
+    char *want = unit_file(path, NULL);
+    ck_assert_msg(strcmp(want, buf_cstr(&mails)) == 0, "%s: there is\n%s", name, buf_cstr(&mails));
+    bsmtp_free(&b);
+    ck_assert_ptr_null(b);
+    free(in);
+    free(want);
+}
+END_TEST
+
+START_TEST(test_looks)
+{
+    static const struct {
+        const char *line;
+        bool batch;
+    } t[] = {{"HELO X", true},         {"ehlo x", true},          {"Tick 1", true},
+             {"VERB ON", true},        {"mail from:<a@b>", true}, {"", false},
+             {"HELO", true},           {"Date: today", false},    {"MAILER", false},
+             {"RCPT TO:<a@b>", false}, {"From: MAIL", false}};
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+        ck_assert_msg(bsmtp_looks(str_of(t[i].line)) == t[i].batch, "%s", t[i].line);
+}
+END_TEST
+
+#define ENVELOPE "MAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\n"
+
+START_TEST(test_max_size)
+{
+    struct bsmtp_set set = {.hostname = "h", .max_size = 10};
+    struct bsmtp *b = fresh(&set);
+    feed(b, "MAIL FROM:<a@b> SIZE=11\n" ENVELOPE "passed over\n.\n");
+    feed(b, ENVELOPE "12345678\n.\n" ENVELOPE "123456789\n.\n" ENVELOPE "1\n2\n3\n4\n.\n");
+    bsmtp_end(b);
+    ck_assert_str_eq(buf_cstr(&mails), "mail a@b > c@d\n| 12345678\n");
+    ck_assert_ptr_nonnull(
+        strstr(bsmtp_report(b).p, "552 5.3.4 Message too large: 10 octets allowed"));
+    bsmtp_free(&b);
+}
+END_TEST
+
+START_TEST(test_max_mails_and_rcpts)
+{
+    struct bsmtp_set set = {.hostname = "h", .max_mails = 2, .max_rcpt = 2};
+    struct bsmtp *b = fresh(&set);
+    feed(b, "MAIL FROM:<a@b>\nRCPT TO:<c@d>\nRCPT TO:<e@f>\nRCPT TO:<g@h>\nDATA\nx\n.\n");
+    feed(b, ENVELOPE "y\n.\n" ENVELOPE "z\n.\n");
+    bsmtp_end(b);
+    ck_assert_str_eq(buf_cstr(&mails), "mail a@b > c@d e@f\n| x\nmail a@b > c@d\n| y\n");
+    ck_assert_uint_eq(bsmtp_errors(b), 4); /* RCPT; MAIL, RCPT, DATA */
+    bsmtp_free(&b);
+}
+END_TEST
+
+/* However long the file, the report is bounded and ends with a whole line. */
+START_TEST(test_report_bounded)
+{
+    struct bsmtp *b = fresh(&defaults);
+    char line[3001];
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = '\0';
+    for (int i = 0; i < 10000; i++) {
+        bsmtp_line(b, str_of(line));
+        bsmtp_line(b, STR("FOO"));
+    }
+    bsmtp_end(b);
+    struct str report = bsmtp_report(b);
+    ck_assert_uint_le(report.n, 65536);
+    ck_assert_uint_gt(report.n, 60000);
+    ck_assert(report.p[report.n - 1] == '\n');
+    ck_assert_uint_eq(bsmtp_errors(b), 20000);
+    bsmtp_free(&b);
+}
+END_TEST
+
+/* Records may hold what other code pages make line ends of. */
+START_TEST(test_control_characters)
+{
+    struct bsmtp *b = fresh(&defaults);
+    static const char text[] = "a\r\n.\r\nb\0c";
+    bsmtp_line(b, STR("NOOP\r\nMAIL FROM:<a@b>"));
+    ck_assert_uint_eq(bsmtp_errors(b), 1);
+    feed(b, ENVELOPE);
+    bsmtp_line(b, (struct str){text, sizeof text - 1});
+    bsmtp_end(b);
+    ck_assert_str_eq(buf_cstr(&mails), "mail a@b > c@d\n| a  .  b c\n");
+    ck_assert_ptr_null(memchr(bsmtp_report(b).p, '\r', bsmtp_report(b).n));
+    bsmtp_free(&b);
+}
+END_TEST
+
+static void pass_on(void *arg, struct str line)
+{
+    bsmtp_line(arg, line);
+}
+
+static uint32_t seed = 7;
+
+static uint32_t random_next(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return seed >> 16;
+}
+
+/* What is written reads back as the same mail. */
+START_TEST(test_write_and_read)
+{
+    static const char *const words[] = {".", "..", "a", "\r\n", "\r\n.", "QUIT", " b", "\r\n.\r\n"};
+    static const struct str rcpt[] = {{"c@d", 3}, {"\"e f\"@g", 7}};
+    for (int round = 0; round < 500; round++) {
+        struct buf content, want;
+        struct bsmtp *b = fresh(&defaults);
+        buf_init(&content, 4096);
+        buf_init(&want, 8192);
+        for (uint32_t i = random_next() % 20; i > 0; i--)
+            buf_z(&content, words[random_next() % 8]);
+        if (content.n > 0)
+            buf_z(&content, "\r\n");
+        buf_z(&want, "mail a@b > c@d \"e f\"@g\n");
+        struct str rest = buf_text(&content), line;
+        while (str_line(&rest, &line))
+            buf_printf(&want, "|%s%.*s\n", line.n > 0 ? " " : "", STR_ARG(line));
+        bsmtp_write("gw.example", STR("a@b"), rcpt, 2, buf_text(&content), pass_on, b);
+        ck_assert_str_eq(buf_cstr(&mails), buf_cstr(&want));
+        ck_assert_uint_eq(bsmtp_errors(b), 0);
+        bsmtp_free(&b);
+        buf_done(&content);
+        buf_done(&want);
+    }
+}
+END_TEST
+
+static Suite *test_bsmtp_suite(void)
+{
+    char name[256];
+    int n = cases(0, name);
+    Suite *s = suite_create("bsmtp");
+    TCase *t = tcase_create("bsmtp");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, test_golden, 0, n > 0 ? n : 1);
+    tcase_add_test(t, test_looks);
+    tcase_add_test(t, test_max_size);
+    tcase_add_test(t, test_max_mails_and_rcpts);
+    tcase_add_test(t, test_report_bounded);
+    tcase_add_test(t, test_control_characters);
+    tcase_add_test(t, test_write_and_read);
+    suite_add_tcase(s, t);
+    return s;
+}
+UNIT(test_bsmtp_suite)
