@@ -4,9 +4,11 @@
 #include "base/text.h"
 
 #define GAP 2u
-#define NARROWEST 10u /* a column that has to be wrapped is not made narrower */
-#define WIDEST 400u   /* enough to know that it will be wrapped */
-#define TALLEST 12u   /* lines of a wrapped cell; more is no table to look at */
+#define NARROWEST 10u  /* a column that has to be wrapped is not made narrower */
+#define WIDEST 400u    /* enough to know that it will be wrapped */
+#define SHORT_CELL 40u /* columns */
+#define SHORT_LINES 3u
+#define TALLEST 12u /* lines of a wrapped cell; more is no table to look at */
 
 struct layout {
     unsigned width[GRID_COLUMNS_MAX];
@@ -224,4 +226,50 @@ bool grid_put(struct buf *out, const struct grid *g, unsigned width)
             put_head_rule(out, g, &l);
     }
     return true;
+}
+
+bool grid_short(const struct grid *g)
+{
+    for (size_t r = 0; r < g->n; r++)
+        for (size_t i = 0; i < g->row[r].n; i++) {
+            struct str rest = g->row[r].cell[i].text, line;
+            unsigned lines = 0;
+            while (str_line(&rest, &line))
+                if (++lines > SHORT_LINES || text_columns(line) > SHORT_CELL)
+                    return false;
+        }
+    return true;
+}
+
+static struct str head_of(const struct grid *g, unsigned col)
+{
+    for (size_t i = 0; i < g->row[0].n; i++)
+        if (g->row[0].cell[i].col == col && g->row[0].cell[i].head)
+            return g->row[0].cell[i].text;
+    return STR("");
+}
+
+void grid_records(struct fill *f, const struct grid *g)
+{
+    bool headed = g->n > 1;
+    for (size_t i = 0; headed && i < g->row[0].n; i++)
+        headed = g->row[0].cell[i].head;
+    for (size_t r = headed ? 1 : 0; r < g->n; r++) {
+        fill_blank(f);
+        for (size_t i = 0; i < g->row[r].n; i++) {
+            const struct grid_cell *x = &g->row[r].cell[i];
+            struct str head = headed ? head_of(g, x->col) : STR(""), rest = x->text, line;
+            if (x->text.n == 0)
+                continue;
+            fill_text(f, head);
+            fill_word(f, head.n > 0 ? STR(": ") : STR(""));
+            while (str_line(&rest, &line)) {
+                fill_text(f, line);
+                if (rest.n > 0)
+                    fill_break(f);
+            }
+            fill_flush(f);
+        }
+    }
+    fill_blank(f);
 }

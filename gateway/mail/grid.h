@@ -4,6 +4,7 @@
 #define GATEWAY_MAIL_GRID_H
 
 #include "base/bytes.h"
+#include "gateway/mail/fill.h"
 
 #define GRID_COLUMNS_MAX 60u
 
@@ -25,5 +26,10 @@ struct grid {
  * the right, a rule of dashes under a first row of heads, long cells wrapped. False, and nothing
  * written, when the columns would become too narrow to read. */
 bool grid_put(struct buf *out, const struct grid *g, unsigned width);
+/* Are all cells so short that they look like data, not like the layout of a page? */
+bool grid_short(const struct grid *g);
+/* The table as a block for each row, a line "Head: text" for each cell: when it is too wide for
+ * columns. */
+void grid_records(struct fill *f, const struct grid *g);
 
 #endif

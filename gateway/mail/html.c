@@ -8,20 +8,18 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "gateway/mail/fill.h"
 #include "gateway/mail/grid.h"
+#include "gateway/mail/links.h"
+#include "gateway/mail/tags.h"
 
 #define WIDTH_DEFAULT 78u
-#define PAGE_BYTES ((size_t)4 << 20) /* larger pages are only stripped of tags */
-#define ATTRIBUTES_MAX 300u          /* of one tag; the parser compares each with each */
-#define DEPTH_MAX 300u               /* the parser itself stops at 256 */
-#define LINKS_MAX 1000u
+#define CELL_BYTES (2 * TAGS_PAGE_MAX) /* text of a cell or block */
+#define DEPTH_MAX 300u                 /* the parser itself stops at 256 */
 #define CELL_WIDTH 10000u /* so wide that a cell is not wrapped before its column is known */
-#define SHORT_CELL                                                                                 \
-    40u /* columns; a table without heads or border is data when all its cells are so */
 #define RULE_COLUMNS 58u
-#define HEAD_SCAN 2048u /* bytes in which a page names its charset */
 
 enum kind {
     K_INLINE,
@@ -139,19 +137,17 @@ struct list {
 
 struct page {
     struct arena *a;
-    struct str *link; /* distinct targets in order */
-    size_t nlinks;
+    struct links *links;
     struct str href;  /* of the <a> we are in, "" none worth showing */
     bool marked;      /* its number stands in the text */
     size_t link_from; /* where its text begins in the paragraph */
     struct list *list;
-    unsigned list_depth;
+    unsigned list_depth, bullet_depth; /* of all lists, of those with bullets */
 };
 
 static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
 
-/* --- elements and attributes
- * ----------------------------------------------------------------------- */
+/* --- elements and attributes ------------------------------------------------------------- */
 
 static int by_name(const void *key, const void *item)
 {
@@ -245,49 +241,7 @@ static void walk_children(struct page *p, struct fill *f, const xmlNode *node, u
         walk(p, f, c, depth + 1);
 }
 
-/* --- links
- * ----------------------------------------------------------------------------------------- */
-
-static bool is_worth_listing(struct str href)
-{
-    static const char *const not_to_go[] = {"#", "javascript:", "data:", "cid:", "tel:", "about:"};
-    for (size_t i = 0; i < sizeof not_to_go / sizeof *not_to_go; i++)
-        if (str_starts_nocase(href, not_to_go[i]))
-            return false;
-    return href.n > 0;
-}
-
-/* The address as people write it: no scheme, no slash at the end. */
-static struct str bare_address(struct str s)
-{
-    static const char *const schemes[] = {"mailto:", "https://", "http://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (str_starts_nocase(s, schemes[i])) {
-            ptrdiff_t query = i == 0 ? str_find(s, '?') : -1;
-            s = str_sub(s, 0, query >= 0 ? (size_t)query : s.n);
-            s = str_sub(s, strlen(schemes[i]), s.n);
-            break;
-        }
-    while (s.n > 0 && s.p[s.n - 1] == '/')
-        s.n--;
-    return s;
-}
-
-/* The number of a target, 0 when the list is full. */
-static size_t link_number(struct page *p, struct str href)
-{
-    for (size_t i = 0; i < p->nlinks; i++)
-        if (str_eq(p->link[i], href))
-            return i + 1;
-    if (p->nlinks == LINKS_MAX)
-        return 0;
-    if (p->link == NULL)
-        p->link = arena_alloc(p->a, LINKS_MAX * sizeof *p->link);
-    if (p->link == NULL)
-        return 0;
-    p->link[p->nlinks++] = href;
-    return p->nlinks;
-}
+/* --- links ------------------------------------------------------------------------------- */
 
 /* Put the number of the open link behind its text, once, before a line ends. */
 static void mark_link(struct page *p, struct fill *f)
@@ -297,9 +251,9 @@ static void mark_link(struct page *p, struct fill *f)
     if (p->href.n == 0 || p->marked || text.n == 0)
         return;
     p->marked = true;
-    if (str_eq_nocase(bare_address(text), bare_address(p->href)))
+    if (links_same(text, p->href))
         return;
-    size_t n = link_number(p, p->href);
+    size_t n = links_number(p->links, p->href);
     if (n == 0)
         return;
     bool blank = f->para.p[f->para.n - 1] == ' ';
@@ -313,7 +267,7 @@ static void walk_link(struct page *p, struct fill *f, const xmlNode *node, unsig
     struct str outer = p->href, href = str_trim(attribute(node, "href"));
     bool outer_marked = p->marked;
     size_t outer_from = p->link_from;
-    p->href = is_worth_listing(href) ? href : STR("");
+    p->href = links_wants(href) ? href : STR("");
     p->marked = false;
     p->link_from = f->para.n;
     walk_children(p, f, node, depth);
@@ -323,27 +277,7 @@ static void walk_link(struct page *p, struct fill *f, const xmlNode *node, unsig
     p->link_from = outer_from <= f->para.n ? outer_from : 0;
 }
 
-static void put_links(struct page *p, struct fill *f)
-{
-    if (p->nlinks == 0)
-        return;
-    fill_blank(f);
-    fill_lines(f, STR("Links:"));
-    for (size_t i = 0; i < p->nlinks; i++) {
-        struct buf line;
-        buf_init(&line, p->link[i].n + 64);
-        buf_printf(&line, " [%zu] ", i + 1);
-        for (size_t n = 0; n < p->link[i].n;
-             n++) /* folded in the page's source, or meant to forge */
-            if ((unsigned char)p->link[i].p[n] > ' ' && p->link[i].p[n] != 0x7f)
-                buf_u8(&line, (uint8_t)p->link[i].p[n]);
-        fill_lines(f, buf_text(&line));
-        buf_done(&line);
-    }
-}
-
-/* --- blocks
- * ---------------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------------------------ */
 
 static void new_line(struct page *p, struct fill *f)
 {
@@ -433,7 +367,7 @@ static void gather_pre(struct buf *b, const xmlNode *node, unsigned depth)
 static void walk_pre(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
     struct buf b;
-    buf_init(&b, 2 * PAGE_BYTES);
+    buf_init(&b, CELL_BYTES);
     gather_pre(&b, node, depth);
     new_paragraph(p, f);
     fill_pre(f, buf_text(&b));
@@ -448,8 +382,7 @@ static void walk_rule(struct page *p, struct fill *f)
     fill_blank(f);
 }
 
-/* --- lists
- * ----------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 static int count_items(const xmlNode *list)
 {
@@ -469,7 +402,7 @@ static void walk_list(struct page *p, struct fill *f, const xmlNode *node, unsig
                                 style_says(style, "list-style-type:none"),
                         .step = 1,
                         .type = type.n == 1 ? type.p[0] : '1',
-                        .bullet = bullets[p->list_depth % 3]};
+                        .bullet = bullets[p->bullet_depth % 3]};
     bool reversed = attribute(node, "reversed").p != NULL;
     list.step = reversed ? -1 : 1;
     list.next = number(attribute(node, "start"), reversed ? count_items(node) : 1, 1000000);
@@ -477,12 +410,14 @@ static void walk_list(struct page *p, struct fill *f, const xmlNode *node, unsig
     bool top = p->list_depth == 0;
     p->list = &list;
     p->list_depth++;
+    p->bullet_depth += !list.ordered;
     if (top)
         new_paragraph(p, f);
     walk_block(p, f, node, depth);
     if (top)
         new_paragraph(p, f);
     p->list_depth--;
+    p->bullet_depth -= !list.ordered;
     p->list = outer;
 }
 
@@ -533,8 +468,7 @@ static void walk_item(struct page *p, struct fill *f, const xmlNode *node, unsig
     buf_done(&marker);
 }
 
-/* --- small things inside a line
- * -------------------------------------------------------------------- */
+/* --- small things inside a line ---------------------------------------------------------- */
 
 static bool is_file_name(struct str s)
 {
@@ -597,8 +531,7 @@ static void walk_quoted(struct page *p, struct fill *f, const xmlNode *node, uns
     fill_word(f, STR("\""));
 }
 
-/* --- tables
- * ---------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------ */
 
 struct table {
     const xmlNode **row; /* <tr> */
@@ -680,7 +613,7 @@ static struct str cell_text(struct page *p, const xmlNode *cell, unsigned width,
     struct fill f;
     struct list *outer = p->list;
     unsigned outer_depth = p->list_depth;
-    buf_init(&b, 2 * PAGE_BYTES);
+    buf_init(&b, CELL_BYTES);
     fill_init(&f, &b, width);
     size_t from = p->link_from;
     p->list = NULL;
@@ -746,54 +679,6 @@ static bool read_grid(struct page *p, const struct table *t, struct grid *g, uns
     return !arena_full(p->a);
 }
 
-/* Without heads or a border only short cells make a table of data. */
-static bool is_short(const struct grid *g)
-{
-    for (size_t r = 0; r < g->n; r++)
-        for (size_t i = 0; i < g->row[r].n; i++) {
-            struct str rest = g->row[r].cell[i].text, line;
-            unsigned lines = 0;
-            while (str_line(&rest, &line))
-                if (++lines > 3 || text_columns(line) > SHORT_CELL)
-                    return false;
-        }
-    return true;
-}
-
-static struct str head_of(const struct grid *g, unsigned col)
-{
-    for (size_t i = 0; i < g->row[0].n; i++)
-        if (g->row[0].cell[i].col == col && g->row[0].cell[i].head)
-            return g->row[0].cell[i].text;
-    return STR("");
-}
-
-/* A table too wide for columns: a block for each row, a line for each cell, with its head. */
-static void put_records(struct fill *f, const struct grid *g)
-{
-    bool headed = g->n > 1;
-    for (size_t i = 0; headed && i < g->row[0].n; i++)
-        headed = g->row[0].cell[i].head;
-    for (size_t r = headed ? 1 : 0; r < g->n; r++) {
-        fill_blank(f);
-        for (size_t i = 0; i < g->row[r].n; i++) {
-            const struct grid_cell *x = &g->row[r].cell[i];
-            struct str head = headed ? head_of(g, x->col) : STR(""), rest = x->text, line;
-            if (x->text.n == 0)
-                continue;
-            fill_text(f, head);
-            fill_word(f, head.n > 0 ? STR(": ") : STR(""));
-            while (str_line(&rest, &line)) {
-                fill_text(f, line);
-                if (rest.n > 0)
-                    fill_break(f);
-            }
-            fill_flush(f);
-        }
-    }
-    fill_blank(f);
-}
-
 /* Several cells side by side in one line when they fit, else one below the other. */
 static void put_layout_row(struct page *p, struct fill *f, const xmlNode *row, unsigned depth)
 {
@@ -811,7 +696,7 @@ static void put_layout_row(struct page *p, struct fill *f, const xmlNode *row, u
         columns += text_columns(cell[n++]) + 2;
     }
     flat = flat && n > 0 && columns - 2 <= fill_room(f);
-    buf_init(&line, 2 * PAGE_BYTES);
+    buf_init(&line, CELL_BYTES);
     for (size_t i = 0; i < n; i++) {
         if (flat) {
             buf_z(&line, i > 0 ? "  " : "");
@@ -860,23 +745,22 @@ static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsi
             walk(p, f, c, depth + 1); /* a caption, or text that stands where none may */
     new_line(p, f);
     if (t.is_layout || !read_grid(p, &t, &g, depth) ||
-        (!t.has_head && !t.has_border && !is_short(&g))) {
+        (!t.has_head && !t.has_border && !grid_short(&g))) {
         put_layout(p, f, &t, depth);
         return;
     }
-    buf_init(&b, 2 * PAGE_BYTES);
+    buf_init(&b, CELL_BYTES);
     if (grid_put(&b, &g, fill_room(f))) {
         fill_blank(f);
         fill_lines(f, buf_text(&b));
         fill_blank(f);
     } else {
-        put_records(f, &g);
+        grid_records(f, &g);
     }
     buf_done(&b);
 }
 
-/* --- the walk
- * -------------------------------------------------------------------------------------- */
+/* --- the walk ---------------------------------------------------------------------------- */
 
 static void walk_element(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
@@ -954,171 +838,7 @@ static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned d
         walk_element(p, f, node, depth);
 }
 
-/* --- pages the parser is not given
- * ----------------------------------------------------------------- */
-
-/* Length of the tag or comment at the start of s (a '<'), 0 when it does not end; words: of the
- * tag, outside quotes. */
-static size_t tag_length(struct str s, unsigned *words)
-{
-    char quote = '\0';
-    *words = 0;
-    if (s.n > 3 && memcmp(s.p, "<!--", 4) == 0) {
-        const char *end = memmem(s.p + 4, s.n - 4, "-->", 3);
-        return end != NULL ? (size_t)(end - s.p) + 3 : 0;
-    }
-    for (size_t i = 1; i < s.n; i++) {
-        char c = s.p[i];
-        if (quote != '\0')
-            quote = c == quote ? '\0' : quote;
-        else if (c == '>')
-            return i + 1;
-        else if (c == '"' || c == '\'')
-            quote = c;
-        else
-            *words += (unsigned char)c <= ' ' || c == '/';
-    }
-    return 0;
-}
-
-/* The parser compares each attribute of a tag with each: a page could buy hours with one tag. */
-static bool is_tame(struct str html)
-{
-    if (html.n > PAGE_BYTES)
-        return false;
-    for (size_t i = 0; i < html.n; i++) {
-        unsigned words = 0;
-        if (html.p[i] != '<')
-            continue;
-        size_t n = tag_length(str_sub(html, i, html.n), &words);
-        if (words > ATTRIBUTES_MAX)
-            return false;
-        if (n == 0)
-            break;
-        i += n - 1;
-    }
-    return true;
-}
-
-static bool is_tag(struct str tag, const char *name)
-{
-    size_t n = strlen(name);
-    tag = str_sub(tag, tag.n > 1 && tag.p[1] == '/' ? 2 : 1, tag.n);
-    return str_starts_nocase(tag, name) && tag.n > n && strchr(" \t\r\n/>", tag.p[n]) != NULL;
-}
-
-/* Text with its character references undone. */
-static void strip_text(struct fill *f, struct str s)
-{
-    while (s.n > 0) {
-        ptrdiff_t amp = str_find(s, '&');
-        fill_text(f, str_sub(s, 0, amp < 0 ? s.n : (size_t)amp));
-        if (amp < 0)
-            return;
-        s = str_sub(s, (size_t)amp, s.n);
-        ptrdiff_t end = str_find(str_sub(s, 0, 12), ';');
-        char name[16];
-        str_copy(name, sizeof name, str_sub(s, 1, end > 0 ? (size_t)end - 1 : 0));
-        const htmlEntityDesc *e = htmlEntityLookup((const xmlChar *)name);
-        bool hex = name[0] == '#' && (name[1] | 0x20) == 'x';
-        unsigned long r = e != NULL        ? e->value
-                          : name[0] == '#' ? strtoul(name + (hex ? 2 : 1), NULL, hex ? 16 : 10)
-                                           : 0;
-        struct buf b;
-        buf_init(&b, 8);
-        if (r > 0 && r <= 0x10ffff && (r < 0xd800 || r > 0xdfff))
-            text_put_rune(&b, (uint32_t)r);
-        fill_text(f, b.n > 0 ? buf_text(&b) : STR("&"));
-        s = str_sub(s, b.n > 0 ? (size_t)end + 1 : 1, s.n);
-        buf_done(&b);
-    }
-}
-
-/* Past the end tag of script or style. */
-static size_t skip_element(struct str s, const char *end_tag)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '<' && str_starts_nocase(str_sub(s, i, s.n), end_tag))
-            return i;
-    return s.n;
-}
-
-/* Tags away, lines where blocks were: for pages too large or too strange to be parsed. */
-static void strip(struct fill *f, struct str s)
-{
-    static const char *const blocks[] = {"p",  "div", "tr", "li", "table", "h1", "h2",
-                                         "h3", "h4",  "h5", "h6", "ul",    "ol", "blockquote"};
-    while (s.n > 0) {
-        ptrdiff_t open = str_find(s, '<');
-        strip_text(f, str_sub(s, 0, open < 0 ? s.n : (size_t)open));
-        if (open < 0)
-            return;
-        s = str_sub(s, (size_t)open, s.n);
-        unsigned words;
-        size_t n = tag_length(s, &words);
-        if (n == 0)
-            return;
-        struct str tag = str_sub(s, 0, n);
-        s = str_sub(s, n, s.n);
-        if (is_tag(tag, "br"))
-            fill_break(f);
-        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-            if (is_tag(tag, blocks[i]))
-                fill_flush(f);
-        if (is_tag(tag, "script"))
-            s = str_sub(s, skip_element(s, "</script"), s.n);
-        else if (is_tag(tag, "style"))
-            s = str_sub(s, skip_element(s, "</style"), s.n);
-    }
-}
-
-/* --- the door
- * -------------------------------------------------------------------------------------- */
-
-/* The charset a page claims for itself in its first bytes; "" none. */
-static struct str claimed_charset(struct str html)
-{
-    struct str head = str_sub(html, 0, HEAD_SCAN);
-    if (str_starts_nocase(head, "\xef\xbb\xbf"))
-        return STR("utf-8");
-    if (head.n > 1 && memcmp(head.p, "\xff\xfe", 2) == 0)
-        return STR("utf-16le");
-    if (head.n > 1 && memcmp(head.p, "\xfe\xff", 2) == 0)
-        return STR("utf-16be");
-    for (size_t i = 0; i < head.n; i++) {
-        struct str rest = str_sub(head, i, head.n);
-        if (!str_starts_nocase(rest, "charset"))
-            continue;
-        size_t at = strlen("charset");
-        while (at < rest.n && strchr("= \"'", rest.p[at]) != NULL && rest.p[at] != '\0')
-            at++;
-        size_t n = 0;
-        while (at + n < rest.n && strchr(" \"'/>;", rest.p[at + n]) == NULL)
-            n++;
-        struct str name = str_sub(rest, at, n);
-        /* A page read so far as ASCII cannot be UTF-16, whatever its <meta> says. */
-        return str_starts_nocase(name, "utf-16") ? STR("") : name;
-    }
-    return STR("");
-}
-
-/* To UTF-8 without NUL bytes, which end a page for the parser. */
-static void convert(struct buf *utf8, struct str html, const char *charset)
-{
-    struct why ignored;
-    char label[64];
-    str_copy(label, sizeof label, charset != NULL ? str_of(charset) : claimed_charset(html));
-    if (label[0] == '\0' || text_to_utf8(utf8, label, cur_of_str(html), NULL, &ignored) != OK) {
-        buf_reset(utf8);
-        if (text_to_utf8(utf8, "us-ascii", cur_of_str(html), NULL, &ignored) != OK)
-            buf_reset(utf8);
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < utf8->n; i++)
-        if (utf8->p[i] != '\0')
-            utf8->p[n++] = utf8->p[i];
-    buf_trim(utf8, n);
-}
+/* --- the door ---------------------------------------------------------------------------- */
 
 /* Parse; NULL when the parser gave up before the end of the page. */
 static htmlDocPtr parse(struct str html)
@@ -1147,17 +867,18 @@ static void render(struct fill *f, struct str html)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, start_libxml);
-    struct page p = {.a = arena_new(html.n * 32 + 65536)};
-    htmlDocPtr doc = is_tame(html) && html.n > 0 ? parse(html) : NULL;
+    struct page p = {.a = arena_new(html.n * 32 + 65536), .links = mem_new(sizeof *p.links)};
+    htmlDocPtr doc = tags_tame(html) && html.n > 0 ? parse(html) : NULL;
     if (doc != NULL) {
         for (const xmlNode *c = doc->children; c != NULL; c = c->next)
             walk(&p, f, c, 0);
         new_line(&p, f);
-        put_links(&p, f);
+        links_put(p.links, f);
         xmlFreeDoc(doc);
     } else {
-        strip(f, html);
+        tags_strip(f, html);
     }
+    free(p.links);
     arena_free(&p.a);
 }
 
@@ -1167,7 +888,7 @@ int html_to_text(struct buf *utf8, struct str html, const char *charset, unsigne
     struct buf page;
     struct fill f;
     buf_init(&page, html.n * 4 + 64);
-    convert(&page, html, charset);
+    tags_convert(&page, html, charset);
     fill_init(&f, utf8, width > 0 ? width : WIDTH_DEFAULT);
     render(&f, buf_text(&page));
     fill_done(&f);

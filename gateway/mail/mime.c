@@ -60,8 +60,7 @@ static int no_room(struct walk *k)
                    "MIME message does not fit in the memory set for it");
 }
 
-/* --- one entity
- * ------------------------------------------------------------------------------------ */
+/* --- one entity -------------------------------------------------------------------------- */
 
 static void start_gmime(void)
 {
@@ -211,8 +210,7 @@ static int decode(struct walk *k, const struct entity *e, struct str *out)
     return OK;
 }
 
-/* --- text
- * ------------------------------------------------------------------------------------------ */
+/* --- text -------------------------------------------------------------------------------- */
 
 /* Lines end in LF; a bare CR is one too; NUL is nothing. */
 static void put_lines(struct buf *b, struct str s)
@@ -328,8 +326,7 @@ static void show_line(struct walk *k, const char *line)
     buf_u8(&k->text, '\n');
 }
 
-/* --- attachments
- * ----------------------------------------------------------------------------------- */
+/* --- attachments ------------------------------------------------------------------------- */
 
 /* More than one control character in twenty, or a NUL: no text, whatever its label says. */
 static bool looks_binary(struct str s)
@@ -408,8 +405,7 @@ static void list_attachments(struct walk *k)
                    k->pictures == 1 ? "" : "s");
 }
 
-/* --- multiparts
- * ------------------------------------------------------------------------------------ */
+/* --- multiparts -------------------------------------------------------------------------- */
 
 struct children {
     struct str *raw;
@@ -595,8 +591,7 @@ static int walk_encrypted(struct walk *k, const struct children *c)
     return rc == OK ? attach(k, &e) : rc;
 }
 
-/* --- messages in messages
- * -------------------------------------------------------------------------- */
+/* --- messages in messages ---------------------------------------------------------------- */
 
 static void show_field(struct walk *k, const struct hdr *h, const char *name)
 {
@@ -710,8 +705,7 @@ static int walk_report(struct walk *k, const struct children *c, unsigned depth)
     return rc;
 }
 
-/* --- the walk
- * -------------------------------------------------------------------------------------- */
+/* --- the walk ---------------------------------------------------------------------------- */
 
 static int walk_multipart(struct walk *k, const struct entity *e, unsigned depth)
 {
@@ -777,8 +771,7 @@ static int walk_entity(struct walk *k, struct str raw, const char *default_type,
     return attach(k, &e);
 }
 
-/* --- the door
- * -------------------------------------------------------------------------------------- */
+/* --- the door ---------------------------------------------------------------------------- */
 
 /* Most mail is one plain text: no tree, no GMime. Answers whether this was such a message. */
 static bool read_plain(struct walk *k, struct str message, const struct hdr *h)

@@ -78,8 +78,7 @@ static enum tag tag_of(struct str line, struct str *value)
     return is_foreign_field(line) ? TAG_OTHER : TAG_NONE;
 }
 
-/* --- addresses
- * ------------------------------------------------------------------------------------- */
+/* --- addresses --------------------------------------------------------------------------- */
 
 static struct str last_word(struct str *s)
 {
@@ -199,8 +198,7 @@ static struct str tidy_name(struct arena *a, struct str s)
     return (struct str){to, n};
 }
 
-/* --- the header
- * ------------------------------------------------------------------------------------ */
+/* --- the header -------------------------------------------------------------------------- */
 
 struct reader {
     struct arena *arena;
@@ -506,8 +504,7 @@ bool note_looks(struct str lines)
     return false;
 }
 
-/* --- writing
- * --------------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------- */
 
 #define NAME_WIDTH 46u /* columns 7-52 */
 #define USER_WIDTH 8u
@@ -744,8 +741,7 @@ void note_write(struct buf *b, const struct note *n, enum note_style style, unsi
     put_text(b, n->text, width);
 }
 
-/* --- for the Internet
- * ------------------------------------------------------------------------------ */
+/* --- for the Internet -------------------------------------------------------------------- */
 
 #define MAIL_HEADER_MAX ((size_t)4 << 20)
 
