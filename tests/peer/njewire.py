@@ -212,7 +212,7 @@ def block_get(raw, complain):
         records.append(record_get(rcb, scan))
     if scan.left() and raw[scan.at:] not in (b'\x10\x26', b'\xff'):
         raise Bad('block-tail', '%d bytes behind RCB 00' % scan.left())
-    if not closed and not (records and records[-1][:2] == (0xF0, 0xC2)):
+    if not closed and not (records and records[-1][0] == 0xF0):  # there it is seen both ways
         complain('no-rcb00', 'block not ended by RCB 00')
     judge_mix(records)
     return bcb, fcs, records
