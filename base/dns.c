@@ -39,8 +39,7 @@ struct dns {
     bool telling, dead;
 };
 
-/* --- rdata
- * ------------------------------------------------------------------------------------------ */
+/* --- rdata --- */
 
 /* A name as labels (libunbound has undone compression) to dotted text. False for what is no host
  * name to anybody: bytes that are not printable, dots within labels. */
@@ -107,8 +106,7 @@ static size_t get_all(struct dns_rr *rr, size_t most, const struct dns_ask *a)
     return n;
 }
 
-/* --- telling
- * ---------------------------------------------------------------------------------------- */
+/* --- telling --- */
 
 static enum dns_status status_of(const struct dns_ask *a)
 {
@@ -218,8 +216,7 @@ static void on_pipe(void *arg, unsigned events)
     tell_all(d);
 }
 
-/* --- asking
- * ----------------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 static int set_up(const struct dns *d, struct ub_ctx *ctx)
 {

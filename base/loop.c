@@ -73,8 +73,7 @@ static void run(struct loop *l, struct call c)
     c.fn(c.arg);
 }
 
-/* --- timers: a binary heap, earliest first; timer.slot is the place + 1
- * --------------------------- */
+/* --- timers: a binary heap, earliest first; timer.slot is the place + 1 --- */
 
 static bool earlier(const struct heap_place *a, const struct heap_place *b)
 {
@@ -153,8 +152,7 @@ static void run_timers(struct loop *l)
     }
 }
 
-/* --- descriptors
- * ------------------------------------------------------------------------------------ */
+/* --- descriptors --- */
 
 static void on_descriptor(evutil_socket_t fd, short what, void *arg)
 {
@@ -204,8 +202,7 @@ void loop_unwatch(struct watch **w)
     *w = NULL;
 }
 
-/* --- signals, posts, barriers
- * ------------------------------------------------------------------------ */
+/* --- signals, posts, barriers --- */
 
 static void on_signal(evutil_socket_t signo, short what, void *arg)
 {
@@ -272,8 +269,7 @@ static void on_post(void *arg, unsigned events)
     }
 }
 
-/* --- the turn
- * ---------------------------------------------------------------------------------------- */
+/* --- the turn --- */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {

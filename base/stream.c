@@ -1,87 +1,23 @@
 /* base/stream.c -- buffered non-blocking streams: one callback, output written once a turn. */
-#include "base/stream.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/loop_private.h"
 #include "base/mem.h"
+#include "base/stream_private.h"
 #include "base/tlsio.h"
 
-#define READ_MOST 65536u       /* bytes of one stream in a turn: no peer starves another */
 #define TLS_RECORD 16384       /* a read of this many may have more behind it */
-#define LIMIT_DEFAULT 65536u   /* unread input */
 #define FINISH_MS 30000        /* stream_finish: for the output to go out */
 #define LINGER_MS 5000         /* and then for the peer to close */
 #define LINGER_MOST (1u << 20) /* bytes it may still send meanwhile */
 
-enum phase {
-    CONNECTING,
-    HANDSHAKE, /* TLS; plain output from before it goes out first */
-    OPEN,
-    LINGER, /* stream_finish: our side is shut, the peer's end is awaited */
-    FAILED,
-    DEAD, /* freed by its owner, memory kept to the end of the turn */
-};
-
-struct stream {
-    TAILQ_ENTRY(stream) dirty_link, kick_link;
-    LIST_ENTRY(stream) life_link; /* finishing or dead: ours alone */
-    struct loop *loop;
-    struct streams *all;
-    stream_fn *fn;
-    void *arg;
-    int fd;
-    enum phase phase;
-    bool dirty, kicked, calling, finishing;
-    bool held, eof;
-    bool unsaid_open;  /* to be told in the next turn: OPEN, */
-    bool unsaid_fail;  /* FAIL, */
-    bool unsaid_data;  /* DATA for input already read */
-    bool unsaid_drain; /* output has been queued since the last DRAINED */
-    bool write_blocked;
-    bool write_broken; /* the peer takes no more; its last words are still read */
-    bool server;
-    struct watch *watch;
-    struct timer timer;
-    int64_t timeout_ms;
-    struct mono deadline; /* the timer may stand earlier; it is moved when it runs out */
-    struct buf in, out;
-    size_t in_at, out_at; /* used up at the front */
-    size_t limit, lingered;
-    struct ssl_st *tls;
-    size_t plain_left; /* output from before TLS */
-    char *facts;
-    struct why *why; /* only once there is one: a why is large */
-    union endpoint peer, local;
-};
-
-TAILQ_HEAD(stream_tail, stream);
-LIST_HEAD(stream_list, stream);
-
-/* What the streams of one loop share. */
-struct streams {
-    struct stream_tail dirty;  /* output or DRAINED at the end of this turn */
-    struct stream_tail kicked; /* work without a descriptor event in the next one */
-    struct stream_list finishing, dead;
-    size_t ndirty, nkicked;
-    bool called;
-    uint8_t scratch[READ_MOST];
-};
-
-static void on_event(void *arg, unsigned events);
 static void on_timer(void *arg);
 
-/* --- bookkeeping
- * -------------------------------------------------------------------------------------- */
+/* --- bookkeeping --- */
 
-static void mark_dirty(struct stream *s)
+void stream_mark_dirty(struct stream *s)
 {
     if (s->dirty || s->phase >= LINGER)
         return;
@@ -99,7 +35,7 @@ static void unmark_dirty(struct stream *s)
     s->all->ndirty--;
 }
 
-static void kick(struct stream *s)
+void stream_kick(struct stream *s)
 {
     if (s->kicked)
         return;
@@ -120,11 +56,6 @@ static void unkick(struct stream *s)
 static size_t unread(const struct stream *s)
 {
     return s->in.n - s->in_at;
-}
-
-static size_t queued(const struct stream *s)
-{
-    return s->out.n - s->out_at;
 }
 
 static bool may_read(const struct stream *s)
@@ -153,13 +84,13 @@ static unsigned wanted(const struct stream *s)
 }
 
 /* While the owner is called its changes of mind are only counted at the end. */
-static void update_wants(struct stream *s)
+void stream_update_wants(struct stream *s)
 {
     if (s->calling || s->watch == NULL)
         return;
     loop_want(s->watch, wanted(s));
     if (s->phase == OPEN && s->tls != NULL && may_read(s) && tlsio_pending(s->tls))
-        kick(s);
+        stream_kick(s);
 }
 
 static void fire(struct stream *s, enum stream_event ev)
@@ -172,7 +103,7 @@ static void fire(struct stream *s, enum stream_event ev)
     s->fn(s, ev, s->arg);
     s->calling = nested;
     if (s->phase != DEAD)
-        update_wants(s);
+        stream_update_wants(s);
 }
 
 /* Take the stream off everything; its memory stays until the end of the turn, for the callers of
@@ -207,7 +138,7 @@ static void reap(struct streams *all)
     }
 }
 
-static struct why *why_of(struct stream *s)
+struct why *stream_why_of(struct stream *s)
 {
     if (s->why == NULL)
         s->why = mem_new(sizeof *s->why);
@@ -229,14 +160,14 @@ static void fail(struct stream *s)
 }
 
 /* The same where the owner may not be called now. */
-static void fail_later(struct stream *s)
+void stream_fail_later(struct stream *s)
 {
     s->unsaid_fail = true;
     s->write_blocked = false;
-    kick(s);
+    stream_kick(s);
 }
 
-static void restart_timer(struct stream *s)
+void stream_restart_timer(struct stream *s)
 {
     if (s->timeout_ms <= 0 || s->held || s->phase >= LINGER)
         return;
@@ -245,8 +176,7 @@ static void restart_timer(struct stream *s)
         loop_arm(s->loop, &s->timer, s->timeout_ms, on_timer, s);
 }
 
-/* --- output
- * ------------------------------------------------------------------------------------------- */
+/* --- output --- */
 
 static void linger(struct stream *s)
 {
@@ -263,7 +193,7 @@ static void linger(struct stream *s)
     s->phase = LINGER;
     s->write_blocked = false;
     loop_arm(s->loop, &s->timer, LINGER_MS, on_timer, s);
-    update_wants(s);
+    stream_update_wants(s);
 }
 
 static void linger_read(struct stream *s)
@@ -287,22 +217,22 @@ static void write_failed(struct stream *s)
     s->write_blocked = false;
     s->write_broken = true;
     if (!reset || !may_read(s) || s->finishing)
-        fail_later(s);
+        stream_fail_later(s);
 }
 
 static ssize_t write_once(struct stream *s)
 {
     const uint8_t *p = s->out.p + s->out_at;
-    size_t n = queued(s);
+    size_t n = stream_queued(s);
     if (s->tls != NULL && s->plain_left == 0)
-        return tlsio_write(s->tls, p, n, why_of(s));
+        return tlsio_write(s->tls, p, n, stream_why_of(s));
     ssize_t r = send(s->fd, p, s->plain_left > 0 ? s->plain_left : n, MSG_NOSIGNAL);
     if (r >= 0)
         return r;
     if (errno == EAGAIN || errno == EINTR)
         return TLSIO_WANT_WRITE;
     int e = errno;
-    (void)why_errno(why_of(s), "connection broken");
+    (void)why_errno(stream_why_of(s), "connection broken");
     s->why->err = E_GONE;
     errno = e;
     return TLSIO_BROKEN;
@@ -313,7 +243,7 @@ static void write_some(struct stream *s)
 {
     bool ready = s->phase == OPEN || (s->phase == HANDSHAKE && s->plain_left > 0);
     s->write_blocked = false;
-    while (ready && queued(s) > 0) {
+    while (ready && stream_queued(s) > 0) {
         ssize_t r = write_once(s);
         if (r == TLSIO_BROKEN) {
             write_failed(s);
@@ -329,19 +259,19 @@ static void write_some(struct stream *s)
             ready = s->plain_left > 0 || s->phase == OPEN;
         }
     }
-    if (queued(s) == 0) {
+    if (stream_queued(s) == 0) {
         buf_done(&s->out);
         s->out_at = 0;
     }
-    update_wants(s);
+    stream_update_wants(s);
 }
 
 /* After writing outside stream_put: tell that all is out. */
 static void after_write(struct stream *s)
 {
     if (s->phase == HANDSHAKE && s->plain_left == 0 && !s->unsaid_fail)
-        kick(s); /* begin, or go on, with TLS */
-    if (s->phase != OPEN || queued(s) > 0 || s->unsaid_fail)
+        stream_kick(s); /* begin, or go on, with TLS */
+    if (s->phase != OPEN || stream_queued(s) > 0 || s->unsaid_fail)
         return;
     if (s->finishing) {
         linger(s);
@@ -351,8 +281,7 @@ static void after_write(struct stream *s)
     }
 }
 
-/* --- input
- * -------------------------------------------------------------------------------------------- */
+/* --- input --- */
 
 static void input_end(struct stream *s)
 {
@@ -371,7 +300,7 @@ static ssize_t read_once(struct stream *s, size_t n)
         size_t got = 0;
         ssize_t r;
         do {
-            r = tlsio_read(s->tls, s->all->scratch + got, n - got, why_of(s));
+            r = tlsio_read(s->tls, s->all->scratch + got, n - got, stream_why_of(s));
             got += r > 0 ? (size_t)r : 0;
         } while (r > 0 && got < n && (r == TLS_RECORD || tlsio_pending(s->tls)));
         /* An end or a failure behind these bytes shows itself again. */
@@ -383,7 +312,7 @@ static ssize_t read_once(struct stream *s, size_t n)
     if (errno == EAGAIN || errno == EINTR)
         return TLSIO_WANT_READ;
     if (!s->write_broken) {
-        (void)why_errno(why_of(s), "connection broken");
+        (void)why_errno(stream_why_of(s), "connection broken");
         s->why->err = E_GONE;
     }
     return TLSIO_BROKEN;
@@ -403,19 +332,19 @@ static void read_some(struct stream *s)
     if (s->phase != OPEN || !may_read(s))
         return;
     size_t room = s->limit - unread(s);
-    ssize_t r = read_once(s, room < READ_MOST ? room : READ_MOST);
+    ssize_t r = read_once(s, room < STREAM_READ_MOST ? room : STREAM_READ_MOST);
     if (r == TLSIO_BROKEN) {
         fail(s);
     } else if (r == TLSIO_WANT_WRITE) {
         s->write_blocked = true;
-        update_wants(s);
+        stream_update_wants(s);
     } else if (r == 0) {
         input_end(s);
     } else if (r > 0 && !s->finishing) {
         keep_input(s, (size_t)r);
-        restart_timer(s);
+        stream_restart_timer(s);
         if (s->in.over) {
-            (void)why_set(why_of(s), E_TEMP, 421, "4.3.2", "no memory for input");
+            (void)why_set(stream_why_of(s), E_TEMP, 421, "4.3.2", "no memory for input");
             fail(s);
             return;
         }
@@ -423,15 +352,14 @@ static void read_some(struct stream *s)
     }
 }
 
-/* --- becoming open
- * ------------------------------------------------------------------------------------- */
+/* --- becoming open --- */
 
 static void opened(struct stream *s)
 {
     s->phase = OPEN;
-    if (queued(s) > 0)
-        mark_dirty(s);
-    restart_timer(s);
+    if (stream_queued(s) > 0)
+        stream_mark_dirty(s);
+    stream_restart_timer(s);
     fire(s, STREAM_OPEN);
 }
 
@@ -447,38 +375,37 @@ static void connect_done(struct stream *s)
     }
     char at[64];
     errno = e;
-    (void)why_errno(why_of(s), "cannot connect");
+    (void)why_errno(stream_why_of(s), "cannot connect");
     why_prefix(s->why, "%s", endpoint_text(&s->peer, true, at));
     fail(s);
 }
 
 static void handshake(struct stream *s)
 {
-    int r = tlsio_handshake(s->tls, why_of(s));
+    int r = tlsio_handshake(s->tls, stream_why_of(s));
     if (r == TLSIO_BROKEN) {
         fail(s);
         return;
     }
     s->write_blocked = r == TLSIO_WANT_WRITE;
     if (r != 1) {
-        update_wants(s);
+        stream_update_wants(s);
         return;
     }
     char facts[128];
     tlsio_facts(s->tls, facts, sizeof facts);
     s->facts = mem_dup(facts);
     s->phase = OPEN;
-    if (queued(s) > 0 || s->finishing)
-        mark_dirty(s);
-    restart_timer(s);
+    if (stream_queued(s) > 0 || s->finishing)
+        stream_mark_dirty(s);
+    stream_restart_timer(s);
     fire(s, STREAM_SECURE);
     /* Data may have come in one segment with the end of the handshake. */
     if (s->phase == OPEN)
-        update_wants(s);
+        stream_update_wants(s);
 }
 
-/* --- events
- * -------------------------------------------------------------------------------------------- */
+/* --- events --- */
 
 /* An open stream, or one whose plain output has to go before TLS begins. TLS may want the one
  * direction for the other, so it gets both tries. */
@@ -488,16 +415,16 @@ static void serve_data(struct stream *s, unsigned events)
         s->write_blocked = false;
     if ((events & LOOP_READ) != 0 || s->tls != NULL)
         read_some(s);
-    if (s->phase <= OPEN && queued(s) > 0 && !s->write_blocked) {
-        restart_timer(s); /* a peer that takes what waited for it is not silent */
+    if (s->phase <= OPEN && stream_queued(s) > 0 && !s->write_blocked) {
+        stream_restart_timer(s); /* a peer that takes what waited for it is not silent */
         write_some(s);
         after_write(s);
     } else if (s->phase <= OPEN) {
-        update_wants(s);
+        stream_update_wants(s);
     }
 }
 
-static void on_event(void *arg, unsigned events)
+void stream_on_event(void *arg, unsigned events)
 {
     struct stream *s = arg;
     if (s->phase == CONNECTING) {
@@ -586,120 +513,9 @@ static void done(void *state)
     free(all);
 }
 
-/* --- birth and death
- * ------------------------------------------------------------------------------------ */
+const struct loop_part stream_part = {.start = start, .flush = flush, .done = done};
 
-static struct streams *streams_of(struct loop *l)
-{
-    static const struct loop_part part = {.start = start, .flush = flush, .done = done};
-    struct streams *all = loop_attached(l);
-    if (all == NULL) {
-        all = mem_new(sizeof *all);
-        TAILQ_INIT(&all->dirty);
-        TAILQ_INIT(&all->kicked);
-        LIST_INIT(&all->finishing);
-        LIST_INIT(&all->dead);
-        loop_attach(l, &part, all);
-    }
-    return all;
-}
-
-static struct stream *make(struct loop *l, int fd, enum phase phase, stream_fn *fn, void *arg)
-{
-    struct stream *s = mem_new(sizeof *s);
-    s->loop = l;
-    s->all = streams_of(l);
-    s->fd = fd;
-    s->phase = phase;
-    s->fn = fn;
-    s->arg = arg;
-    s->limit = LIMIT_DEFAULT;
-    buf_init(&s->in, SIZE_MAX / 2);
-    buf_init(&s->out, SIZE_MAX / 2); /* owners look at stream_queued before they put more */
-    return s;
-}
-
-static void no_delay(int fd)
-{
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-struct stream *stream_new(struct loop *l, int fd, stream_fn *fn, void *arg)
-{
-    struct stream *s = make(l, fd, OPEN, fn, arg);
-    socklen_t n = sizeof s->peer;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK) == 0)
-        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    if (getpeername(fd, &s->peer.any, &n) != 0)
-        s->peer.any.sa_family = AF_UNSPEC;
-    if (s->peer.any.sa_family == AF_INET || s->peer.any.sa_family == AF_INET6)
-        no_delay(fd);
-    s->watch = loop_watch(l, fd, LOOP_READ, on_event, s);
-    return s;
-}
-
-/* The connection stands, is on its way, or has failed already; told in a later turn. */
-static void begin_connect(struct stream *s, const struct sockaddr *to, socklen_t n)
-{
-    if (s->fd >= 0 && connect(s->fd, to, n) == 0) {
-        s->unsaid_open = true;
-    } else if (s->fd < 0 || errno != EINPROGRESS) {
-        char at[64];
-        (void)why_errno(why_of(s), "cannot connect");
-        why_prefix(s->why, "%s", endpoint_text(&s->peer, true, at));
-        fail_later(s);
-    }
-    if (s->unsaid_open)
-        kick(s);
-    if (s->fd >= 0 && !s->unsaid_fail)
-        s->watch = loop_watch(s->loop, s->fd, wanted(s), on_event, s);
-}
-
-struct stream *stream_connect(struct loop *l, const union endpoint *to, const union endpoint *from,
-                              stream_fn *fn, void *arg)
-{
-    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct stream *s = make(l, fd, CONNECTING, fn, arg);
-    s->peer = *to;
-    if (fd >= 0)
-        no_delay(fd);
-    if (fd >= 0 && from != NULL && bind(fd, &from->any, endpoint_len(from)) != 0) {
-        char at[64];
-        (void)why_errno(why_of(s), "cannot use as local address");
-        why_prefix(s->why, "%s", endpoint_text(from, false, at));
-        fail_later(s);
-        return s;
-    }
-    begin_connect(s, &to->any, endpoint_len(to));
-    return s;
-}
-
-struct stream *stream_connect_unix(struct loop *l, const char *path, stream_fn *fn, void *arg,
-                                   struct why *w)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof at.sun_path) {
-        (void)why_set(w, E_LIMIT, 0, NULL, "%s: a socket's path may have %zu bytes", path,
-                      sizeof at.sun_path - 1);
-        return NULL;
-    }
-    memcpy(at.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&at, sizeof at) != 0) {
-        (void)why_errno(w, path);
-        if (fd >= 0)
-            (void)close(fd);
-        return NULL;
-    }
-    struct stream *s = make(l, fd, CONNECTING, fn, arg);
-    s->peer.any.sa_family = AF_UNIX;
-    s->unsaid_open = true;
-    s->watch = loop_watch(l, fd, 0, on_event, s);
-    kick(s);
-    return s;
-}
+/* --- what owners do --- */
 
 void stream_free(struct stream **sp)
 {
@@ -724,8 +540,8 @@ void stream_finish(struct stream **sp)
     s->held = true; /* what the peer says now matters only when lingering */
     LIST_INSERT_HEAD(&s->all->finishing, s, life_link);
     loop_arm(s->loop, &s->timer, FINISH_MS, on_timer, s);
-    mark_dirty(s);
-    update_wants(s);
+    stream_mark_dirty(s);
+    stream_update_wants(s);
 }
 
 void stream_owner(struct stream *s, stream_fn *fn, void *arg)
@@ -734,12 +550,9 @@ void stream_owner(struct stream *s, stream_fn *fn, void *arg)
     s->arg = arg;
     if (unread(s) > 0) {
         s->unsaid_data = true;
-        kick(s);
+        stream_kick(s);
     }
 }
-
-/* --- what owners do
- * -------------------------------------------------------------------------------------- */
 
 struct cur stream_in(struct stream *s)
 {
@@ -753,13 +566,13 @@ void stream_take(struct stream *s, size_t n)
         buf_done(&s->in);
         s->in_at = 0;
     }
-    update_wants(s);
+    stream_update_wants(s);
 }
 
 void stream_limit(struct stream *s, size_t bytes)
 {
     s->limit = bytes;
-    update_wants(s);
+    stream_update_wants(s);
 }
 
 /* Room for more output; false when it would go nowhere. */
@@ -777,14 +590,14 @@ static bool may_put(struct stream *s)
 static void after_put(struct stream *s)
 {
     if (s->out.over) {
-        (void)why_set(why_of(s), E_TEMP, 421, "4.3.2", "no memory for output");
-        fail_later(s);
+        (void)why_set(stream_why_of(s), E_TEMP, 421, "4.3.2", "no memory for output");
+        stream_fail_later(s);
         return;
     }
     s->unsaid_drain = true;
     /* While the kernel's buffer is full the descriptor's event is waited for. */
     if (s->phase == OPEN && !s->write_blocked)
-        mark_dirty(s);
+        stream_mark_dirty(s);
 }
 
 void stream_put(struct stream *s, const void *p, size_t n)
@@ -813,12 +626,12 @@ void stream_printf(struct stream *s, const char *fmt, ...)
 
 size_t stream_queued(const struct stream *s)
 {
-    return queued(s);
+    return s->out.n - s->out_at;
 }
 
 void stream_flush(struct stream *s)
 {
-    if (s->phase == OPEN && queued(s) > 0 && !s->write_blocked)
+    if (s->phase == OPEN && stream_queued(s) > 0 && !s->write_blocked)
         write_some(s); /* DRAINED is told at the end of the turn, the stream being dirty */
 }
 
@@ -830,82 +643,24 @@ void stream_hold(struct stream *s, bool hold)
     if (hold) {
         loop_disarm(s->loop, &s->timer);
     } else {
-        restart_timer(s);
+        stream_restart_timer(s);
         if (unread(s) > 0) {
             s->unsaid_data = true;
-            kick(s);
+            stream_kick(s);
         }
     }
-    update_wants(s);
+    stream_update_wants(s);
 }
 
 void stream_timeout(struct stream *s, int64_t ms)
 {
     s->timeout_ms = ms;
     loop_disarm(s->loop, &s->timer);
-    restart_timer(s);
+    stream_restart_timer(s);
 }
 
 const struct why *stream_why(const struct stream *s)
 {
     static const struct why none;
     return s->why != NULL ? s->why : &none;
-}
-
-const union endpoint *stream_peer(const struct stream *s)
-{
-    return &s->peer;
-}
-
-const union endpoint *stream_local(const struct stream *s)
-{
-    struct stream *cache = (struct stream *)(uintptr_t)s; /* asked once, then remembered */
-    socklen_t n = sizeof s->local;
-    if (s->local.any.sa_family == AF_UNSPEC && s->fd >= 0)
-        (void)getsockname(s->fd, &cache->local.any, &n);
-    return &s->local;
-}
-
-bool stream_peer_uid(const struct stream *s, uid_t *uid)
-{
-    struct ucred who;
-    socklen_t n = sizeof who;
-    if (s->peer.any.sa_family != AF_UNIX || s->fd < 0 ||
-        getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0)
-        return false;
-    *uid = who.uid;
-    return true;
-}
-
-int stream_secure(struct stream *s, struct ssl_ctx_st *ctx, bool server, const char *name,
-                  struct why *w)
-{
-    if (s->phase != OPEN || s->tls != NULL || s->eof || s->write_broken)
-        return why_set(w, E_GONE, 0, NULL, "TLS cannot be begun: the connection is not open");
-    struct ssl_st *tls = NULL;
-    int r = tlsio_new(&tls, ctx, s->fd, server, name, w);
-    if (r < 0)
-        return r;
-    s->tls = tls;
-    buf_done(&s->in);
-    s->in_at = 0;
-    s->phase = HANDSHAKE;
-    s->plain_left = queued(s);
-    if (s->plain_left > 0 && !s->write_blocked)
-        mark_dirty(s);
-    else if (s->plain_left == 0)
-        kick(s);
-    restart_timer(s);
-    update_wants(s);
-    return OK;
-}
-
-bool stream_is_secure(const struct stream *s)
-{
-    return s->facts != NULL;
-}
-
-const char *stream_tls_facts(const struct stream *s)
-{
-    return s->facts != NULL ? s->facts : "";
 }
