@@ -563,6 +563,8 @@ void link_accept(struct link *k, struct stream **s, const struct wire_ctl *open)
     } else {
         k->s = *s;
         *s = NULL;
+        k->stat.bytes_in += WIRE_CTL_SIZE;
+        k->stat.bytes_out += WIRE_CTL_SIZE;
         stream_owner(k->s, on_stream, k);
         link_step(k, LINK_EV_ACCEPTED, NULL);
     }

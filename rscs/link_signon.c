@@ -50,6 +50,7 @@ void signon_open(struct link *k)
         .oip = address(stream_peer(k->s)),
     };
     put_ctl(k->s, &open);
+    k->stat.bytes_out += WIRE_CTL_SIZE;
 }
 
 void signon_reply(struct stream *s, const struct wire_ctl *open, uint8_t nak)
