@@ -98,11 +98,12 @@ struct ebc_page {
     const char *name;
     const uint16_t *to;  /* byte to code point */
     const uint8_t *from; /* Latin-1 to byte */
+    bool wide;           /* some characters are beyond Latin-1 */
 };
 
 static const struct ebc_page pages[] = {
-    {37, "037", to_037, from_037},
-    {1047, "1047", to_1047, from_1047},
+    {37, "037", to_037, from_037, false},
+    {1047, "1047", to_1047, from_1047, false},
 };
 
 const struct ebc_page *ebc_page_default(void)
@@ -389,7 +390,7 @@ static bool page_byte(const struct ebc_page *page, uint32_t rune, uint8_t *byte)
         *byte = page->from[rune];
         return true;
     }
-    for (size_t i = 0; i < 256; i++)
+    for (size_t i = 0; page->wide && i < 256; i++)
         if (page->to[i] == rune) {
             *byte = (uint8_t)i;
             return true;
