@@ -115,7 +115,7 @@ static struct str take_line(struct str *text, unsigned width)
         fit = text->n - rest.n;
     }
     size_t n = over && text->p[fit] != ' ' && blank > 0 ? blank : fit;
-    struct str line = str_trim(str_sub(*text, 0, n));
+    struct str line = str_trim_right(str_sub(*text, 0, n));
     while (n < text->n && text->p[n] == ' ')
         n++;
     n += n < text->n && text->p[n] == '\n';
@@ -131,20 +131,19 @@ static unsigned span_width(const struct grid *g, const struct layout *l, const s
     return sum > GAP ? sum - GAP : 1;
 }
 
-static bool too_tall(const struct grid *g, const struct layout *l)
+/* The most lines that a cell of the rows from `from` on takes, up to one over TALLEST. */
+static unsigned tallest(const struct grid *g, const struct layout *l, size_t from)
 {
-    for (size_t r = 0; r < g->n; r++)
+    unsigned most = 0;
+    for (size_t r = from; r < g->n && most <= TALLEST; r++)
         for (size_t i = 0; i < g->row[r].n; i++) {
             struct str rest = g->row[r].cell[i].text;
             unsigned lines = 0;
-            while (rest.n > 0 && lines <= TALLEST) {
+            for (; rest.n > 0 && lines <= TALLEST; lines++)
                 (void)take_line(&rest, span_width(g, l, &g->row[r].cell[i]));
-                lines++;
-            }
-            if (lines > TALLEST)
-                return true;
+            most = lines > most ? lines : most;
         }
-    return false;
+    return most;
 }
 
 /* One line of a row; answers whether any cell still has text. */
@@ -218,11 +217,15 @@ bool grid_put(struct buf *out, const struct grid *g, unsigned width)
 {
     struct layout l;
     measure(g, &l);
-    if (!shrink(g, &l, width) || too_tall(g, &l))
+    if (!shrink(g, &l, width) || tallest(g, &l, 0) > TALLEST)
         return false;
+    bool headed = g->n > 1 && all_heads(&g->row[0]);
+    bool apart = tallest(g, &l, headed) > 1; /* rows of several lines need air between them */
     for (size_t r = 0; r < g->n; r++) {
+        if (apart && r > headed)
+            buf_u8(out, '\n');
         put_row(out, g, &l, &g->row[r]);
-        if (r == 0 && g->n > 1 && all_heads(&g->row[0]))
+        if (r == 0 && headed)
             put_head_rule(out, g, &l);
     }
     return true;

@@ -75,7 +75,7 @@ static int measure(struct str message, size_t *fields, size_t *size, struct why 
 int hdr_parse(struct arena *a, struct str message, struct hdr *h, struct why *w)
 {
     *h = (struct hdr){.arena = a};
-    size_t n, size;
+    size_t n = 0, size = 0;
     int rc = measure(message, &n, &size, w);
     if (rc != OK || n == 0)
         return rc;

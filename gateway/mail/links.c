@@ -5,11 +5,11 @@
 
 bool links_wants(struct str href)
 {
-    static const char *const not_to_go[] = {"#", "javascript:", "data:", "cid:", "tel:", "about:"};
-    for (size_t i = 0; i < sizeof not_to_go / sizeof *not_to_go; i++)
-        if (str_starts_nocase(href, not_to_go[i]))
-            return false;
-    return href.n > 0;
+    static const char *const known[] = {"http:", "https:", "ftp:", "mailto:", "news:", "//", "www."};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_starts_nocase(href, known[i]))
+            return href.n > strlen(known[i]);
+    return false;
 }
 
 /* The address as people write it: no scheme, no slash at the end. */

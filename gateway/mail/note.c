@@ -169,7 +169,7 @@ static bool left_form(struct str s, struct note_addr *out)
     struct str rest = s, first = str_word(&rest), after = rest, second = str_word(&after);
     if (second.n > 2 && second.p[0] == '-' && second.p[1] == '-')
         return set_addr(out, after, first, str_sub(second, 2, second.n));
-    return profs_form(first, rest, out);
+    return mailbox_form(first, rest, out) || profs_form(first, rest, out);
 }
 
 static bool read_addr(struct str s, struct note_addr *out)
@@ -264,7 +264,8 @@ static bool continues_list(const struct reader *r, struct str line)
     if (!read_addr(line, &addr))
         return false;
     size_t column = (size_t)(addr.user.p - line.p);
-    return addr.name.n == 0 || (column >= COL_USER_FROM && column <= COL_USER_TO);
+    bool leads = str_trim(str_sub(line, 0, column)).n == 0;
+    return leads || (column >= COL_USER_FROM && column <= COL_USER_TO);
 }
 
 static void take_date(struct note *n, struct str value)
