@@ -13,6 +13,8 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 PYTHON  ?= /usr/bin/python3
 SAN     ?=
+# V=1 prints the commands.
+Q       := $(if $(V),,@)
 
 # --- what Debian must have: one list -------------------------------------------------------------
 DEBS_BUILD := gcc make pkg-config libc6-dev libevent-dev libssl-dev libsqlite3-dev libgmime-3.0-dev \
@@ -95,19 +97,19 @@ $(BUILD)/gen/schema_sql.h: $(wildcard db/*.sql) Makefile
 
 define folder_rules
 $(call ar,$(1)): $(call objs,$(filter-out $(PROGRAM_SRCS),$(call srcs,$(1))))
-	@rm -f $$@; ar rcs $$@ $$^
+	$(Q)rm -f $$@; ar rcs $$@ $$^
 $(call objs,$(call srcs,$(1))): $(BUILD)/%.o: %.c $(BUILD)/inc/$(1)/.made $(BUILD)/gen/schema_sql.h
 	@mkdir -p $$(dir $$@)
-	$(CC) $(CFLAGS) -I$(BUILD)/inc/$(1) -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $(CFLAGS) -I$(BUILD)/inc/$(1) -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # Archives in link order: the user before the used.
 ARCHIVES := $(foreach f,gateway gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
 $(BUILD)/njegated: $(BUILD)/gateway/njegated.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/njegate: $(BUILD)/gateway/njegate.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 
 # --- unit tests -------------------------------------------------------------------------------------
 # tests/unit/<folder>/test_*.c make one runner per folder, linked with that folder whole and with only
@@ -118,17 +120,17 @@ define test_rules
 TESTS_$(1) := $$(sort $$(wildcard tests/unit/$(call test_name,$(1))/*.c))
 $(BUILD)/tests/unit/$(call test_name,$(1))/%.o: tests/unit/$(call test_name,$(1))/%.c $(BUILD)/inc/$(1)/.made
 	@mkdir -p $$(dir $$@)
-	$(CC) $$(TEST_CFLAGS) -I$(BUILD)/inc/$(1) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $$(TEST_CFLAGS) -I$(BUILD)/inc/$(1) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
 $(BUILD)/check_$(call test_name,$(1)): $$(call objs,$$(TESTS_$(1))) $(BUILD)/tests/unit/main.o \
     $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway,$(1)),$(FOLDERS),$(MAY_$(1))),$(call ar,$(m)))
-	$(CC) $(LDFLAGS) $$(filter %.o,$$^) -Wl,--start-group -Wl,--whole-archive $(call ar,$(1)) \
+	$(Q)$(CC) $(LDFLAGS) $$(filter %.o,$$^) -Wl,--start-group -Wl,--whole-archive $(call ar,$(1)) \
 	  -Wl,--no-whole-archive $$(filter-out $(call ar,$(1)),$$(filter %.a,$$^)) -Wl,--end-group \
 	  $$(call pkg,--libs,check) $$(LIBS) -o $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call test_rules,$(f))))
 $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/inc/base/.made
 	@mkdir -p $(dir $@)
-	$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/base -Itests -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/base -Itests -MMD -MP -c $< -o $@
 
 RUNNERS := $(foreach f,$(FOLDERS),$(if $(wildcard tests/unit/$(call test_name,$(f))/*.c),$(BUILD)/check_$(call test_name,$(f))))
 U ?=
@@ -148,11 +150,11 @@ asan: deps
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(BUILD)/inc/gateway/.made
 	@mkdir -p $(dir $@)
-	$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/gateway -Itests $(SYSINC) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/gateway -Itests $(SYSINC) -MMD -MP -c $< -o $@
 $(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 .PRECIOUS: $(BUILD)/tests/fuzz/%.o
 run-replay: $(foreach f,$(FUZZERS),$(BUILD)/replay_$(f))
 	@tests/run-replay $^
@@ -210,4 +212,4 @@ install: all
 clean:
 	rm -rf build njegated njegate
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f -not -path '*/pkg/*' 2>/dev/null)

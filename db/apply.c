@@ -2,7 +2,10 @@
 #include "db/apply.h"
 
 #include <sqlite3.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
+#include "base/text.h"
 #include "db/spool.h"
 
 /* Rows of one message in one microsecond: more than this many is no clock. */
@@ -226,6 +229,66 @@ static int seen(struct apply *a, const struct op *o, struct why *w)
     return run(st, w);
 }
 
+struct pair {
+    int64_t msg, n;
+};
+struct pairs {
+    struct pair *pair;
+    size_t n;
+};
+
+static void pairs_add(struct pairs *p, int64_t msg, int64_t n)
+{
+    if ((p->n & (p->n - 1)) == 0)
+        p->pair = mem_grow(p->pair, p->n == 0 ? 1 : p->n * 2, sizeof *p->pair);
+    p->pair[p->n++] = (struct pair){msg, n};
+}
+
+/* The pattern is ours, not SQL's: the rows are few (what is put off), so they are looked at one by
+ * one. */
+static int retry(struct apply *a, const struct op *o, struct why *w)
+{
+    struct sqlite3_stmt *rows =
+        db_stmt(a->d,
+                "SELECT r.msg, r.n, r.dest FROM rcpt r JOIN message m ON m.id = r.msg"
+                " WHERE r.state = 0 AND r.due > ?1 AND (?2 = 0 OR m.to_door = ?2)",
+                w);
+    struct sqlite3_stmt *st =
+        rows != NULL ? db_stmt(a->d, "UPDATE rcpt SET due = ?3 WHERE msg = ?1 AND n = ?2", w)
+                     : NULL;
+    if (st == NULL)
+        return (int)w->err;
+    int64_t now = wall_now().us;
+    sqlite3_bind_int64(rows, 1, now);
+    sqlite3_bind_int(rows, 2, (int)o->retry.to);
+    struct pairs found = {0};
+    int rc;
+    while ((rc = db_step(rows, w)) > 0)
+        if (text_glob(o->retry.pattern, db_col_str(rows, 2)))
+            pairs_add(&found, sqlite3_column_int64(rows, 0), sqlite3_column_int64(rows, 1));
+    db_done(rows);
+    for (size_t i = 0; rc == OK && i < found.n; i++) {
+        sqlite3_bind_int64(st, 1, found.pair[i].msg);
+        sqlite3_bind_int64(st, 2, found.pair[i].n);
+        sqlite3_bind_int64(st, 3, now);
+        rc = run(st, w);
+    }
+    free(found.pair);
+    return rc;
+}
+
+static int set_state(struct apply *a, const struct op *o, struct why *w)
+{
+    struct sqlite3_stmt *st =
+        db_stmt(a->d, "UPDATE rcpt SET state = ?2, due = ?3 WHERE msg = ?1", w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)o->id);
+    sqlite3_bind_int(st, 2, (int)o->state);
+    sqlite3_bind_int64(st, 3, wall_now().us);
+    return run(st, w);
+}
+
 static int apply_op(struct apply *a, const struct op *o, struct why *w)
 {
     if (o->kind == OP_ADD && o->id > a->top)
@@ -247,6 +310,10 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
         return nickrow_insert(a->d, o->nick, w);
     case OP_READER:
         return reader_file(a, o, w);
+    case OP_RETRY:
+        return retry(a, o, w);
+    case OP_STATE:
+        return set_state(a, o, w);
     case OP_SEEN:
         break;
     }

@@ -74,6 +74,11 @@ void change_commit(struct change **cp, change_fn *fn, void *arg)
     store_give(c->store, c);
 }
 
+void change_patient(struct change *c)
+{
+    c->patient = true;
+}
+
 /* An operation and its payload in one piece. An operation that does not fit the arena is left out;
  * change_commit then refuses the change as a whole. */
 static struct op *op_new(struct change *c, enum op_kind kind, msg_id id, size_t extra)
@@ -192,6 +197,17 @@ void change_reader(struct change *c, const struct reader_row *row, struct body *
     copy->ft = arena_str(c->arena, row->ft);
     copy->kind = arena_str(c->arena, row->kind);
     o->reader->body = body_hold(body);
+}
+
+void change_retry(struct change *c, enum door to, struct str pattern)
+{
+    struct op *o = op_new(c, OP_RETRY, 0, 0);
+    o->retry = (struct op_retry){.to = to, .pattern = arena_str(c->arena, pattern)};
+}
+
+void change_state(struct change *c, msg_id id, enum rcpt_state state)
+{
+    op_new(c, OP_STATE, id, 0)->state = state;
 }
 
 void change_seen(struct change *c, struct str key, struct wall until)

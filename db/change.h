@@ -10,7 +10,18 @@
 #include "db/readerrow.h"
 #include "db/store.h"
 
-enum op_kind { OP_ADD, OP_REMOVE, OP_RCPT_DONE, OP_RCPT, OP_JOURNAL, OP_NICK, OP_READER, OP_SEEN };
+enum op_kind {
+    OP_ADD,
+    OP_REMOVE,
+    OP_RCPT_DONE,
+    OP_RCPT,
+    OP_JOURNAL,
+    OP_NICK,
+    OP_READER,
+    OP_SEEN,
+    OP_RETRY,
+    OP_STATE
+};
 
 struct op_journal {
     struct wall at;
@@ -26,6 +37,11 @@ struct op_seen {
     struct op *next; /* in the store's list of keys not yet durable */
 };
 
+struct op_retry {
+    enum door to;
+    struct str pattern;
+};
+
 struct op {
     struct op *next;
     enum op_kind kind;
@@ -39,6 +55,8 @@ struct op {
         struct nick_row *nick;
         struct op_reader *reader;
         struct op_seen seen;
+        struct op_retry retry;
+        enum rcpt_state state;
     };
 };
 
@@ -56,6 +74,7 @@ struct change {
     struct op *first, **last;
     change_fn *fn;
     void *arg;
+    bool patient; /* nobody waits for it */
     enum verdict verdict;
     struct why why; /* when refused */
 };

@@ -111,7 +111,7 @@ void store_give(struct store *s, struct change *c)
     s->pending++;
     list_seen(s, c);
     change_list_add(&s->filling, c);
-    if (c->fn != NULL && !s->urgent) {
+    if (c->fn != NULL && !c->patient && !s->urgent) {
         s->urgent = true;
         loop_disarm(s->set.loop, &s->flush);
         loop_arm(s->set.loop, &s->flush, 0, hand_over, s);

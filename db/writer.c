@@ -109,7 +109,7 @@ static struct body *file_of(const struct op *o)
 
 static void refuse(struct change *c, const struct why *w)
 {
-    c->verdict = c->fn != NULL ? CHANGE_REFUSED : CHANGE_KEPT;
+    c->verdict = c->fn != NULL && !c->patient ? CHANGE_REFUSED : CHANGE_KEPT;
     c->why = *w;
 }
 

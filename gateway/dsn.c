@@ -11,7 +11,7 @@
 #include "gateway/mail/header.h"
 #include "gateway/mail/note.h"
 #include "gateway/nje.h"
-#include "gateway/spoolfile.h"
+#include "gateway/njefile.h"
 
 #define QUOTE_LINES 40u
 #define NOTICE_MAX (256u << 10)
@@ -167,24 +167,24 @@ void dsn_note(struct gate *g, struct intake *in, struct str user, struct str nod
     struct buf lines;
     buf_init(&lines, NOTICE_MAX);
     note_write(&lines, &n, (enum note_style)g->conf->note_style, 78);
-    struct spool_spec spec = {.from_user = STR("SMTP"),
-                              .from_node = g->conf->local,
-                              .to_user = user,
-                              .to_node = node,
-                              .fn = STR("SMTP"),
-                              .ft = STR("NOTE"),
-                              .form = STR("QUNOTE"),
-                              .class = 'A',
-                              .format = FORMAT_NETDATA,
-                              .note = true,
-                              .page = conf_page_of(g->conf, node),
-                              .id = intake_id(in),
-                              .now = n.date};
-    struct spool_out out = {0};
+    struct njefile_spec spec = {.from_user = STR("SMTP"),
+                                .from_node = g->conf->local,
+                                .to_user = user,
+                                .to_node = node,
+                                .fn = STR("SMTP"),
+                                .ft = STR("NOTE"),
+                                .form = STR("QUNOTE"),
+                                .class = 'A',
+                                .format = FORMAT_NETDATA,
+                                .note = true,
+                                .page = conf_page_of(g->conf, node),
+                                .id = intake_id(in),
+                                .now = n.date};
+    struct njefile_out out = {0};
     struct why w = {0};
     struct admitted dest = {
         .to = admit_is_local_node(g, node) ? DOOR_LOCAL : DOOR_NJE, .user = user, .node = node};
-    if (spool_text(g->store, &spec, buf_text(&lines), NOTICE_MAX, &out, &w) < 0 ||
+    if (njefile_text(g->store, &spec, buf_text(&lines), NOTICE_MAX, &out, &w) < 0 ||
         intake_deck(in, out.deck, DOOR_LOCAL, STR(""), &dest, &w) < 0)
         log_event(LOG_ERROR, intake_id(in), "notice", "error=%s", log_quote(str_of(w.text)));
     body_free(&out.deck);

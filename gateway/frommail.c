@@ -199,8 +199,8 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
     n->text = f->text.text;
 }
 
-static int note_file(struct frommail *f, const struct spool_spec *spec, const struct admitted *to,
-                     struct spool_out *out, struct why *w)
+static int note_file(struct frommail *f, const struct njefile_spec *spec, const struct admitted *to,
+                     struct njefile_out *out, struct why *w)
 {
     int v = read_text(f, w);
     if (v < 0)
@@ -213,7 +213,7 @@ static int note_file(struct frommail *f, const struct spool_spec *spec, const st
     note_write(&lines, &n, (enum note_style)f->g->conf->note_style, NOTE_WIDTH);
     v = lines.over
             ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
-            : spool_text(f->g->store, spec, buf_text(&lines), max, out, w);
+            : njefile_text(f->g->store, spec, buf_text(&lines), max, out, w);
     buf_done(&lines);
     return v;
 }
@@ -227,8 +227,8 @@ static void add_line(void *arg, struct str line)
     buf_u8(arg, '\n');
 }
 
-static int whole_file(struct frommail *f, const struct spool_spec *spec, const struct admitted *to,
-                      bool batch, struct spool_out *out, struct why *w)
+static int whole_file(struct frommail *f, const struct njefile_spec *spec,
+                      const struct admitted *to, bool batch, struct njefile_out *out, struct why *w)
 {
     struct buf lines;
     struct str content = cur_str(&f->mail->content), line;
@@ -241,7 +241,7 @@ static int whole_file(struct frommail *f, const struct spool_spec *spec, const s
         while (str_line(&content, &line))
             add_line(&lines, line);
     }
-    int v = spool_text(f->g->store, spec, buf_text(&lines), lines.max, out, w);
+    int v = njefile_text(f->g->store, spec, buf_text(&lines), lines.max, out, w);
     buf_done(&lines);
     return v;
 }
@@ -288,8 +288,8 @@ static void part_name(struct frommail *f, const struct mime_part *part, size_t k
             *ft = STR("DATA");
 }
 
-static int part_file(struct frommail *f, struct spool_spec *spec, size_t k, struct spool_out *out,
-                     struct why *w)
+static int part_file(struct frommail *f, struct njefile_spec *spec, size_t k,
+                     struct njefile_out *out, struct why *w)
 {
     const struct mime_part *part = &f->text.part[k];
     size_t max = part->content.n * 3 + (1u << 20);
@@ -297,28 +297,28 @@ static int part_file(struct frommail *f, struct spool_spec *spec, size_t k, stru
     spec->note = false;
     spec->format = FORMAT_NETDATA; /* cards would change the bytes */
     if (part->text)
-        return spool_text(f->g->store, spec, part->content, max, out, w);
-    return spool_bytes(f->g->store, spec, cur_of_str(part->content), max, out, w);
+        return njefile_text(f->g->store, spec, part->content, max, out, w);
+    return njefile_bytes(f->g->store, spec, cur_of_str(part->content), max, out, w);
 }
 
 int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_id id,
-                  struct spool_out *out, struct reader_row *row, struct why *w)
+                  struct njefile_out *out, struct reader_row *row, struct why *w)
 {
     const struct conf *c = f->g->conf;
     struct str class = to->to == DOOR_LOCAL ? c->local_class : c->rscs_class;
     struct str bsmtp;
-    struct spool_spec spec = {.from_user = f->origin_user,
-                              .from_node = f->origin_node,
-                              .to_user = to->user,
-                              .to_node = to->node,
-                              .fn = f->sender.user,
-                              .ft = STR("NOTE"),
-                              .form = STR("STD"),
-                              .class = class.p[0],
-                              .note = true,
-                              .page = conf_page_of(c, to->node),
-                              .id = id,
-                              .now = wall_now()};
+    struct njefile_spec spec = {.from_user = f->origin_user,
+                                .from_node = f->origin_node,
+                                .to_user = to->user,
+                                .to_node = to->node,
+                                .fn = f->sender.user,
+                                .ft = STR("NOTE"),
+                                .form = STR("STD"),
+                                .class = class.p[0],
+                                .note = true,
+                                .page = conf_page_of(c, to->node),
+                                .id = id,
+                                .now = wall_now()};
     bool whole = style_of(f, to, &bsmtp, &spec.format) == STYLE_RFC822 || bsmtp.n > 0;
     if (whole) {
         spec.from_user = STR("SMTP"), spec.from_node = c->local;

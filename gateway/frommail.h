@@ -4,7 +4,7 @@
 #define GATEWAY_FROMMAIL_H
 
 #include "gateway/intake.h"
-#include "gateway/spoolfile.h"
+#include "gateway/njefile.h"
 
 struct frommail;
 
@@ -21,6 +21,6 @@ size_t frommail_count(const struct frommail *f,
 /* The k-th file (from 0) for a recipient, under spool id `id`. The result's deck is the caller's.
  */
 int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_id id,
-                  struct spool_out *out, struct reader_row *row, struct why *w) MUST_CHECK;
+                  struct njefile_out *out, struct reader_row *row, struct why *w) MUST_CHECK;
 
 #endif

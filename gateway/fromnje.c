@@ -12,7 +12,6 @@
 #include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"
 #include "gateway/smtp/bsmtp.h"
-#include "rscs/wire.h"
 
 #define RCPTS_MAX 1000u
 #define QUOTE_MAX 4096u
@@ -23,7 +22,7 @@ struct job {
     struct body *deck;
     enum policy_source source;
     struct arena *arena;
-    struct spool_in file;
+    struct njefile_in file;
     /* batch SMTP: the sender of the mail at hand */
     struct str sender, origin_sender;
     enum door from;
@@ -38,9 +37,9 @@ static int job_open(struct job *j, struct gate *g, struct intake *in, struct bod
     if (cur_left(&bytes) == 0)
         return w->err;
     /* The sender's node decides the page: read the headers first. */
-    int v = spool_read_headers(j->arena, bytes, &j->file, w);
+    int v = njefile_read_headers(j->arena, bytes, &j->file, w);
     if (v == 0)
-        v = spool_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), &j->file, w);
+        v = njefile_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), &j->file, w);
     j->origin_sender =
         arena_printf(j->arena, "%.*s@%.*s", STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
     j->sender = admit_internet(g, j->arena, j->file.from_user, j->file.from_node);
@@ -48,7 +47,7 @@ static int job_open(struct job *j, struct gate *g, struct intake *in, struct bod
     return v;
 }
 
-static struct spool_item *text_item(struct job *j)
+static struct njefile_item *text_item(struct job *j)
 {
     for (size_t i = 0; i < j->file.nitem; i++)
         if (j->file.item[i].text && !j->file.item[i].ack)
@@ -102,12 +101,13 @@ static struct str message_id(struct job *j, msg_id id)
 }
 
 /* Attachments: every item of the file but the one that is the text. */
-static size_t collect_files(struct job *j, const struct spool_item *text, struct mime_file **files)
+static size_t collect_files(struct job *j, const struct njefile_item *text,
+                            struct mime_file **files)
 {
     size_t n = 0;
     *files = arena_alloc(j->arena, (j->file.nitem + 1) * sizeof **files);
     for (size_t i = 0; i < j->file.nitem; i++) {
-        const struct spool_item *it = &j->file.item[i];
+        const struct njefile_item *it = &j->file.item[i];
         if (it == text || it->ack)
             continue;
         (*files)[n++] = (struct mime_file){.name = it->name,
@@ -175,7 +175,7 @@ static struct str map_address(struct job *j, const struct note *n, const struct 
     return admit_internet(j->g, j->arena, a->user, a->node);
 }
 
-static void build_note(struct job *j, const struct note *n, const struct spool_item *text,
+static void build_note(struct job *j, const struct note *n, const struct njefile_item *text,
                        struct buf *b)
 {
     msg_id id = intake_id(j->in);
@@ -205,7 +205,7 @@ static size_t content_max(const struct job *j)
     return (size_t)j->g->conf->max_mail_bytes * 2 + (1u << 20);
 }
 
-static int post_note(struct job *j, const struct spool_item *text, const struct note *n,
+static int post_note(struct job *j, const struct njefile_item *text, const struct note *n,
                      const struct admitted *rcpt, size_t nrcpt, struct why *w)
 {
     struct buf b;
@@ -226,7 +226,7 @@ static void refuse(struct job *j, struct str recipient, const struct why *why, s
 
 /* A note to the gateway itself: its Internet recipients are the To and cc entries with a dotted
  * host. */
-static int note_by_header(struct job *j, const struct spool_item *text, const struct note *n,
+static int note_by_header(struct job *j, const struct njefile_item *text, const struct note *n,
                           struct why *w)
 {
     struct admitted *rcpt = arena_alloc(j->arena, (n->nrcpt + 1) * sizeof *rcpt);
@@ -338,7 +338,7 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
     return 0;
 }
 
-static bool looks_822(struct job *j, const struct spool_item *text)
+static bool looks_822(struct job *j, const struct njefile_item *text)
 {
     struct hdr h;
     struct why w;
@@ -364,7 +364,7 @@ static int post_822(struct job *j, struct str text, const struct admitted *rcpt,
 /* Any other file is mail with the file attached. */
 static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
 {
-    const struct spool_item *message =
+    const struct njefile_item *message =
         j->file.nitem > 1 && j->file.item[0].note ? &j->file.item[0] : NULL;
     struct str names = STR("");
     for (size_t i = 0; i < j->file.nitem; i++)
@@ -395,7 +395,7 @@ int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum p
         intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
                        STR_ARG(j.origin_sender));
     } else if (v == 0) {
-        const struct spool_item *text = text_item(&j);
+        const struct njefile_item *text = text_item(&j);
         if (text != NULL && note_looks(text->content)) {
             v = note_parse(j.arena, text->content, &n, w);
             if (v == 0)
@@ -480,7 +480,7 @@ static int batch_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
     return post_822(j, m->content, rcpt, m->nrcpt, w);
 }
 
-static void run_batch(struct job *j, const struct spool_item *text)
+static void run_batch(struct job *j, const struct njefile_item *text)
 {
     static const struct bsmtp_ops ops = {
         .sender = batch_sender, .rcpt = batch_rcpt, .mail = batch_mail};
@@ -509,7 +509,7 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
     struct job j;
     struct note n;
     int v = job_open(&j, g, in, deck, source, w);
-    const struct spool_item *text = v == 0 ? text_item(&j) : NULL;
+    const struct njefile_item *text = v == 0 ? text_item(&j) : NULL;
     if (v == 0 && only_acks(&j)) {
         intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
                        STR_ARG(j.origin_sender));
@@ -533,51 +533,23 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
  * ------------------------------------------------------------------------------------------------------
  */
 
-/* The same deck with the DSH's destination changed to the origin. */
-static int readdress(struct gate *g, struct cur deck, const struct spool_in *file,
-                     struct body **out, struct why *w)
-{
-    uint8_t kind;
-    struct deck_item item;
-    struct body_writer *bw = body_writer_new(g->store);
-    struct nje_name node = ebc_name_of(file->from_node), user = ebc_name_of(file->from_user);
-    int v = deck_kind(&deck, &kind, w);
-    if (v >= 0)
-        v = body_write(bw, &kind, 1, w);
-    while (v >= 0 && (v = deck_next(&deck, &item, w)) == 1) {
-        uint8_t head[4], header[HEADER_MAX];
-        size_t n = cur_left(&item.data);
-        deck_item_head(head, item.srcb, n);
-        const uint8_t *data = item.data.p;
-        if (item.srcb == SRCB_DSH && n <= sizeof header) {
-            memcpy(header, data, n);
-            if (dsh_set_destination(header, n, &node, &user))
-                data = header;
-        }
-        v = body_write(bw, head, sizeof head, w);
-        if (v >= 0)
-            v = body_write(bw, data, n, w);
-    }
-    *out = v >= 0 ? body_writer_end(&bw, w) : NULL;
-    body_writer_drop(&bw);
-    return *out != NULL ? 0 : w->err;
-}
-
 int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
                    struct why *w)
 {
     struct arena *a = arena_new(1u << 20);
-    struct spool_in file;
+    struct njefile_in file;
     struct body *back = NULL;
     struct cur bytes = body_cur(deck, w);
-    int v = spool_read_headers(a, bytes, &file, w);
+    int v = njefile_read_headers(a, bytes, &file, w);
     bool nobody = v == 0 && admit_is_local_node(g, file.from_node) &&
                   conf_user_of(g->conf, file.from_user) == NULL;
     if (nobody) /* it came from our own side, a notice or a nickname: there is no reader for it */
         intake_journal(in, "dropped", "from=%.*s@%.*s reason=%s", STR_ARG(file.from_user),
                        STR_ARG(file.from_node), reason->text);
     else if (v == 0)
-        v = readdress(g, bytes, &file, &back, w);
+        v = njefile_copy(
+            g->store, bytes,
+            &(struct njefile_edit){.to_user = file.from_user, .to_node = file.from_node}, &back, w);
     if (v == 0 && !nobody) {
         struct admitted to = {.user = file.from_user, .node = file.from_node};
         to.to = admit_is_local_node(g, file.from_node) ? DOOR_LOCAL : DOOR_NJE;

@@ -5,7 +5,7 @@
 #define GATEWAY_FROMNJE_H
 
 #include "gateway/intake.h"
-#include "gateway/spoolfile.h"
+#include "gateway/njefile.h"
 
 /* What a file leads to is added to the intake: mails, notices, returned files. Negative only when
  * nothing could be done (our disk, our limits): the file must not be acknowledged as taken then, or

@@ -156,7 +156,7 @@ static void add_reader(struct intake *in, const struct reader_row *row, struct b
 /* One file made for one recipient, not yet part of the change. */
 struct made {
     const struct admitted *to;
-    struct spool_out file;
+    struct njefile_out file;
     struct reader_row row;
     msg_id id;
 };
@@ -247,11 +247,11 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
 
 static struct reader_row deck_row(struct arena *a, struct body *deck, struct str user)
 {
-    struct spool_in file;
+    struct njefile_in file;
     struct why w;
     struct reader_row row = {.user = user, .date = wall_now(), .kind = STR("FILE"), .class = 'A'};
     struct cur bytes = body_cur(deck, &w);
-    if (spool_read_headers(a, bytes, &file, &w) < 0)
+    if (njefile_read_headers(a, bytes, &file, &w) < 0)
         return row;
     row.from = arena_printf(a, "%.*s@%.*s", STR_ARG(file.from_user), STR_ARG(file.from_node));
     row.fn = file.fn;
@@ -300,7 +300,8 @@ static void durable(void *arg, const struct why *w)
         for (size_t i = 0; i < in->nmessage; i++)
             relay_add(in->g->relay, in->message[i]);
         in->nmessage = 0;
-        for (const struct tell *t = in->tell; t != NULL; t = t->next)
+        /* While the store closes there is no way left for messages. */
+        for (const struct tell *t = in->g->store != NULL ? in->tell : NULL; t != NULL; t = t->next)
             (void)nje_tell(in->g->nje, STR(""), in->g->conf->local, t->user, t->node, t->text);
     }
     if (in->fn != NULL)

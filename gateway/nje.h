@@ -8,8 +8,10 @@
 #include "rscs/link.h"
 
 struct nje *nje_new(struct gate *g);
-/* Open the ports and start the AST links. */
-int nje_start(struct nje *n, struct why *w) MUST_CHECK;
+int nje_listen(struct nje *n, struct why *w) MUST_CHECK; /* opens the ports of LISTENNJE */
+void nje_start(struct nje *n); /* the store is open now: the links begin */
+/* Sign off everywhere. Then the store is closed (its callbacks may still ask), then nje_free. */
+void nje_stop(struct nje *n);
 void nje_free(struct nje **n);
 /* Take over a changed configuration (g->conf): new links begin, changed ones restart, gone ones
  * stop. */
@@ -33,8 +35,15 @@ void nje_each(struct nje *n,
               void *arg);
 
 /* A file made here by one of our users (njegate sendfile, note) goes the way of one that came from
- * outside. fn is called when it is durable or refused. */
+ * outside, to its destination or, when net is given, to that Internet mailbox. fn is called when it
+ * is durable or refused. */
 typedef void nje_submit_fn(void *arg, const struct why *w);
-void nje_submit(struct nje *n, struct body *deck, nje_submit_fn *fn, void *arg);
+struct admitted;
+void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nje_submit_fn *fn,
+                void *arg);
+
+/* A held file was released (a DOOR_NONE message): it is sorted like one that has just arrived.
+ * Takes m. */
+void nje_resume(struct nje *n, struct message *m);
 
 #endif

@@ -172,8 +172,11 @@ static void make_items(struct relay *r, struct hand *h)
 
 void relay_add(struct relay *r, struct message *m)
 {
-    if (m->to != DOOR_SMTP && m->to != DOOR_NJE) {
-        message_free(&m);
+    if (m->to == DOOR_NONE) { /* a held file that was released */
+        if (m->nrcpt > 0 && m->rcpt[0].state == RCPT_READY)
+            nje_resume(r->g->nje, m);
+        else
+            message_free(&m);
         return;
     }
     bool full = r->nhand >= HAND_MAX || r->hand_bytes + m->size > HAND_BYTES;
@@ -261,6 +264,8 @@ static void scan(void *arg)
 static void scan_soon(struct relay *r, int64_t ms)
 {
     struct mono at = mono_in(ms);
+    if (r->stopped)
+        return;
     if (r->scan_at.us != 0 && r->scan_at.us <= at.us)
         return;
     r->scan_at = at;

@@ -1,9 +1,10 @@
-/* gateway/spoolfile.c -- text and bytes to decks and back. */
-#include "gateway/spoolfile.h"
+/* gateway/njefile.c -- text and bytes to decks and back. */
+#include "gateway/njefile.h"
 
 #include <string.h>
 
 #include "rscs/punch.h"
+#include "rscs/wire.h"
 
 #define BINARY_LRECL 8192u
 #define ITEMS_MAX 64u
@@ -12,7 +13,7 @@
 /* --- writing
  * ---------------------------------------------------------------------------------------------- */
 
-static void fill_file(const struct spool_spec *spec, uint32_t records, struct deck_file *f)
+static void fill_file(const struct njefile_spec *spec, uint32_t records, struct deck_file *f)
 {
     *f = (struct deck_file){
         .from_node = ebc_name_of(spec->from_node),
@@ -31,8 +32,8 @@ static void fill_file(const struct spool_spec *spec, uint32_t records, struct de
 
 /* Put the cards (80 bytes each in `cards`, the last filled up with nulls) into a deck and a body.
  */
-static int finish_deck(struct store *s, const struct spool_spec *spec, struct buf *cards,
-                       size_t max, struct spool_out *out, struct why *w)
+static int finish_deck(struct store *s, const struct njefile_spec *spec, struct buf *cards,
+                       size_t max, struct njefile_out *out, struct why *w)
 {
     if (cards->n == 0)
         buf_u8(cards, 0x40); /* a file without a record breaks peers: a blank card */
@@ -64,7 +65,7 @@ static int finish_deck(struct store *s, const struct spool_spec *spec, struct bu
     return out->deck != NULL ? 0 : w->err;
 }
 
-static void netdata_begin(struct buf *b, const struct spool_spec *spec, uint64_t size,
+static void netdata_begin(struct buf *b, const struct njefile_spec *spec, uint64_t size,
                           uint16_t recfm, uint32_t lrecl)
 {
     char name[24];
@@ -104,7 +105,7 @@ static size_t longest_line(struct str text)
 /* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
 #define TEXT_RECORD_MAX 32000u
 
-static void text_netdata(struct buf *cards, const struct spool_spec *spec, struct str text,
+static void text_netdata(struct buf *cards, const struct njefile_spec *spec, struct str text,
                          size_t *replaced)
 {
     struct buf record;
@@ -134,12 +135,12 @@ static void add_card(void *arg, struct cur bytes)
     buf_fill(cards, 0x40, CARD_SIZE - n);
 }
 
-int spool_text(struct store *s, const struct spool_spec *spec, struct str text, size_t max,
-               struct spool_out *out, struct why *w)
+int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
+                 struct njefile_out *out, struct why *w)
 {
     struct buf cards;
     buf_init(&cards, max);
-    *out = (struct spool_out){0};
+    *out = (struct njefile_out){0};
     if (spec->format == FORMAT_NETDATA) {
         text_netdata(&cards, spec, text, &out->replaced);
     } else {
@@ -152,12 +153,12 @@ int spool_text(struct store *s, const struct spool_spec *spec, struct str text, 
     return v;
 }
 
-int spool_bytes(struct store *s, const struct spool_spec *spec, struct cur bytes, size_t max,
-                struct spool_out *out, struct why *w)
+int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur bytes, size_t max,
+                  struct njefile_out *out, struct why *w)
 {
     struct buf cards;
     buf_init(&cards, max);
-    *out = (struct spool_out){0};
+    *out = (struct njefile_out){0};
     netdata_begin(&cards, spec, cur_left(&bytes), ND_RECFM_V, BINARY_LRECL);
     while (cur_left(&bytes) > 0) {
         size_t n = cur_left(&bytes);
@@ -176,10 +177,10 @@ int spool_bytes(struct store *s, const struct spool_spec *spec, struct cur bytes
 struct gather {
     struct arena *arena;
     const struct ebc_page *page;
-    struct spool_in *in;
-    struct spool_item *item; /* NULL: none begun */
-    struct buf bytes;        /* 4-byte length and record, one after the other */
-    size_t sample;           /* bytes seen and bytes that look like text */
+    struct njefile_in *in;
+    struct njefile_item *item; /* NULL: none begun */
+    struct buf bytes;          /* 4-byte length and record, one after the other */
+    size_t sample;             /* bytes seen and bytes that look like text */
     size_t printable;
     bool nulls;
 };
@@ -201,7 +202,7 @@ static void judge_record(struct gather *ga, struct cur record)
     }
 }
 
-bool spool_looks_text(struct cur bytes)
+bool njefile_looks_text(struct cur bytes)
 {
     struct gather ga = {0};
     judge_record(&ga, bytes);
@@ -214,7 +215,7 @@ static int begin_item(struct gather *ga, struct why *w)
         return why_set(w, E_LIMIT, 552, "5.3.4", "More than %u files in one transmission",
                        ITEMS_MAX);
     ga->item = &ga->in->item[ga->in->nitem++];
-    *ga->item = (struct spool_item){0};
+    *ga->item = (struct njefile_item){0};
     buf_reset(&ga->bytes);
     ga->sample = ga->printable = 0;
     ga->nulls = false;
@@ -231,7 +232,7 @@ static void add_record(struct gather *ga, struct cur record)
 
 static void end_item(struct gather *ga)
 {
-    struct spool_item *item = ga->item;
+    struct njefile_item *item = ga->item;
     if (item == NULL)
         return;
     struct buf out;
@@ -268,9 +269,9 @@ static struct str label_text(struct arena *a, const uint8_t *e, size_t n)
     return s;
 }
 
-int spool_read_headers(struct arena *a, struct cur deck, struct spool_in *in, struct why *w)
+int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in, struct why *w)
 {
-    *in = (struct spool_in){0};
+    *in = (struct njefile_in){0};
     int v = deck_headers(deck, &in->njh, &in->dsh, w);
     if (v < 0)
         return v;
@@ -363,10 +364,10 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
     return v;
 }
 
-int spool_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct spool_in *in,
-               struct why *w)
+int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page,
+                 struct njefile_in *in, struct why *w)
 {
-    int v = spool_read_headers(a, deck, in, w);
+    int v = njefile_read_headers(a, deck, in, w);
     if (v < 0)
         return v;
     in->item = arena_alloc(a, ITEMS_MAX * sizeof *in->item);
@@ -386,4 +387,58 @@ int spool_read(struct arena *a, struct cur deck, const struct ebc_page *page, st
     if (v >= 0 && over)
         return why_set(w, E_LIMIT, 552, "5.3.4", "The file is larger than this gateway carries");
     return v;
+}
+
+/* --- copying
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int edit_header(const struct njefile_edit *edit, const struct deck_item *item,
+                       uint8_t *header, struct why *w)
+{
+    size_t n = cur_left(&item->data);
+    if (n > HEADER_MAX)
+        return why_set(w, E_LIMIT, 0, NULL, "a header of %zu bytes", n);
+    memcpy(header, item->data.p, n);
+    bool ok = true;
+    if (item->srcb == SRCB_NJH && edit->set_hops) {
+        ok = njh_set_hops(header, n, edit->hops);
+    } else if (item->srcb == SRCB_DSH && edit->to_node.n > 0) {
+        struct nje_name node = ebc_name_of(edit->to_node), user = ebc_name_of(edit->to_user);
+        ok = dsh_set_destination(header, n, &node, &user);
+    }
+    return ok ? 0 : why_set(w, E_SYNTAX, 0, NULL, "a header that cannot be changed");
+}
+
+static int copy_items(struct body_writer *bw, struct cur deck, const struct njefile_edit *edit,
+                      struct why *w)
+{
+    uint8_t kind, head[4], header[HEADER_MAX];
+    struct deck_item item;
+    int v = deck_kind(&deck, &kind, w);
+    if (v >= 0)
+        v = body_write(bw, &kind, 1, w);
+    while (v >= 0 && (v = deck_next(&deck, &item, w)) == 1) {
+        const uint8_t *data = item.data.p;
+        if (item.srcb == SRCB_NJH || item.srcb == SRCB_DSH) {
+            v = edit_header(edit, &item, header, w);
+            data = header;
+        }
+        deck_item_head(head, item.srcb, cur_left(&item.data));
+        if (v >= 0)
+            v = body_write(bw, head, sizeof head, w);
+        if (v >= 0)
+            v = body_write(bw, data, cur_left(&item.data), w);
+    }
+    return v;
+}
+
+int njefile_copy(struct store *s, struct cur deck, const struct njefile_edit *edit,
+                 struct body **out, struct why *w)
+{
+    struct body_writer *bw = body_writer_new(s);
+    int v = copy_items(bw, deck, edit, w);
+    *out = v >= 0 ? body_writer_end(&bw, w) : NULL;
+    body_writer_drop(&bw);
+    return *out != NULL ? 0 : w->err;
 }

@@ -1,7 +1,7 @@
-/* gateway/spoolfile.h -- files of ours for the NJE world: text or bytes to a deck (rscs/deck.h), as
+/* gateway/njefile.h -- files of ours for the NJE world: text or bytes to a deck (rscs/deck.h), as
  * NETDATA or cards; and decks of theirs to text and bytes. */
-#ifndef GATEWAY_SPOOLFILE_H
-#define GATEWAY_SPOOLFILE_H
+#ifndef GATEWAY_NJEFILE_H
+#define GATEWAY_NJEFILE_H
 
 #include "base/arena.h"
 #include "db/store.h"
@@ -12,7 +12,7 @@
 /* --- writing
  * ---------------------------------------------------------------------------------------------- */
 
-struct spool_spec {
+struct njefile_spec {
     struct str from_user, from_node, to_user, to_node;
     struct str fn, ft; /* 1-8 characters */
     struct str form;   /* "STD"; "QU..." asks for quiet */
@@ -23,24 +23,24 @@ struct spool_spec {
     msg_id id; /* gives the spool id */
     struct wall now;
 };
-struct spool_out {
+struct njefile_out {
     struct body *deck; /* the caller's to free */
     uint32_t records;
     size_t replaced; /* characters the page has not */
 };
 /* UTF-8 text with LF lines, one record a line. PUNCH cuts at 80. E_LIMIT when larger than max
  * bytes. */
-int spool_text(struct store *s, const struct spool_spec *spec, struct str text, size_t max,
-               struct spool_out *out, struct why *w) MUST_CHECK;
+int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
+                 struct njefile_out *out, struct why *w) MUST_CHECK;
 /* Bytes as V records of up to 8192 that give the same bytes one after the other. Always NETDATA. */
-int spool_bytes(struct store *s, const struct spool_spec *spec, struct cur bytes, size_t max,
-                struct spool_out *out, struct why *w) MUST_CHECK;
+int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur bytes, size_t max,
+                  struct njefile_out *out, struct why *w) MUST_CHECK;
 
 /* --- reading
  * ---------------------------------------------------------------------------------------------- */
 
 /* One file of a deck: a CMS NOTE or message, or a file. */
-struct spool_item {
+struct njefile_item {
     bool note;       /* NETDATA with INMTERM */
     bool ack;        /* a NETDATA acknowledgement: no content */
     struct str name; /* "FN.FT" or data set name */
@@ -50,23 +50,36 @@ struct spool_item {
     uint16_t recfm;
     uint32_t lrecl, records;
 };
-struct spool_in {
+struct njefile_in {
     struct njh njh;
     struct dsh dsh;
     struct str from_user, from_node, to_user, to_node, fn, ft; /* UTF-8 */
     bool netdata;
-    struct spool_item *item;
+    struct njefile_item *item;
     size_t nitem;
 };
 /* Everything is in the arena, whose limit bounds it (E_LIMIT). E_SYNTAX: headers or NETDATA
  * malformed. */
-int spool_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct spool_in *in,
-               struct why *w) MUST_CHECK;
+int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page,
+                 struct njefile_in *in, struct why *w) MUST_CHECK;
 /* Only the headers, for routing. */
-int spool_read_headers(struct arena *a, struct cur deck, struct spool_in *in,
-                       struct why *w) MUST_CHECK;
+int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in,
+                         struct why *w) MUST_CHECK;
 /* Do these bytes of an EBCDIC file look like text (mime-legacy rule: 95 of 100 printable, no
  * nulls)? */
-bool spool_looks_text(struct cur bytes);
+bool njefile_looks_text(struct cur bytes);
+
+/* --- copying
+ * ------------------------------------------------------------------------------------------------
+ */
+
+struct njefile_edit {
+    bool set_hops; /* of the job header */
+    uint16_t hops;
+    struct str to_user, to_node; /* new destination, "" as it is */
+};
+/* The same deck with that changed in its headers, everything else byte for byte. */
+int njefile_copy(struct store *s, struct cur deck, const struct njefile_edit *edit,
+                 struct body **out, struct why *w) MUST_CHECK;
 
 #endif

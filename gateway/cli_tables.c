@@ -1,0 +1,540 @@
+/* gateway/cli_tables.c -- njegate's verbs on the database: nicknames, queue, journal, readers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "aliases/addr.h"
+#include "aliases/nick.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "db/journal.h"
+#include "db/queue.h"
+#include "db/readerrow.h"
+#include "gateway/cli.h"
+#include "gateway/daemon.h"
+#include "gateway/smtp/syntax.h"
+#include "gateway/njefile.h"
+
+int cli_conf(struct cli *c)
+{
+    if (c->conf == NULL)
+        c->conf = conf_load(c->config, daemon_report, NULL);
+    return c->conf != NULL
+               ? CLI_DONE
+               : cli_error(CLI_REFUSED, "the configuration %s cannot be used", c->config);
+}
+
+int cli_db(struct cli *c, enum db_mode mode, struct db **d)
+{
+    struct why w;
+    int status = cli_conf(c);
+    if (status != CLI_DONE)
+        return status;
+    if (db_open(d, c->conf->database.p, mode, &w) < 0)
+        return cli_error(w.err == E_ABSENT ? CLI_REFUSED : CLI_INTERNAL, "%s", w.text);
+    return CLI_DONE;
+}
+
+const char *cli_who(char out[64])
+{
+    const struct passwd *pw = getpwuid(getuid());
+    snprintf(out, 64, "%s", pw != NULL ? pw->pw_name : "unknown");
+    return out;
+}
+
+static int failed(const struct why *w)
+{
+    return cli_error(w->err == E_IO || w->err == E_TEMP ? CLI_INTERNAL : CLI_REFUSED, "%s",
+                     w->text);
+}
+
+static int finish(struct cli *c, struct table *t, bool one)
+{
+    table_print(t, stdout, c->json, one);
+    table_free(&t);
+    return CLI_DONE;
+}
+
+/* --- nicknames
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static const struct column nick_columns[] = {
+    {"nick", COL_TEXT}, {"mailbox", COL_TEXT}, {"name", COL_TEXT}, {"owner", COL_TEXT},
+    {"auto", COL_BOOL}, {"changed", COL_TIME}, {"by", COL_TEXT}};
+
+static int nick_cells(void *arg, const struct nick_row *r)
+{
+    struct table *t = arg;
+    table_text(t, r->nick);
+    table_text(t, r->mailbox);
+    table_text(t, r->name);
+    table_text(t, r->owner);
+    table_bool(t, r->automatic);
+    table_time(t, wall_s(r->changed));
+    table_text(t, r->by);
+    return 0;
+}
+
+int cli_nick_list(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    int status = cli_db(c, DB_CREATE, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct table *t = table_new(nick_columns, 7);
+    if (nickrow_each(d, c->nword > 2 ? str_of(c->word[2]) : STR("*"), nick_cells, t, &w) < 0)
+        status = failed(&w);
+    db_close(&d);
+    if (status != CLI_DONE) {
+        table_free(&t);
+        return status;
+    }
+    return finish(c, t, false);
+}
+
+static struct str upper(struct arena *a, const char *z)
+{
+    char *p = arena_cstr(a, str_of(z));
+    for (char *q = p; *q != '\0'; q++)
+        if (*q >= 'a' && *q <= 'z')
+            *q = (char)(*q - 'a' + 'A');
+    return str_of(p);
+}
+
+int cli_nick_show(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    struct nick_row row;
+    int status = cli_db(c, DB_CREATE, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct arena *a = arena_new(65536);
+    if (nickrow_get(d, upper(a, c->word[2]), a, &row, &w) < 0) {
+        status = w.err == E_ABSENT ? cli_error(CLI_REFUSED, "there is no nickname %s", c->word[2])
+                                   : failed(&w);
+    } else {
+        struct table *t = table_new(nick_columns, 7);
+        nick_cells(t, &row);
+        finish(c, t, true);
+    }
+    db_close(&d);
+    arena_free(&a);
+    return status;
+}
+
+/* A name the gateway itself or one of its users has can be no nickname. */
+static int check_nick(struct cli *c, struct str nick)
+{
+    struct why w;
+    if (nick_check(nick, &w) < 0)
+        return cli_error(CLI_REFUSED, "%s", w.text);
+    if (str_eq_nocase(c->conf->dim_node, c->conf->local) && conf_user_of(c->conf, nick) != NULL)
+        return cli_error(
+            CLI_REFUSED,
+            "%.*s is a LOCALUSER, and DIMNODE is our own node: a name can be only one of them",
+            STR_ARG(nick));
+    return CLI_DONE;
+}
+
+static int nick_put(struct cli *c, bool change)
+{
+    struct db *d;
+    struct why w;
+    char who[64];
+    struct smtp_path box;
+    struct arena *a = arena_new(65536);
+    struct nick_row row = {.nick = upper(a, c->word[2]),
+                           .changed = wall_now(),
+                           .by = str_of(cli_who(who)),
+                           .preferred = true};
+    int status = cli_db(c, DB_CREATE, &d);
+    if (status != CLI_DONE) {
+        arena_free(&a);
+        return status;
+    }
+    status = check_nick(c, row.nick);
+    if (status == CLI_DONE &&
+        (smtp_parse_mailbox(str_of(c->word[3]), a, &box, &w) < 0 || box.domain.n == 0))
+        status = cli_error(CLI_REFUSED, "\"%s\" is no mailbox: user@host.domain", c->word[3]);
+    if (status == CLI_DONE) {
+        struct nick_row old;
+        bool had = change && nickrow_get(d, row.nick, a, &old, &w) == 0;
+        row.mailbox = addr_mailbox_key(a, box.local, box.domain);
+        row.name = c->name != NULL ? str_of(c->name) : had ? old.name : STR("");
+        row.owner = c->owner != NULL ? upper(a, c->owner) : had ? old.owner : STR("");
+        if ((change ? nickrow_change(d, &row, &w) : nickrow_add(d, &row, &w)) < 0)
+            status = failed(&w);
+    }
+    db_close(&d);
+    arena_free(&a);
+    return status;
+}
+
+int cli_nick_add(struct cli *c)
+{
+    return nick_put(c, false);
+}
+
+int cli_nick_change(struct cli *c)
+{
+    return nick_put(c, true);
+}
+
+int cli_nick_delete(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    int status = cli_db(c, DB_CREATE, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct arena *a = arena_new(4096);
+    if (nickrow_delete(d, upper(a, c->word[2]), &w) < 0)
+        status = failed(&w);
+    arena_free(&a);
+    db_close(&d);
+    return status;
+}
+
+/* --- queue
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static const struct column queue_columns[] = {
+    {"id", COL_TEXT},   {"state", COL_TEXT},       {"from_net", COL_TEXT}, {"from", COL_TEXT},
+    {"to", COL_TEXT},   {"destination", COL_TEXT}, {"size", COL_NUMBER},   {"queued", COL_TIME},
+    {"next", COL_TIME}, {"tries", COL_NUMBER},     {"reason", COL_TEXT}};
+
+static const char *state_name(const struct rcpt *r)
+{
+    if (r->state == RCPT_HELD)
+        return "held";
+    if (r->state == RCPT_HELD_ORIGIN)
+        return "held-origin";
+    return r->tries > 0 ? "deferred" : "ready";
+}
+
+static int queue_cells(void *arg, struct message *m)
+{
+    static const char *const nets[] = {"", "smtp", "nje", "local"};
+    struct table *t = arg;
+    char id[24];
+    snprintf(id, sizeof id, MSG_ID_FMT, MSG_ID_ARG(m->id));
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        const struct rcpt *r = &m->rcpt[i];
+        table_text(t, str_of(id));
+        table_text(t, str_of(state_name(r)));
+        table_text(t, str_of(m->from <= DOOR_LOCAL ? nets[m->from] : ""));
+        table_text(t, m->origin_sender);
+        table_text(t, r->addr);
+        table_text(t, r->dest);
+        table_number(t, (int64_t)m->size);
+        table_time(t, wall_s(m->accepted));
+        table_time(t, r->state == RCPT_READY ? wall_s(r->due) : 0);
+        table_number(t, r->tries);
+        table_text(t, r->reason);
+    }
+    message_free(&m);
+    return 0;
+}
+
+int cli_queue_list(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    int status = cli_db(c, DB_READ, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct table *t = table_new(queue_columns, 11);
+    int v = queue_list(d, str_of(c->to != NULL ? c->to : ""), queue_cells, t, &w);
+    db_close(&d);
+    if (v < 0) {
+        table_free(&t);
+        return failed(&w);
+    }
+    return finish(c, t, false);
+}
+
+int cli_queue_show(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    uint64_t id;
+    if (!str_number(str_of(c->word[2]), UINT64_MAX, &id))
+        return cli_error(CLI_REFUSED, "\"%s\" is not a message number", c->word[2]);
+    int status = cli_db(c, DB_READ, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct table *t = table_new(queue_columns, 11);
+    int v = queue_family(d, id, queue_cells, t, &w);
+    db_close(&d);
+    if (v < 0 || table_rows(t) == 0) {
+        table_free(&t);
+        return v < 0 ? failed(&w)
+                     : cli_error(CLI_REFUSED, "no message %s in the queue", c->word[2]);
+    }
+    return finish(c, t, table_rows(t) == 1);
+}
+
+/* --- journal
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static const struct column trace_columns[] = {
+    {"id", COL_TEXT}, {"time", COL_TIME}, {"event", COL_TEXT}, {"text", COL_TEXT}};
+
+static int trace_cells(void *arg, const struct journal_row *r)
+{
+    struct table *t = arg;
+    char id[24];
+    snprintf(id, sizeof id, MSG_ID_FMT, MSG_ID_ARG(r->id));
+    table_text(t, str_of(id));
+    table_time(t, wall_s(r->at));
+    table_text(t, r->event);
+    table_text(t, r->text);
+    return 0;
+}
+
+int cli_trace(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    uint64_t id;
+    int status = cli_db(c, DB_READ, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct table *t = table_new(trace_columns, 4);
+    int v = str_number(str_of(c->word[1]), UINT64_MAX, &id)
+                ? journal_of(d, id, trace_cells, t, &w)
+                : journal_search(d, str_of(c->word[1]), trace_cells, t, &w);
+    db_close(&d);
+    if (v < 0 || table_rows(t) == 0) {
+        table_free(&t);
+        return v < 0 ? failed(&w) : cli_error(CLI_REFUSED, "nothing is known of %s", c->word[1]);
+    }
+    return finish(c, t, false);
+}
+
+/* --- readers
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static const struct column reader_columns[] = {
+    {"id", COL_NUMBER},      {"user", COL_TEXT},  {"fn", COL_TEXT},
+    {"ft", COL_TEXT},        {"class", COL_TEXT}, {"from", COL_TEXT},
+    {"records", COL_NUMBER}, {"date", COL_TIME},  {"kind", COL_TEXT}};
+
+static int reader_cells(void *arg, const struct reader_row *r)
+{
+    struct table *t = arg;
+    table_number(t, (int64_t)r->number);
+    table_text(t, r->user);
+    table_text(t, r->fn);
+    table_text(t, r->ft);
+    table_text(t, (struct str){&r->class, 1});
+    table_text(t, r->from);
+    table_number(t, r->records);
+    table_time(t, wall_s(r->date));
+    table_text(t, r->kind);
+    return 0;
+}
+
+int cli_reader_list(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    int status = cli_db(c, DB_READ, &d);
+    if (status != CLI_DONE)
+        return status;
+    struct arena *a = arena_new(4096);
+    struct table *t = table_new(reader_columns, 9);
+    int v = readerrow_each(d, c->nword > 2 ? upper(a, c->word[2]) : STR(""), reader_cells, t, &w);
+    arena_free(&a);
+    db_close(&d);
+    if (v < 0) {
+        table_free(&t);
+        return failed(&w);
+    }
+    return finish(c, t, false);
+}
+
+/* Open a reader file: its row and its contents. */
+static int reader_open(struct cli *c, struct arena *a, struct reader_row *row,
+                       struct njefile_in *in)
+{
+    struct db *d;
+    struct why w;
+    uint64_t number;
+    struct body *deck = NULL;
+    if (!str_number(str_of(c->word[2]), INT64_MAX, &number))
+        return cli_error(CLI_REFUSED, "\"%s\" is not a file number", c->word[2]);
+    int status = cli_db(c, DB_READ, &d);
+    if (status != CLI_DONE)
+        return status;
+    int v = readerrow_get(d, c->conf->spooldir.p, number, a, row, &deck, &w);
+    if (v == 0) {
+        struct cur bytes = body_cur(deck, &w);
+        v = cur_left(&bytes) > 0
+                ? njefile_read(a, bytes, conf_page_of(c->conf, c->conf->local), in, &w)
+                : w.err;
+    }
+    body_free(&deck);
+    db_close(&d);
+    if (v < 0)
+        return w.err == E_ABSENT
+                   ? cli_error(CLI_REFUSED, "there is no file %s in a reader", c->word[2])
+                   : failed(&w);
+    return CLI_DONE;
+}
+
+int cli_reader_show(struct cli *c)
+{
+    struct reader_row row;
+    struct njefile_in in;
+    struct arena *a = arena_new(SIZE_MAX / 4);
+    int status = reader_open(c, a, &row, &in);
+    if (status == CLI_DONE && c->json) {
+        struct table *t = table_new(reader_columns, 9);
+        reader_cells(t, &row);
+        finish(c, t, true);
+    } else if (status == CLI_DONE) {
+        for (size_t i = 0; i < in.nitem; i++) {
+            if (in.item[i].text)
+                fwrite(in.item[i].content.p, 1, in.item[i].content.n, stdout);
+            else
+                printf("[%.*s: %zu bytes, not text; njegate reader receive %s writes them]\n",
+                       STR_ARG(in.item[i].name), in.item[i].content.n, c->word[2]);
+        }
+    }
+    arena_free(&a);
+    return status;
+}
+
+/* FN.FT in lower case, nothing that could leave the folder. */
+static void file_name(struct str name, const char *dir, char *out, size_t size)
+{
+    char base[128];
+    size_t n = 0;
+    for (size_t i = 0; i < name.n && n + 1 < sizeof base; i++) {
+        char ch = name.p[i];
+        if (ch >= 'A' && ch <= 'Z')
+            ch = (char)(ch - 'A' + 'a');
+        bool bad = ch == '/' || (unsigned char)ch < ' ' || (n == 0 && ch == '.');
+        base[n++] = bad ? '_' : ch;
+    }
+    base[n] = '\0';
+    snprintf(out, size, "%s/%s", dir, n > 0 ? base : "file");
+}
+
+static int write_item(const char *dir, const struct njefile_item *item)
+{
+    char path[4096];
+    file_name(item->name, dir, path, sizeof path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return cli_error(CLI_REFUSED, "cannot create %s: %s", path, strerror(errno));
+    struct str left = item->content;
+    while (left.n > 0) {
+        ssize_t n = write(fd, left.p, left.n);
+        if (n <= 0) {
+            close(fd);
+            return cli_error(CLI_INTERNAL, "cannot write %s: %s", path, strerror(errno));
+        }
+        left = str_sub(left, (size_t)n, left.n);
+    }
+    if (close(fd) != 0)
+        return cli_error(CLI_INTERNAL, "cannot write %s: %s", path, strerror(errno));
+    printf("%s\n", path);
+    return CLI_DONE;
+}
+
+static int purge(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    uint64_t number;
+    if (!str_number(str_of(c->word[2]), INT64_MAX, &number))
+        return cli_error(CLI_REFUSED, "\"%s\" is not a file number", c->word[2]);
+    int status = cli_db(c, DB_WRITE, &d);
+    if (status != CLI_DONE)
+        return status;
+    if (readerrow_purge(d, c->conf->spooldir.p, number, &w) < 0)
+        status = w.err == E_ABSENT
+                     ? cli_error(CLI_REFUSED, "there is no file %s in a reader", c->word[2])
+                     : failed(&w);
+    db_close(&d);
+    return status;
+}
+
+/* The file leaves the reader only when all of it is on disk here. */
+int cli_reader_receive(struct cli *c)
+{
+    struct reader_row row;
+    struct njefile_in in;
+    struct arena *a = arena_new(SIZE_MAX / 4);
+    int status = reader_open(c, a, &row, &in);
+    for (size_t i = 0; status == CLI_DONE && i < in.nitem; i++)
+        status = write_item(c->nword > 3 ? c->word[3] : ".", &in.item[i]);
+    if (status == CLI_DONE)
+        status = purge(c);
+    arena_free(&a);
+    return status;
+}
+
+int cli_reader_purge(struct cli *c)
+{
+    return purge(c);
+}
+
+/* --- the rest
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+int cli_backup(struct cli *c)
+{
+    struct db *d;
+    struct why w;
+    int status = cli_db(c, DB_READ, &d);
+    if (status != CLI_DONE)
+        return status;
+    if (db_backup(d, c->word[1], &w) < 0)
+        status = failed(&w);
+    db_close(&d);
+    return status;
+}
+
+int cli_config_check(struct cli *c)
+{
+    if (c->nword > 2)
+        c->config = c->word[2];
+    c->conf = conf_load(c->config, daemon_report, NULL);
+    return c->conf != NULL ? CLI_DONE : CLI_REFUSED;
+}
+
+int cli_config_show(struct cli *c)
+{
+    struct buf out;
+    int status = cli_conf(c);
+    if (status != CLI_DONE)
+        return status;
+    buf_init(&out, 16u << 20);
+    conf_show(c->conf, &out);
+    if (c->json) {
+        static const struct column columns[] = {{"file", COL_TEXT}, {"statements", COL_TEXT}};
+        struct table *t = table_new(columns, 2);
+        table_text(t, c->conf->path);
+        table_text(t, buf_text(&out));
+        finish(c, t, true);
+    } else {
+        fwrite(out.p, 1, out.n, stdout);
+    }
+    buf_done(&out);
+    return CLI_DONE;
+}

@@ -1,0 +1,451 @@
+/* gateway/ctlverbs.c -- the requests of the control socket: what needs the running daemon. The
+ * words of a request are borrowed during ctl_dispatch only. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "db/queue.h"
+#include "gateway/ctl.h"
+#include "gateway/dsn.h"
+#include "gateway/intake.h"
+#include "gateway/mail/date.h"
+#include "gateway/mail/note.h"
+#include "gateway/nje.h"
+#include "gateway/oper.h"
+#include "gateway/relay.h"
+#include "gateway/njefile.h"
+
+#define IDS_MAX 1000u
+#define MAIL_MAX (200u << 20)
+
+static struct str arg(const struct ctl_call *c, size_t i)
+{
+    return i < c->nword ? c->word[i] : STR("");
+}
+
+/* --- queue
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+struct family {
+    struct ctl_call *call;
+    struct str action;
+    struct change *change;
+    struct intake *intake;
+    unsigned found, busy;
+};
+
+static void bounce_message(struct family *f, struct message *m)
+{
+    struct why w;
+    struct dsn_rcpt rcpt[64];
+    size_t n = 0;
+    why_set(&w, E_PERM, 554, "5.0.0", "returned by the administrator");
+    for (size_t i = 0; i < m->nrcpt && n < 64; i++)
+        rcpt[n++] = (struct dsn_rcpt){m->rcpt[i].addr, &w};
+    dsn_add(f->call->g, f->intake, DSN_FAILED, m, rcpt, n);
+    change_remove(f->change, m->id);
+    change_journal(f->change, m->origin, "bounced", "by the administrator");
+}
+
+static int act_on(void *arg_, struct message *m)
+{
+    struct family *f = arg_;
+    f->found++;
+    if (!relay_let_go(f->call->g->relay, m->id)) {
+        f->busy++;
+    } else if (str_is(f->action, "hold")) {
+        change_state(f->change, m->id, RCPT_HELD);
+        change_journal(f->change, m->origin, "held", "by the administrator");
+    } else if (str_is(f->action, "release") || str_is(f->action, "retry")) {
+        change_state(f->change, m->id, RCPT_READY);
+        change_journal(f->change, m->origin, "released", "by the administrator");
+    } else if (str_is(f->action, "bounce")) {
+        bounce_message(f, m);
+    } else {
+        change_remove(f->change, m->id);
+        change_journal(f->change, m->origin, "deleted", "by the administrator");
+    }
+    message_free(&m);
+    return 0;
+}
+
+struct waiting {
+    struct ctl_call *call;
+    unsigned found, busy;
+    char last[16];
+};
+
+static void changed(void *arg_, const struct why *w)
+{
+    struct waiting *wt = arg_;
+    struct ctl_call *c = wt->call;
+    if (w == NULL)
+        relay_rescan(c->g->relay);
+    if (w != NULL)
+        ctl_answer(c, 4, "%s", w->text);
+    else if (wt->found == 0)
+        ctl_answer(c, 1, "no message %s in the queue", wt->last);
+    else if (wt->busy > 0)
+        ctl_answer(c, 1, "message %s is being sent right now; try again in a moment", wt->last);
+    else
+        ctl_answer(c, 0, " ");
+}
+
+static void retry_destination(struct ctl_call *c, struct str pattern)
+{
+    struct waiting *wt = arena_alloc(c->arena, sizeof *wt);
+    struct change *change = change_new(c->g->store);
+    *wt = (struct waiting){.call = c, .found = 1};
+    change_retry(change, DOOR_NONE, pattern.n > 0 ? pattern : STR("*"));
+    change_commit(&change, changed, wt);
+}
+
+static void queue_verb(struct ctl_call *c)
+{
+    uint64_t id;
+    struct why w;
+    struct str action = arg(c, 1);
+    if (str_is(action, "retry") && (c->nword == 2 || !str_number(arg(c, 2), UINT64_MAX, &id))) {
+        retry_destination(c, arg(c, 2));
+        return;
+    }
+    struct family f = {.call = c, .action = action, .intake = intake_new(c->g)};
+    f.change = intake_change(f.intake);
+    struct waiting *wt = arena_alloc(c->arena, sizeof *wt);
+    wt->call = c;
+    for (size_t i = 2; i < c->nword && i < IDS_MAX; i++) {
+        unsigned before = f.found, busy = f.busy;
+        if (!str_number(arg(c, i), UINT64_MAX, &id)) {
+            intake_drop(&f.intake);
+            ctl_answer(c, 1, "\"%.*s\" is not a message number", STR_ARG(arg(c, i)));
+            return;
+        }
+        int v = queue_family(store_reader(c->g->store), id, act_on, &f, &w);
+        if (v < 0 || f.found == before || f.busy > busy)
+            str_copy(wt->last, sizeof wt->last, arg(c, i));
+        if (v >= 0 && f.found == before) {
+            f.found = 0;
+            break;
+        }
+    }
+    wt->found = f.found;
+    wt->busy = f.busy;
+    intake_commit(&f.intake, changed, wt);
+}
+
+/* --- links, status, commands
+ * --------------------------------------------------------------------------------------- */
+
+static void link_cells(void *arg_, const struct conf_link *conf, enum link_state s,
+                       const struct link_stat *st)
+{
+    struct ctl_call *c = arg_;
+    ctl_cell(c, "%.*s", STR_ARG(conf->name));
+    ctl_cell(c, "%.*s", STR_ARG(conf->node));
+    ctl_cell(c, "%s", link_state_name(s));
+    ctl_cell(c, "%lld", (long long)wall_s(st->since));
+    ctl_cell(c, "%u", st->bufsize);
+    ctl_cell(c, "%u", st->streams);
+    ctl_cell(c, "%llu", (unsigned long long)st->files_in);
+    ctl_cell(c, "%llu", (unsigned long long)st->files_out);
+    ctl_cell(c, "%llu", (unsigned long long)st->bytes_in);
+    ctl_cell(c, "%llu", (unsigned long long)st->bytes_out);
+    ctl_cell(c, "%s", st->reason);
+}
+
+static void link_verb(struct ctl_call *c)
+{
+    static const char *const names[] = {"start", "stop", "drain"};
+    struct why w;
+    if (str_is(arg(c, 1), "list")) {
+        nje_each(c->g->nje, link_cells, c);
+        ctl_answer(c, 0, " ");
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!str_is(arg(c, 1), names[i]))
+            continue;
+        if (nje_link_do(c->g->nje, arg(c, 2), (enum nje_action)i, &w) < 0)
+            ctl_answer(c, 1, "%s", w.text);
+        else
+            ctl_answer(c, 0, " ");
+        return;
+    }
+    ctl_answer(c, 2, "link: %.*s is none of list, start, stop, drain", STR_ARG(arg(c, 1)));
+}
+
+static void line_cell(void *arg_, struct str line)
+{
+    ctl_cell(arg_, "%.*s", STR_ARG(line));
+}
+
+static void smsg_verb(struct ctl_call *c)
+{
+    oper_smsg(c->g, STR(""), STR(""), arg(c, 1), line_cell, c);
+    ctl_answer(c, 0, " ");
+}
+
+static void status_queue(void *arg_, const struct relay_line *l)
+{
+    ctl_cell(arg_, "queue %s", l->key);
+    ctl_cell(arg_, "%zu waiting, %u active%s%s", l->waiting, l->open,
+             l->reason[0] != '\0' ? ", " : "", l->reason);
+}
+
+static void status_link(void *arg_, const struct conf_link *conf, enum link_state s,
+                        const struct link_stat *st)
+{
+    ctl_cell(arg_, "link %.*s", STR_ARG(conf->name));
+    ctl_cell(arg_, "%s to %.*s, files in %llu out %llu%s%s", link_state_name(s),
+             STR_ARG(conf->node), (unsigned long long)st->files_in,
+             (unsigned long long)st->files_out, st->reason[0] != '\0' ? ", " : "", st->reason);
+}
+
+static void status_verb(struct ctl_call *c)
+{
+    const struct gate_stat *s = &c->g->stat;
+    ctl_cell(c, "node");
+    ctl_cell(c, "%.*s", STR_ARG(c->g->conf->local));
+    ctl_cell(c, "host");
+    ctl_cell(c, "%.*s", STR_ARG(c->g->names.hostname));
+    ctl_cell(c, "up seconds");
+    ctl_cell(c, "%lld", (long long)(wall_s(wall_now()) - wall_s(c->g->started)));
+    ctl_cell(c, "queued");
+    ctl_cell(c, "%llu", (unsigned long long)queue_count(store_reader(c->g->store)));
+    ctl_cell(c, "taken");
+    ctl_cell(c, "%llu by SMTP, %llu by NJE, %llu here", (unsigned long long)s->from_smtp,
+             (unsigned long long)s->from_nje, (unsigned long long)s->from_local);
+    ctl_cell(c, "delivered");
+    ctl_cell(c, "%llu by SMTP, %llu by NJE, %llu to readers", (unsigned long long)s->to_smtp,
+             (unsigned long long)s->to_nje, (unsigned long long)s->to_reader);
+    ctl_cell(c, "trouble");
+    ctl_cell(c, "%llu put off, %llu returned, %llu refused", (unsigned long long)s->deferred,
+             (unsigned long long)s->returned, (unsigned long long)s->refused);
+    nje_each(c->g->nje, status_link, c);
+    relay_each(c->g->relay, status_queue, c);
+    ctl_answer(c, 0, " ");
+}
+
+/* --- what our own users send
+ * ------------------------------------------------------------------------------------------ */
+
+/* "USER@NODE", "user@host.domain" or a nickname. */
+static int find_target(struct ctl_call *c, struct str to, struct admitted *out, struct why *w)
+{
+    ptrdiff_t at = str_find_last(to, '@');
+    *out = (struct admitted){.original = to};
+    if (at < 0)
+        return admit_user(c->g, FROM_LOCAL, to, c->g->conf->dim_node, c->arena, out, w);
+    return admit_mailbox(c->g, FROM_LOCAL, str_sub(to, 0, (size_t)at),
+                         str_sub(to, (size_t)at + 1, to.n), c->arena, out, w);
+}
+
+static int find_from(struct ctl_call *c, struct str from, struct str *user, struct why *w)
+{
+    const struct conf *conf = c->g->conf;
+    const struct conf_user *u = conf_user_of(conf, from);
+    if (from.n == 0 && conf->nuser > 0)
+        u = &conf->user[0];
+    if (u == NULL)
+        return why_set(w, E_ABSENT, 0, NULL, "%.*s is no LOCALUSER; say --from USER",
+                       STR_ARG(from.n > 0 ? from : STR("(nobody)")));
+    *user = u->userid;
+    return 0;
+}
+
+static void sent(void *arg_, const struct why *w)
+{
+    if (w != NULL)
+        ctl_answer(arg_, 1, "%s", w->text);
+    else
+        ctl_answer(arg_, 0, " ");
+}
+
+static void submit(struct ctl_call *c, struct njefile_out *file, const struct admitted *to)
+{
+    nje_submit(c->g->nje, file->deck, to->to == DOOR_SMTP ? to : NULL, sent, c);
+    body_free(&file->deck);
+}
+
+static void fill_spec(struct ctl_call *c, struct njefile_spec *spec, struct str user,
+                      const struct admitted *to)
+{
+    *spec = (struct njefile_spec){.from_user = user,
+                                  .from_node = c->g->conf->local,
+                                  .to_user = to->to == DOOR_SMTP ? STR("SMTP") : to->user,
+                                  .to_node = to->to == DOOR_SMTP ? c->g->conf->local : to->node,
+                                  .form = STR("STD"),
+                                  .class = 'A',
+                                  .page = conf_page_of(c->g->conf, to->node),
+                                  .id = store_next_id(c->g->store),
+                                  .now = wall_now()};
+}
+
+/* note TO FROM SUBJECT TEXT */
+static void note_verb(struct ctl_call *c)
+{
+    struct admitted to;
+    struct why w;
+    struct str user;
+    if (find_target(c, arg(c, 1), &to, &w) < 0 || find_from(c, arg(c, 2), &user, &w) < 0) {
+        ctl_answer(c, 1, "%s", w.text);
+        return;
+    }
+    struct note n = {.date = wall_now(), .has_from = true, .subject = arg(c, 3), .text = arg(c, 4)};
+    struct note_rcpt rcpt = {.addr = {.user = to.user, .node = to.node}};
+    ptrdiff_t at = str_find_last(to.mailbox, '@');
+    if (to.to == DOOR_SMTP)
+        rcpt.addr = (struct note_addr){.user = str_sub(to.mailbox, 0, (size_t)at),
+                                       .node = str_sub(to.mailbox, (size_t)at + 1, to.mailbox.n)};
+    n.from = (struct note_addr){.user = user, .node = c->g->conf->local};
+    n.rcpt = &rcpt, n.nrcpt = 1;
+    zone_local(n.date, &n.offset, n.zone);
+    struct buf lines;
+    buf_init(&lines, MAIL_MAX);
+    note_write(&lines, &n, NOTE_CMS, 0);
+    struct njefile_spec spec;
+    struct njefile_out file;
+    fill_spec(c, &spec, user, &to);
+    spec.fn = user, spec.ft = STR("NOTE"), spec.note = true;
+    int v = njefile_text(c->g->store, &spec, buf_text(&lines), MAIL_MAX, &file, &w);
+    buf_done(&lines);
+    if (v < 0)
+        ctl_answer(c, 1, "%s", w.text);
+    else
+        submit(c, &file, &to);
+}
+
+static bool is_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' && strchr("\t\n\r\f", s.p[i]) == NULL)
+            return false;
+    return text_is_utf8(s);
+}
+
+/* sendfile TO FROM FN FT FORMAT CONTENT */
+static void sendfile_verb(struct ctl_call *c)
+{
+    struct admitted to;
+    struct why w;
+    struct str user;
+    if (find_target(c, arg(c, 1), &to, &w) < 0 || find_from(c, arg(c, 2), &user, &w) < 0) {
+        ctl_answer(c, 1, "%s", w.text);
+        return;
+    }
+    struct njefile_spec spec;
+    struct njefile_out file;
+    struct str content = arg(c, 6);
+    bool text = is_text(content);
+    fill_spec(c, &spec, user, &to);
+    spec.fn = arg(c, 3), spec.ft = arg(c, 4);
+    spec.format = str_is(arg(c, 5), "PUNCH") ? FORMAT_PUNCH : FORMAT_NETDATA;
+    int v;
+    if (spec.format == FORMAT_PUNCH && !text)
+        v = why_set(&w, E_DENIED, 0, NULL,
+                    "the file is not text: cards would change it; leave --punch out");
+    else if (text)
+        v = njefile_text(c->g->store, &spec, content, MAIL_MAX, &file, &w);
+    else
+        v = njefile_bytes(c->g->store, &spec, cur_of_str(content), MAIL_MAX, &file, &w);
+    if (v < 0)
+        ctl_answer(c, 1, "%s", w.text);
+    else
+        submit(c, &file, &to);
+}
+
+/* tell USER@NODE FROM TEXT */
+static void tell_verb(struct ctl_call *c)
+{
+    struct why w;
+    struct str user, to = arg(c, 1);
+    ptrdiff_t at = str_find_last(to, '@');
+    if (at <= 0) {
+        ctl_answer(c, 1, "\"%.*s\" is not USER@NODE", STR_ARG(to));
+    } else if (find_from(c, arg(c, 2), &user, &w) < 0) {
+        ctl_answer(c, 1, "%s", w.text);
+    } else if (!nje_tell(c->g->nje, user, c->g->conf->local, str_sub(to, 0, (size_t)at),
+                         str_sub(to, (size_t)at + 1, to.n), arg(c, 3))) {
+        ctl_answer(
+            c, 1,
+            "no way to %.*s now: his node is unknown, its link is down, or he is no user here",
+            STR_ARG(to));
+    } else {
+        ctl_answer(c, 0, " ");
+    }
+}
+
+static void resolve_cell(struct ctl_call *c, const char *door, enum policy_source source)
+{
+    struct admitted a;
+    struct why w;
+    struct str to = arg(c, 1);
+    ptrdiff_t at = str_find_last(to, '@');
+    struct str local = at < 0 ? to : str_sub(to, 0, (size_t)at);
+    struct str domain = at < 0 ? STR("") : str_sub(to, (size_t)at + 1, to.n);
+    ctl_cell(c, "%s", door);
+    if (admit_mailbox(c->g, source, local, domain, c->arena, &a, &w) < 0)
+        ctl_cell(c, "refused: %d %s %s", why_smtp(&w), why_enh(&w), w.text);
+    else if (a.to == DOOR_SMTP)
+        ctl_cell(c, "Internet mailbox %.*s", STR_ARG(a.mailbox));
+    else if (a.to == DOOR_LOCAL)
+        ctl_cell(c, "reader of our user %.*s%s%.*s", STR_ARG(a.user),
+                 a.forward.n > 0 ? ", copy to " : "", STR_ARG(a.forward));
+    else
+        ctl_cell(c, "NJE user %.*s at %.*s", STR_ARG(a.user), STR_ARG(a.node));
+}
+
+/* resolve ADDRESS: what each door makes of it, and how the other side would see it. */
+static void resolve_verb(struct ctl_call *c)
+{
+    struct str to = arg(c, 1);
+    ptrdiff_t at = str_find_last(to, '@');
+    resolve_cell(c, "from the Internet", FROM_INTERNET);
+    resolve_cell(c, "from NJE", FROM_NJE);
+    if (at > 0) {
+        struct str user, node;
+        bool nick;
+        admit_nje_view(c->g, c->arena, str_sub(to, 0, (size_t)at),
+                       str_sub(to, (size_t)at + 1, to.n), &user, &node, &nick);
+        ctl_cell(c, "seen at a 3270");
+        ctl_cell(c, "%.*s at %.*s", STR_ARG(user), STR_ARG(node));
+        if (str_find(node, '.') < 0 && !nick) {
+            ctl_cell(c, "seen from the Internet");
+            ctl_cell(c, "%.*s", STR_ARG(admit_internet(c->g, c->arena, user, node)));
+        }
+    }
+    ctl_answer(c, 0, " ");
+}
+
+static void ping_verb(struct ctl_call *c)
+{
+    ctl_answer(c, 0, " ");
+}
+
+static void shutdown_verb(struct ctl_call *c)
+{
+    oper_smsg(c->g, STR(""), STR(""), STR("SHUTDOWN"), line_cell, c);
+    ctl_answer(c, 0, " ");
+}
+
+void ctl_dispatch(struct ctl_call *c)
+{
+    static const struct {
+        const char *name;
+        void (*fn)(struct ctl_call *c);
+    } verbs[] = {
+        {"queue", queue_verb},     {"link", link_verb}, {"smsg", smsg_verb},
+        {"status", status_verb},   {"note", note_verb}, {"sendfile", sendfile_verb},
+        {"tell", tell_verb},       {"ping", ping_verb}, {"shutdown", shutdown_verb},
+        {"resolve", resolve_verb},
+    };
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (str_is(arg(c, 0), verbs[i].name)) {
+            verbs[i].fn(c);
+            return;
+        }
+    }
+    ctl_answer(c, 2, "the daemon knows no verb %.*s", STR_ARG(str_sub(arg(c, 0), 0, 40)));
+}

@@ -1,0 +1,270 @@
+/* gateway/daemon.c -- wires the parts of the daemon, opens the doors, reloads, stops. */
+#include "gateway/daemon.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "gateway/ctl.h"
+#include "gateway/gate.h"
+#include "gateway/nje.h"
+#include "gateway/relay.h"
+#include "gateway/smtpin.h"
+
+#define DRAIN_LOOK_MS 20
+
+struct daemon {
+    struct gate gate;
+    struct smtpin *smtpin;
+    struct ctl *ctl;
+    struct conf **conf; /* the present one last; earlier ones may still be borrowed from */
+    size_t nconf;
+    struct timer drain;
+    struct mono deadline;
+    bool stopping;
+};
+
+void daemon_report(void *arg, const char *file, unsigned line, bool error, const char *text)
+{
+    (void)arg;
+    if (line > 0)
+        fprintf(stderr, "%s:%u: %s%s\n", file, line, error ? "" : "warning: ", text);
+    else
+        fprintf(stderr, "%s: %s%s\n", file, error ? "" : "warning: ", text);
+}
+
+/* --- the configuration in use
+ * ------------------------------------------------------------------------------------ */
+
+static int make_routes(const struct conf *c, struct routes **out, struct why *w)
+{
+    struct routes *r = routes_new();
+    int v = 0;
+    /* A neighbour is reached over its own link unless a ROUTE says otherwise. */
+    for (size_t i = 0; i < c->nroute && v == 0; i++)
+        v = routes_add(r, c->route[i].pattern, c->route[i].link, w);
+    for (size_t i = 0; i < c->nlink && v == 0; i++) {
+        struct why twice;
+        if (routes_add(r, c->link[i].node, c->link[i].name, &twice) < 0 && twice.err != E_DENIED) {
+            *w = twice;
+            v = w->err;
+        }
+    }
+    if (v < 0)
+        routes_free(&r);
+    *out = r;
+    return v;
+}
+
+static int adopt(struct daemon *d, struct conf *c, struct why *w)
+{
+    struct routes *routes;
+    int v = make_routes(c, &routes, w);
+    if (v < 0)
+        return v;
+    routes_free(&d->gate.routes);
+    d->gate.routes = routes;
+    d->gate.conf = c;
+    d->gate.names = (struct addr_names){.hostname = c->hostname,
+                                        .alt = c->alt_host,
+                                        .nalt = c->nalt_host,
+                                        .local_node = c->local,
+                                        .rscs_domain = c->rscs_domain,
+                                        .alt_rscs_domain = c->alt_rscs_domain,
+                                        .dim_node = c->dim_node};
+    if (!str_is(c->timezone, "SYSTZ"))
+        setenv("TZ", c->timezone.p, 1);
+    d->conf = mem_grow(d->conf, d->nconf + 1, sizeof(struct conf *));
+    d->conf[d->nconf++] = c;
+    return 0;
+}
+
+static void log_problem(void *arg, const char *file, unsigned line, bool error, const char *text)
+{
+    (void)arg;
+    log_event(error ? LOG_ERROR : LOG_WARN, 0, "config", "at=%s:%u text=%s", file, line,
+              log_quote(str_of(text)));
+}
+
+static void reload(void *arg)
+{
+    struct daemon *d = arg;
+    struct why w;
+    char path[4096];
+    str_copy(path, sizeof path, d->gate.conf->path);
+    struct conf *c = conf_load(path, log_problem, NULL);
+    if (c != NULL && adopt(d, c, &w) < 0) {
+        log_event(LOG_ERROR, 0, "config", "text=%s", log_quote(str_of(w.text)));
+        conf_free(&c);
+    }
+    if (c == NULL) {
+        log_event(LOG_ERROR, 0, "reload", "result=failed text=%s",
+                  log_quote(STR("the configuration has errors, the old one stays in force")));
+        return;
+    }
+    nje_reload(d->gate.nje);
+    relay_rescan(d->gate.relay);
+    log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(c->path));
+}
+
+/* --- stopping
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static bool quiet(const struct daemon *d)
+{
+    return relay_busy(d->gate.relay) == 0 && nje_open(d->gate.nje) == 0 &&
+           smtpin_undecided(d->smtpin) == 0 && store_pending(d->gate.store) == 0;
+}
+
+static void look_at_drain(void *arg)
+{
+    struct daemon *d = arg;
+    if (quiet(d) || mono_now().us >= d->deadline.us)
+        loop_stop(d->gate.loop);
+    else
+        loop_arm(d->gate.loop, &d->drain, DRAIN_LOOK_MS, look_at_drain, d);
+}
+
+static void stop(void *arg)
+{
+    struct daemon *d = arg;
+    if (d->stopping) {
+        loop_stop(d->gate.loop); /* asked twice: at once */
+        return;
+    }
+    d->stopping = true;
+    sd_notify(0, "STOPPING=1");
+    log_event(LOG_INFO, 0, "stopping", "drain_s=%lld", (long long)d->gate.conf->drain_time);
+    smtpin_drain(d->smtpin);
+    relay_drain(d->gate.relay);
+    nje_drain(d->gate.nje);
+    d->deadline = mono_in(d->gate.conf->drain_time * 1000);
+    look_at_drain(d);
+}
+
+/* --- starting
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static void store_trouble(void *arg, const struct why *w)
+{
+    (void)arg;
+    log_event(LOG_ERROR, 0, "store", "error=%s", log_quote(str_of(w->text)));
+}
+
+static int become(const struct conf *c, struct why *w)
+{
+    if (c->run_user.n == 0) {
+        if (geteuid() == 0)
+            log_event(LOG_WARN, 0, "start", "text=%s",
+                      log_quote(STR("runs as root: USER is not configured")));
+        return 0;
+    }
+    struct passwd *pw = getpwnam(c->run_user.p);
+    if (pw == NULL)
+        return why_set(w, E_ABSENT, 0, NULL, "USER %.*s: there is no such user",
+                       STR_ARG(c->run_user));
+    struct group *gr = c->run_group.n > 0 ? getgrnam(c->run_group.p) : NULL;
+    if (c->run_group.n > 0 && gr == NULL)
+        return why_set(w, E_ABSENT, 0, NULL, "USER ... %.*s: there is no such group",
+                       STR_ARG(c->run_group));
+    if (geteuid() == pw->pw_uid)
+        return 0;
+    if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
+        setgid(gr != NULL ? gr->gr_gid : pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0)
+        return why_errno(w, "cannot become the configured USER");
+    return 0;
+}
+
+/* The ports need the rights we start with; the files are made with those we keep. */
+static int open_parts(struct daemon *d, struct why *w)
+{
+    struct gate *g = &d->gate;
+    const struct conf *c = g->conf;
+    struct store_set set = {.loop = g->loop,
+                            .path = c->database.p,
+                            .spooldir = c->spooldir.p,
+                            .inline_max = (size_t)c->inline_max,
+                            .trouble = store_trouble};
+    struct dns_set dns = {.forward = c->resolver};
+    g->nje = nje_new(g);
+    int v = nje_listen(g->nje, w);
+    if (v == 0)
+        v = smtpin_listen(&d->smtpin, g, w);
+    if (v == 0)
+        v = become(c, w);
+    if (v == 0)
+        v = store_open(&g->store, &set, w);
+    if (v < 0)
+        return v;
+    g->nicks = nicks_new(g->store);
+    g->dns = dns_new(g->loop, &dns);
+    g->relay = relay_new(g);
+    smtpin_start(d->smtpin);
+    nje_start(g->nje);
+    relay_start(g->relay);
+    return ctl_open(&d->ctl, g, c->control.p, w);
+}
+
+/* Callbacks of the store may still ask the parts: they are freed after it. */
+static void close_parts(struct daemon *d)
+{
+    struct gate *g = &d->gate;
+    ctl_close(&d->ctl);
+    if (g->relay != NULL)
+        relay_stop(g->relay);
+    if (g->nje != NULL)
+        nje_stop(g->nje);
+    store_close(&g->store);
+    smtpin_free(&d->smtpin);
+    nje_free(&g->nje);
+    relay_free(&g->relay);
+    nicks_free(&g->nicks);
+    dns_free(&g->dns);
+    routes_free(&g->routes);
+    for (size_t i = 0; i < d->nconf; i++)
+        conf_free(&d->conf[i]);
+    free(d->conf);
+}
+
+int daemon_run(struct conf *c)
+{
+    struct why w = {0};
+    struct daemon *d = mem_new(sizeof *d);
+    d->gate.started = wall_now();
+    if (c->debug)
+        log_open(2, LOG_DEBUG);
+    d->gate.loop = loop_new();
+    loop_signal(d->gate.loop, SIGTERM, stop, d);
+    loop_signal(d->gate.loop, SIGINT, stop, d);
+    loop_signal(d->gate.loop, SIGHUP, reload, d);
+    int v = adopt(d, c, &w);
+    if (v < 0)
+        conf_free(&c);
+    if (v == 0)
+        v = open_parts(d, &w);
+    loop_barrier(d->gate.loop, log_flush, NULL);
+    if (v == 0) {
+        sd_notify(0, "READY=1");
+        log_event(LOG_INFO, 0, "started", "node=%.*s host=%.*s", STR_ARG(c->local),
+                  STR_ARG(c->hostname));
+        v = loop_run(d->gate.loop, &w);
+    }
+    if (v < 0)
+        log_event(LOG_ERROR, 0, "failed", "error=%s", log_quote(str_of(w.text)));
+    close_parts(d);
+    log_event(LOG_INFO, 0, "stopped", "status=%d", v < 0);
+    log_flush(NULL);
+    loop_free(&d->gate.loop);
+    free(d);
+    return v < 0 ? 1 : 0;
+}

@@ -1,0 +1,12 @@
+/* gateway/daemon.h -- the daemon: wires the parts, opens the doors, reloads, stops. */
+#ifndef GATEWAY_DAEMON_H
+#define GATEWAY_DAEMON_H
+
+#include "gateway/conf.h"
+
+/* Run until told to stop; the exit status. Takes the configuration. */
+int daemon_run(struct conf *c);
+/* A configuration problem, for standard error: "file:line: text". */
+void daemon_report(void *arg, const char *file, unsigned line, bool error, const char *text);
+
+#endif

@@ -1,0 +1,839 @@
+/* gateway/nje.c -- the NJE door: links, arriving files and messages. */
+#include "gateway/nje.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "db/queue.h"
+#include "db/readerrow.h"
+#include "gateway/dsn.h"
+#include "gateway/fromnje.h"
+#include "gateway/oper.h"
+#include "gateway/relay.h"
+#include "rscs/deck.h"
+#include "rscs/port.h"
+
+#define SEEN_HOURS 24
+#define DEAD_SILENCE_MS 240000
+
+struct line {
+    struct line *next;
+    struct nje *nje;
+    struct link *link;
+    struct conf_link conf; /* strings in `arena` */
+    struct arena *arena;
+    char name[9];
+    struct dns_ask *ask; /* for a HOST that is a name */
+    union endpoint at;   /* what it was last */
+    bool resolved;
+};
+/* A file being received. */
+struct arriving {
+    struct nje *nje;
+    struct link *link;
+    struct link_in *in; /* NULL: the connection was lost after its end, link may be gone too */
+    struct body_writer *content;
+    char name[9]; /* of the link */
+};
+struct nje {
+    struct gate *g;
+    struct line *line;
+    struct port *port;
+    struct listener **listener;
+    size_t nlistener;
+    size_t open;
+};
+
+static const struct link_ops link_ops;
+
+/* --- messages
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static struct line *line_named(struct nje *n, const char *name)
+{
+    for (struct line *l = n->line; l != NULL; l = l->next)
+        if (strcmp(l->name, name) == 0)
+            return l;
+    return NULL;
+}
+
+static struct line *line_to(struct nje *n, struct str node)
+{
+    struct nje_name name;
+    const char *link = ebc_name(&name, node) ? routes_link(n->g->routes, &name) : NULL;
+    return link != NULL ? line_named(n, link) : NULL;
+}
+
+/* A message for one of our own users goes to his reader: nobody is logged on here. */
+static bool tell_local(struct nje *n, struct str from_user, struct str from_node, struct str user,
+                       struct str text)
+{
+    struct gate *g = n->g;
+    const struct conf_user *u = conf_user_of(g->conf, user);
+    if (u == NULL)
+        return false;
+    struct reader_row row = {.user = u->userid,
+                             .fn = STR("MESSAGE"),
+                             .ft = STR("MSG"),
+                             .class = 'A',
+                             .records = 1,
+                             .date = wall_now(),
+                             .kind = STR("MSG")};
+    struct njefile_spec spec = {.from_user = from_user.n > 0 ? from_user : STR("RSCS"),
+                                .from_node = from_node,
+                                .to_user = u->userid,
+                                .to_node = g->conf->local,
+                                .fn = row.fn,
+                                .ft = row.ft,
+                                .form = STR("QUMSG"),
+                                .class = 'A',
+                                .format = FORMAT_PUNCH,
+                                .page = ebc_page_default(),
+                                .id = 0,
+                                .now = row.date};
+    struct njefile_out out;
+    struct why w;
+    struct arena *a = arena_new(8192);
+    row.from = arena_printf(a, "%.*s@%.*s", STR_ARG(from_user), STR_ARG(from_node));
+    bool ok = njefile_text(g->store, &spec, text, 65536, &out, &w) == 0;
+    if (ok) {
+        struct change *c = change_new(g->store);
+        change_reader(c, &row, out.deck);
+        change_commit(&c, NULL, NULL);
+        body_free(&out.deck);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct str user,
+              struct str node, struct str text)
+{
+    if (admit_is_local_node(n->g, node))
+        return tell_local(n, from_user, from_node, user, text);
+    struct line *l = line_to(n, node);
+    if (l == NULL)
+        return false;
+    struct nmr m = {.from_node = ebc_name_of(from_node),
+                    .from_user = ebc_name_of(from_user),
+                    .to_node = ebc_name_of(node),
+                    .to_user = ebc_name_of(user)};
+    /* Long texts go in pieces, cut at a blank where there is one. */
+    bool ok = true;
+    while (text.n > 0 && ok) {
+        size_t take = text.n;
+        if (take > NMR_TEXT_MAX) {
+            ptrdiff_t blank = str_find_last(str_sub(text, 0, NMR_TEXT_MAX), ' ');
+            take = blank > 40 ? (size_t)blank : NMR_TEXT_MAX;
+        }
+        nmr_set_text(&m, str_sub(text, 0, take));
+        text = str_trim(str_sub(text, take, text.n));
+        ok = link_message(l->link, &m);
+    }
+    return ok;
+}
+
+/* The node a message claims to come from must be one that lies behind this link. */
+static bool origin_ok(struct line *l, struct str node)
+{
+    struct nje_name name;
+    if (l->conf.origin_any)
+        return true;
+    if (admit_is_local_node(l->nje->g, node) || !ebc_name(&name, node))
+        return false;
+    const char *link = routes_link(l->nje->g->routes, &name);
+    return link != NULL && strcmp(link, l->name) == 0;
+}
+
+struct asking {
+    struct nje *nje;
+    struct str user, node;
+};
+
+static void answer(void *arg, struct str line)
+{
+    const struct asking *as = arg;
+    (void)nje_tell(as->nje, STR(""), as->nje->g->conf->local, as->user, as->node, line);
+}
+
+static void local_message(struct line *l, const struct nmr *m, struct asking *as,
+                          struct str to_user, struct str text)
+{
+    struct gate *g = l->nje->g;
+    bool command = m->command;
+    if (command) {
+        oper_rscs(g, as->user, text, answer, as);
+    } else if (admit_is_mailer(to_user)) {
+        oper_smsg(g, as->user, as->node, text, answer, as);
+    } else if (!tell_local(l->nje, as->user, as->node, to_user, text) && as->user.n > 0 &&
+               (text.n == 0 || text.p[0] != '*')) {
+        char line[80];
+        snprintf(line, sizeof line, "USER %.*s NOT LOGGED ON", STR_ARG(to_user));
+        answer(as, str_of(line));
+    }
+}
+
+static void got_message(void *arg, const struct nmr *m)
+{
+    struct line *l = arg;
+    struct nje *n = l->nje;
+    char fu[9], fn[9], tu[9], tn[9];
+    struct str from_node = ebc_name_text(&m->from_node, fn),
+               to_node = ebc_name_text(&m->to_node, tn);
+    struct str to_user = ebc_name_text(&m->to_user, tu);
+    struct buf text;
+    buf_init(&text, 1024);
+    nmr_text(m, &text);
+    struct asking as = {n, ebc_name_text(&m->from_user, fu), from_node};
+    if (!origin_ok(l, from_node)) {
+        log_event(LOG_WARN, 0, "message-dropped", "link=%s from=%.*s@%.*s reason=%s", l->name,
+                  STR_ARG(as.user), STR_ARG(from_node),
+                  log_quote(STR("its node does not lie behind this link (ORIGIN=VERIFY)")));
+    } else if (admit_is_local_node(n->g, to_node) || str_eq_nocase(to_node, n->g->conf->dim_node)) {
+        log_event(LOG_DEBUG, 0, "message", "link=%s from=%.*s@%.*s to=%.*s text=%s", l->name,
+                  STR_ARG(as.user), STR_ARG(from_node), STR_ARG(to_user),
+                  log_quote(buf_text(&text)));
+        local_message(l, m, &as, to_user, buf_text(&text));
+    } else {
+        struct line *out = line_to(n, to_node);
+        /* Never back over the link it came from: two nodes with default routes would play
+         * ping-pong. */
+        if (out != NULL && out != l)
+            (void)!link_message(out->link, m);
+        else if (as.user.n > 0 && (text.n == 0 || text.p[0] != '*')) {
+            char line[80];
+            snprintf(line, sizeof line, "Node %.*s not recognised.", STR_ARG(to_node));
+            answer(&as, str_of(line));
+        }
+    }
+    buf_done(&text);
+}
+
+/* --- arriving files
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int file_open(void *arg, struct link_in *in, struct why *w)
+{
+    struct line *l = arg;
+    struct gate *g = l->nje->g;
+    uint8_t kind = (in->rcb & 1) != 0 ? DECK_SYSOUT : DECK_SYSIN;
+    struct arriving *ar = mem_new(sizeof *ar);
+    ar->nje = l->nje;
+    ar->link = l->link;
+    ar->in = in;
+    memcpy(ar->name, l->name, sizeof ar->name);
+    ar->content = body_writer_new(g->store);
+    if (body_write(ar->content, &kind, 1, w) < 0) {
+        body_writer_drop(&ar->content);
+        free(ar);
+        return w->err;
+    }
+    in->user = ar;
+    l->nje->open++;
+    return 0;
+}
+
+static int file_record(void *arg, struct link_in *in, uint8_t srcb, struct cur data, struct why *w)
+{
+    struct arriving *ar = in->user;
+    uint8_t head[4];
+    (void)arg;
+    deck_item_head(head, srcb, cur_left(&data));
+    int v = body_write(ar->content, head, sizeof head, w);
+    return v < 0 ? v : body_write(ar->content, data.p, cur_left(&data), w);
+}
+
+static void arriving_free(struct arriving *ar)
+{
+    ar->nje->open--;
+    body_writer_drop(&ar->content);
+    free(ar);
+}
+
+static void file_abort(void *arg, struct link_in *in, const struct why *w)
+{
+    struct line *l = arg;
+    struct arriving *ar = in->user;
+    log_event(LOG_WARN, 0, "file-broken-off", "link=%s reason=%s", l->name,
+              log_quote(str_of(w != NULL ? w->text : "")));
+    if (ar->content == NULL)
+        ar->in = NULL; /* it is on its way into the store: only nobody waits for our answer now */
+    else
+        arriving_free(ar);
+}
+
+static void file_durable(void *arg, const struct why *w)
+{
+    struct arriving *ar = arg;
+    if (w != NULL)
+        log_event(LOG_ERROR, 0, "file-not-stored", "link=%s error=%s", ar->name,
+                  log_quote(str_of(w->text)));
+    if (ar->in != NULL && w == NULL) {
+        link_in_done(ar->link, ar->in);
+    } else if (ar->in != NULL) {
+        /* No yes without durability: dropping the link makes the neighbour keep the file and come
+         * again. */
+        link_stop(ar->link, "the disk failed while storing a file");
+        link_start(ar->link);
+    }
+    arriving_free(ar);
+}
+
+/* The same file again, because our acknowledgement was lost: origin, job, time, count, destination
+ * agree. */
+static struct str seen_key(struct arena *a, const struct njefile_in *f)
+{
+    return arena_printf(a, "%.*s %.*s %u %llx %u %u %.*s %.*s", STR_ARG(f->from_node),
+                        STR_ARG(f->from_user), f->njh.job_id, (unsigned long long)f->njh.entry_tod,
+                        f->dsh.dsno, f->dsh.records, STR_ARG(f->to_node), STR_ARG(f->to_user));
+}
+
+static struct str origin_text(struct arena *a, const struct njefile_in *f)
+{
+    return arena_printf(a, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
+}
+
+/* On its way to another node: the same deck, the hop count one higher. */
+static int forward_copy(struct gate *g, struct intake *in, struct body *deck,
+                        const struct njefile_in *f, const struct admitted *to, struct arena *a,
+                        struct why *w)
+{
+    struct body *copy;
+    struct njefile_edit edit = {.set_hops = true, .hops = (uint16_t)(f->njh.hops + 1)};
+    struct cur bytes = body_cur(deck, w);
+    int v = cur_left(&bytes) > 0 ? njefile_copy(g->store, bytes, &edit, &copy, w) : w->err;
+    if (v < 0)
+        return v;
+    v = intake_deck(in, copy, DOOR_NJE, origin_text(a, f), to, w);
+    body_free(&copy);
+    return v;
+}
+
+static int forward_file(struct nje *n, struct intake *in, struct body *deck,
+                        const struct njefile_in *f, const char *from_link, struct arena *a,
+                        struct why *w)
+{
+    struct why reason;
+    struct line *l = line_to(n, f->to_node);
+    struct admitted to = {.to = DOOR_NJE, .user = f->to_user, .node = f->to_node};
+    if (l == NULL)
+        why_set(&reason, E_ABSENT, 550, "5.1.2", "node %.*s is not known here",
+                STR_ARG(f->to_node));
+    else if (from_link != NULL && strcmp(l->name, from_link) == 0)
+        why_set(&reason, E_PERM, 554, "5.4.6",
+                "node %.*s lies where the file came from (routing loop)", STR_ARG(f->to_node));
+    else if (f->njh.hops >= n->g->conf->maxhops)
+        why_set(&reason, E_PERM, 554, "5.4.6", "the file has crossed %u nodes (routing loop)",
+                f->njh.hops);
+    else
+        return forward_copy(n->g, in, deck, f, &to, a, w);
+    return fromnje_return(n->g, in, deck, &reason, w);
+}
+
+static int local_file(struct nje *n, struct intake *in, struct body *deck,
+                      const struct njefile_in *f, enum policy_source source, struct arena *a,
+                      struct why *w)
+{
+    struct gate *g = n->g;
+    struct admitted to = {.original = f->to_user};
+    struct why reason;
+    if (admit_is_mailer(f->to_user))
+        return fromnje_mailer(g, in, deck, source, w);
+    if (admit_user(g, source, f->to_user, f->to_node, a, &to, &reason) < 0)
+        return fromnje_return(g, in, deck, &reason, w);
+    if (to.to == DOOR_SMTP)
+        return fromnje_mailbox(g, in, deck, source, &to, w);
+    int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
+    if (v == 0 && to.forward.n > 0) {
+        struct admitted net = {.to = DOOR_SMTP, .mailbox = to.forward, .original = to.forward};
+        v = fromnje_mailbox(g, in, deck, source, &net, w);
+    }
+    return v;
+}
+
+/* What the file is and where it goes; everything into the intake. */
+static int sort_file(struct nje *n, struct intake *in, struct body *deck,
+                     const struct njefile_in *f, const char *from_link, enum policy_source source,
+                     struct arena *a, struct why *w)
+{
+    bool ours =
+        admit_is_local_node(n->g, f->to_node) || str_eq_nocase(f->to_node, n->g->conf->dim_node);
+    intake_journal(in, "received",
+                   "from=%.*s@%.*s to=%.*s@%.*s file=%.*s.%.*s job=%u size=%llu link=%s",
+                   STR_ARG(f->from_user), STR_ARG(f->from_node), STR_ARG(f->to_user),
+                   STR_ARG(f->to_node), STR_ARG(f->fn), STR_ARG(f->ft), f->njh.job_id,
+                   (unsigned long long)body_size(deck), from_link != NULL ? from_link : "here");
+    return ours ? local_file(n, in, deck, f, source, a, w)
+                : forward_file(n, in, deck, f, from_link, a, w);
+}
+
+/* A file whose headers cannot be walked is kept for the administrator: its bytes are evidence. */
+static int hold_file(struct intake *in, struct body *deck, const struct njefile_in *f,
+                     const char *link, enum rcpt_state state, const struct why *reason)
+{
+    struct message *m = message_new();
+    m->id = m->origin = intake_id(in);
+    m->from = DOOR_NJE;
+    m->form = BODY_DECK;
+    m->accepted = wall_now();
+    m->body = body_hold(deck);
+    m->size = body_size(deck);
+    m->origin_sender =
+        arena_printf(m->arena, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
+    struct rcpt *r = message_add_rcpt(
+        m, arena_printf(m->arena, "%.*s@%.*s", STR_ARG(f->to_user), STR_ARG(f->to_node)),
+        f->to_node);
+    r->state = state;
+    r->reason = arena_str(m->arena, str_of(reason->text));
+    change_add(intake_change(in), m);
+    intake_journal(in, "held", "link=%s from=%.*s reason=%s", link, STR_ARG(m->origin_sender),
+                   reason->text);
+    log_event(LOG_WARN, m->id, "held", "link=%s from=%s reason=%s", link,
+              log_quote(m->origin_sender), log_quote(str_of(reason->text)));
+    message_free(&m);
+    return 0;
+}
+
+static int take_file(struct line *l, struct intake *in, struct body *deck, struct arena *a,
+                     bool *again, struct why *w)
+{
+    struct nje *n = l->nje;
+    struct njefile_in f;
+    struct why reason;
+    struct cur bytes = body_cur(deck, w);
+    if (cur_left(&bytes) == 0)
+        return w->err;
+    if (njefile_read_headers(a, bytes, &f, &reason) < 0) {
+        f = (struct njefile_in){.from_user = STR("UNKNOWN"),
+                                .from_node = str_of(l->name),
+                                .to_user = STR("UNKNOWN"),
+                                .to_node = STR("UNKNOWN")};
+        return hold_file(in, deck, &f, l->name, RCPT_HELD, &reason);
+    }
+    struct str key = seen_key(a, &f);
+    if (store_seen(n->g->store, key)) {
+        *again = true;
+        log_event(LOG_INFO, 0, "duplicate", "link=%s file=%s", l->name, log_quote(key));
+        return 0;
+    }
+    intake_seen(in, key, (struct wall){wall_now().us + SEEN_HOURS * 3600 * US_PER_S});
+    if (!origin_ok(l, f.from_node)) {
+        why_set(&reason, E_DENIED, 0, NULL, "node %.*s does not lie behind link %s (ORIGIN=VERIFY)",
+                STR_ARG(f.from_node), l->name);
+        return hold_file(in, deck, &f, l->name, RCPT_HELD_ORIGIN, &reason);
+    }
+    int v = sort_file(n, in, deck, &f, l->name, FROM_NJE, a, w);
+    if (v < 0 && !why_is_temp(w)) { /* its inside is malformed or too large: back with the reason */
+        reason = *w;
+        v = fromnje_return(n->g, in, deck, &reason, w);
+    }
+    return v;
+}
+
+static void file_end(void *arg, struct link_in *in)
+{
+    struct line *l = arg;
+    struct arriving *ar = in->user;
+    struct why w = {0};
+    struct arena *a = arena_new(4u << 20);
+    struct intake *unit = intake_new(l->nje->g);
+    bool again = false;
+    struct body *deck = body_writer_end(&ar->content, &w);
+    int v = deck != NULL ? take_file(l, unit, deck, a, &again, &w) : w.err;
+    if (v < 0 || again) {
+        intake_drop(&unit);
+        file_durable(ar, again ? NULL : &w);
+    } else {
+        intake_commit(&unit, file_durable, ar);
+    }
+    body_free(&deck);
+    arena_free(&a);
+}
+
+/* --- our own files, and held ones set free
+ * ---------------------------------------------------------------------------- */
+
+struct submitting {
+    nje_submit_fn *fn;
+    void *arg;
+};
+
+static void submitted(void *arg, const struct why *w)
+{
+    struct submitting *s = arg;
+    s->fn(s->arg, w);
+    free(s);
+}
+
+void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nje_submit_fn *fn,
+                void *arg)
+{
+    struct njefile_in f;
+    struct why w = {0};
+    struct arena *a = arena_new(4u << 20);
+    struct intake *in = intake_new(n->g);
+    struct cur bytes = body_cur(deck, &w);
+    int v = njefile_read_headers(a, bytes, &f, &w);
+    if (v == 0)
+        v = net != NULL ? fromnje_mailbox(n->g, in, deck, FROM_LOCAL, net, &w)
+                        : sort_file(n, in, deck, &f, NULL, FROM_LOCAL, a, &w);
+    if (v < 0) {
+        intake_drop(&in);
+        fn(arg, &w);
+    } else {
+        struct submitting *s = mem_new(sizeof *s);
+        *s = (struct submitting){fn, arg};
+        n->g->stat.from_local++;
+        intake_commit(&in, submitted, s);
+    }
+    arena_free(&a);
+}
+
+void nje_resume(struct nje *n, struct message *m)
+{
+    struct njefile_in f;
+    struct why w = {0};
+    struct arena *a = arena_new(4u << 20);
+    struct intake *in = intake_new(n->g);
+    struct body *deck = queue_body(store_reader(n->g->store), n->g->store, m->id, &w);
+    struct cur bytes = deck != NULL ? body_cur(deck, &w) : cur_of(NULL, 0);
+    int v = deck != NULL ? njefile_read_headers(a, bytes, &f, &w) : w.err;
+    if (v == 0) {
+        change_remove(intake_change(in), m->id);
+        v = sort_file(n, in, deck, &f, NULL, FROM_NJE, a, &w);
+    }
+    if (v < 0) {
+        log_event(LOG_ERROR, m->id, "held", "error=%s", log_quote(str_of(w.text)));
+        intake_drop(&in);
+        struct change *c = change_new(n->g->store);
+        change_state(c, m->id, RCPT_HELD);
+        change_commit(&c, NULL, NULL);
+    } else {
+        intake_commit(&in, NULL, NULL);
+    }
+    body_free(&deck);
+    arena_free(&a);
+    message_free(&m);
+}
+
+/* --- leaving files
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static bool next_file(void *arg, struct link_out *out)
+{
+    struct line *l = arg;
+    if (!relay_next_file(l->nje->g->relay, l->name, out))
+        return false;
+    l->nje->open++;
+    return true;
+}
+
+static void file_sent(void *arg, void *ref, const struct why *w)
+{
+    struct line *l = arg;
+    l->nje->open--;
+    relay_file_sent(l->nje->g->relay, ref, w);
+}
+
+void nje_kick(struct nje *n, const char *link)
+{
+    struct line *l = line_named(n, link);
+    if (l != NULL && link_state_of(l->link) == LINK_UP)
+        link_kick(l->link);
+}
+
+bool nje_link_is_up(struct nje *n, const char *link)
+{
+    struct line *l = line_named(n, link);
+    return l != NULL && link_state_of(l->link) == LINK_UP;
+}
+
+/* --- links
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+static void link_changed(void *arg, enum link_state s, const struct why *w)
+{
+    struct line *l = arg;
+    enum log_level level = s == LINK_UP || w != NULL ? LOG_INFO : LOG_DEBUG;
+    log_event(level, 0, "link", "link=%s state=%s%s%s", l->name, link_state_name(s),
+              w != NULL ? " reason=" : "", w != NULL ? log_quote(str_of(w->text)) : "");
+    if (s == LINK_UP)
+        relay_link_up(l->nje->g->relay, l->name);
+}
+
+/* PARM HOST may be a name: it is looked up when the link dials, and the link dials again with the
+ * answer. */
+static void host_found(const struct dns_reply *r, void *arg)
+{
+    struct line *l = arg;
+    l->ask = NULL;
+    if (r->status != DNS_FOUND || r->n == 0) {
+        log_event(LOG_WARN, 0, "link", "link=%s reason=%s", l->name,
+                  log_quote(STR("its HOST cannot be found in the DNS")));
+        return;
+    }
+    bool first = !l->resolved;
+    l->resolved = true;
+    l->at = (union endpoint){.in4 = {.sin_family = AF_INET}};
+    memcpy(&l->at.in4.sin_addr, r->rr[0].addr, 4);
+    if (first && link_state_of(l->link) == LINK_WAITING)
+        link_start(l->link);
+}
+
+static struct stream *dial(void *arg, stream_fn *fn, void *fn_arg, struct why *w)
+{
+    struct line *l = arg;
+    struct gate *g = l->nje->g;
+    union endpoint at;
+    struct str host = str_is(l->conf.host, "localhost") ? STR("127.0.0.1") : l->conf.host;
+    char text[80];
+    snprintf(text, sizeof text, str_find(host, ':') >= 0 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(host),
+             l->conf.port);
+    struct why not_address;
+    if (endpoint_parse(&at, str_of(text), l->conf.port, &not_address) < 0) {
+        if (l->ask == NULL)
+            l->ask = dns_query(g->dns, l->conf.host.p, DNS_A, host_found, l);
+        if (!l->resolved) {
+            why_set(w, E_TEMP, 0, NULL, "looking up %.*s", STR_ARG(l->conf.host));
+            return NULL;
+        }
+        at = l->at;
+        endpoint_set_port(&at, l->conf.port);
+    }
+    return stream_connect(g->loop, &at, NULL, fn, fn_arg);
+}
+
+static const struct link_ops link_ops = {
+    .dial = dial,
+    .file_open = file_open,
+    .file_record = file_record,
+    .file_end = file_end,
+    .file_abort = file_abort,
+    .next_file = next_file,
+    .sent = file_sent,
+    .message = got_message,
+    .state = link_changed,
+};
+
+static void fill_link_conf(const struct line *l, struct link_conf *c)
+{
+    const struct gate *g = l->nje->g;
+    *c = (struct link_conf){.us = ebc_name_of(g->conf->local),
+                            .them = ebc_name_of(l->conf.node),
+                            .bufsize = l->conf.bufsize,
+                            .streams = l->conf.streams,
+                            .line_password = ebc_name_of(l->conf.line_password),
+                            .node_password = ebc_name_of(l->conf.password),
+                            .dial = l->conf.start && l->conf.host.n > 0,
+                            .retry_ms = l->conf.retry_s * 1000,
+                            .retry_max_ms = 900000,
+                            .keepalive_ms = l->conf.keepalive_s * 1000,
+                            .dead_ms = DEAD_SILENCE_MS > l->conf.keepalive_s * 4000
+                                           ? DEAD_SILENCE_MS
+                                           : l->conf.keepalive_s * 4000,
+                            .signon_ms = 60000,
+                            .file_max = (size_t)g->conf->max_mail_bytes * 2};
+    str_copy(c->name, sizeof c->name, l->conf.name);
+}
+
+static struct line *line_new(struct nje *n, const struct conf_link *c)
+{
+    struct line *l = mem_new(sizeof *l);
+    struct link_conf lc;
+    l->nje = n;
+    l->arena = arena_new(65536);
+    l->conf = *c;
+    l->conf.name = arena_str(l->arena, c->name);
+    l->conf.node = arena_str(l->arena, c->node);
+    l->conf.host = arena_str(l->arena, c->host);
+    l->conf.password = arena_str(l->arena, c->password);
+    l->conf.line_password = arena_str(l->arena, c->line_password);
+    str_copy(l->name, sizeof l->name, c->name);
+    fill_link_conf(l, &lc);
+    l->link = link_new(n->g->loop, &lc, &link_ops, l);
+    l->next = n->line;
+    n->line = l;
+    return l;
+}
+
+static void line_free(struct nje *n, struct line *gone)
+{
+    struct line **p = &n->line;
+    while (*p != gone)
+        p = &(*p)->next;
+    *p = gone->next;
+    dns_cancel(&gone->ask);
+    link_free(&gone->link);
+    arena_free(&gone->arena);
+    free(gone);
+}
+
+static struct link *find_link(void *arg, const struct nje_name *rhost, const struct nje_name *ohost)
+{
+    struct nje *n = arg;
+    char text[9];
+    struct str node = ebc_name_text(rhost, text);
+    (void)ohost;
+    for (struct line *l = n->line; l != NULL; l = l->next)
+        if (str_eq_nocase(l->conf.node, node))
+            return l->link;
+    return NULL;
+}
+
+static void refused(void *arg, const union endpoint *peer, const struct why *w)
+{
+    char at[64];
+    (void)arg;
+    log_event(LOG_WARN, 0, "nje-refused", "peer=%s reason=%s", endpoint_text(peer, true, at),
+              log_quote(str_of(w->text)));
+}
+
+static void nje_connection(void *arg, int fd, const union endpoint *peer)
+{
+    struct nje *n = arg;
+    (void)peer;
+    port_take(n->port, stream_new(n->g->loop, fd, NULL, NULL));
+}
+
+struct nje *nje_new(struct gate *g)
+{
+    struct nje *n = mem_new(sizeof *n);
+    n->g = g;
+    struct port_set set = {.loop = g->loop,
+                           .us = ebc_name_of(g->conf->local),
+                           .find = find_link,
+                           .refused = refused,
+                           .arg = n};
+    n->port = port_new(&set);
+    return n;
+}
+
+int nje_listen(struct nje *n, struct why *w)
+{
+    const struct conf *c = n->g->conf;
+    n->listener = mem_new((c->nlisten_nje + 1) * sizeof(struct listener *));
+    for (size_t i = 0; i < c->nlisten_nje; i++) {
+        int v =
+            listener_new(&n->listener[i], n->g->loop, &c->listen_nje[i].at, nje_connection, n, w);
+        if (v < 0)
+            return v;
+        n->nlistener++;
+    }
+    return 0;
+}
+
+void nje_start(struct nje *n)
+{
+    const struct conf *c = n->g->conf;
+    for (size_t i = 0; i < c->nlink; i++)
+        link_start(line_new(n, &c->link[i])->link);
+}
+
+static bool same_link(const struct conf_link *a, const struct conf_link *b)
+{
+    return str_eq(a->node, b->node) && str_eq(a->host, b->host) && a->port == b->port &&
+           a->bufsize == b->bufsize && a->streams == b->streams && a->start == b->start &&
+           str_eq(a->password, b->password) && str_eq(a->line_password, b->line_password) &&
+           a->keepalive_s == b->keepalive_s && a->retry_s == b->retry_s;
+}
+
+void nje_reload(struct nje *n)
+{
+    const struct conf *c = n->g->conf;
+    for (struct line *l = n->line, *next; l != NULL; l = next) {
+        next = l->next;
+        const struct conf_link *now = NULL;
+        for (size_t i = 0; i < c->nlink; i++)
+            if (str_eq(c->link[i].name, l->conf.name))
+                now = &c->link[i];
+        if (now == NULL || !same_link(now, &l->conf)) {
+            link_stop(l->link, "the configuration was changed");
+            line_free(n, l);
+        } else {
+            l->conf.page = now->page;
+            l->conf.origin_any = now->origin_any;
+        }
+    }
+    for (size_t i = 0; i < c->nlink; i++) {
+        char name[9];
+        str_copy(name, sizeof name, c->link[i].name);
+        if (line_named(n, name) == NULL)
+            link_start(line_new(n, &c->link[i])->link);
+    }
+}
+
+void nje_drain(struct nje *n)
+{
+    for (size_t i = 0; i < n->nlistener; i++)
+        listener_free(&n->listener[i]);
+    n->nlistener = 0;
+    for (struct line *l = n->line; l != NULL; l = l->next)
+        link_drain(l->link);
+}
+
+size_t nje_open(const struct nje *n)
+{
+    return n->open;
+}
+
+void nje_stop(struct nje *n)
+{
+    for (size_t i = 0; i < n->nlistener; i++)
+        listener_free(&n->listener[i]);
+    n->nlistener = 0;
+    for (struct line *l = n->line; l != NULL; l = l->next)
+        link_stop(l->link, "the gateway stops");
+}
+
+void nje_free(struct nje **n)
+{
+    if (*n == NULL)
+        return;
+    nje_stop(*n);
+    free((*n)->listener);
+    while ((*n)->line != NULL)
+        line_free(*n, (*n)->line);
+    port_free(&(*n)->port);
+    free(*n);
+    *n = NULL;
+}
+
+int nje_link_do(struct nje *n, struct str link, enum nje_action what, struct why *w)
+{
+    char name[9];
+    str_copy(name, sizeof name, link);
+    for (char *p = name; *p != '\0'; p++)
+        if (*p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 'a' + 'A');
+    struct line *l = line_named(n, name);
+    if (l == NULL)
+        return why_set(w, E_ABSENT, 0, NULL, "there is no link %s", name);
+    if (what == NJE_START)
+        link_start(l->link);
+    else if (what == NJE_STOP)
+        link_stop(l->link, "stopped by the operator");
+    else
+        link_drain(l->link);
+    return 0;
+}
+
+void nje_each(struct nje *n,
+              void (*fn)(void *arg, const struct conf_link *c, enum link_state s,
+                         const struct link_stat *st),
+              void *arg)
+{
+    for (struct line *l = n->line; l != NULL; l = l->next) {
+        struct link_stat st;
+        link_stat(l->link, &st);
+        fn(arg, &l->conf, link_state_of(l->link), &st);
+    }
+}

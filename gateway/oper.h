@@ -1,0 +1,16 @@
+/* gateway/oper.h -- commands by interactive message: the gateway's own (SMSG to SMTP at LOCAL,
+ * njegate smsg) and the few RSCS commands a neighbour asks of a node. */
+#ifndef GATEWAY_OPER_H
+#define GATEWAY_OPER_H
+
+#include "gateway/gate.h"
+
+typedef void oper_reply_fn(void *arg, struct str line);
+
+/* A command of gateway/oper.def from USER at NODE; privileged ones need SMSGAUTHLIST. */
+void oper_smsg(struct gate *g, struct str user, struct str node, struct str text, oper_reply_fn *fn,
+               void *arg);
+/* An NMR command to our node (CPQ TIME, QUERY SYSTEM...), answered in the manner of RSCS. */
+void oper_rscs(struct gate *g, struct str user, struct str text, oper_reply_fn *fn, void *arg);
+
+#endif
