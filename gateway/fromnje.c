@@ -145,8 +145,9 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
                        STR_ARG(j->origin_sender), content->n, STR_ARG(j->file.fn),
                        STR_ARG(j->file.ft), j->file.njh.job_id);
         for (size_t i = 0; i < nrcpt; i++)
-            change_journal(intake_change(j->in), id, "recipient", "to=%.*s",
-                           STR_ARG(rcpt[i].original));
+            change_journal(intake_change(j->in), id, "recipient", "to=%.*s%s%.*s",
+                           STR_ARG(rcpt[i].original), rcpt[i].to == DOOR_SMTP ? " mailbox=" : "",
+                           STR_ARG(rcpt[i].mailbox));
         log_event(LOG_INFO, id, "accepted", "from=%s via=nje size=%zu rcpts=%zu",
                   log_quote(j->origin_sender), content->n, nrcpt);
         j->g->stat.from_nje++;

@@ -11,6 +11,8 @@
 #include "gateway/mail/header.h"
 #include "gateway/smtp/server.h"
 
+#define PENDING_MAX 20000u /* changes given to the store and not yet durable */
+
 struct smtpin {
     struct gate *g;
     struct smtpd *server;
@@ -24,6 +26,16 @@ struct taking {
     msg_id id;
     size_t size;
 };
+
+/* Any sender may knock: whether his mail has a way is decided for each recipient. */
+static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
+{
+    const struct smtpin *s = arg;
+    if (store_pending(s->g->store) > PENDING_MAX)
+        return why_set(w, E_TEMP, 451, "4.3.2", "The disk is slow just now; try again in a minute");
+    (void)m;
+    return 0;
+}
 
 static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w)
 {
@@ -194,7 +206,8 @@ int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
 
 void smtpin_start(struct smtpin *s)
 {
-    static const struct smtpd_ops ops = {.rcpt = on_rcpt, .data = on_data, .event = on_event};
+    static const struct smtpd_ops ops = {
+        .mail = on_mail, .rcpt = on_rcpt, .data = on_data, .event = on_event};
     const struct conf *c = s->g->conf;
     struct smtpd_set set = {.loop = s->g->loop,
                             .store = s->g->store,

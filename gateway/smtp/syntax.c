@@ -433,12 +433,12 @@ void smtp_reply_done(struct smtp_reply *r)
  */
 static size_t enh_len(struct str t, int code)
 {
-    size_t subject = digits(t, 2), detail = digits(t, 3 + subject), n = 3 + subject + detail;
-    if (t.n < 5 || t.p[0] != (char)('0' + code / 100) || t.p[1] != '.' || t.p[2 + subject] != '.')
+    size_t subject = digits(t, 2), dot = 2 + subject;
+    if (t.n <= dot || t.p[0] != (char)('0' + code / 100) || t.p[1] != '.' || t.p[dot] != '.')
         return 0;
-    if (subject < 1 || subject > 3 || detail < 1 || detail > 3 || (n < t.n && t.p[n] != ' '))
-        return 0;
-    return n;
+    size_t detail = digits(t, dot + 1), n = dot + 1 + detail;
+    bool sized = subject >= 1 && subject <= 3 && detail >= 1 && detail <= 3;
+    return sized && (n == t.n || t.p[n] == ' ') ? n : 0;
 }
 
 int smtp_reply_line(struct smtp_reply *r, struct str line, struct why *w)
