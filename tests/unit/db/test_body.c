@@ -1,0 +1,265 @@
+/* tests/unit/db/test_body.c -- bodies in memory and in files, who holds them, when files go. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/disk.h"
+#include "db/queue.h"
+#include "fixture.h"
+#include "unit/unit.h"
+
+static struct fix f;
+
+static void open_fix(void)
+{
+    memset(&f, 0, sizeof f);
+    fix_open(&f);
+}
+
+static void close_fix(void)
+{
+    fix_close(&f);
+    disk_set(NULL);
+}
+
+START_TEST(sizes_around_the_limit)
+{
+    static const size_t size[] = {0, 1, 4095, 4096, 4097, 65535, 65536, 65537, 131072, 300001};
+    for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
+        struct body *b = fix_body(&f, i, size[i]);
+        ck_assert_uint_eq(fix_files(f.spool, "tmp"), size[i] > 65536 ? 1 : 0);
+        fix_check_body(b, i, size[i]);
+        fix_check_body(b, i, size[i]); /* the second time too */
+        body_free(&b);
+        ck_assert_ptr_null(b);
+        /* The writer thread unlinks with its next batch. */
+        struct change *c = change_new(f.store);
+        change_journal(c, 1, "tick", "x");
+        fix_durable(&f, &c);
+        store_close(&f.store);
+        ck_assert_uint_eq(fix_files(f.spool, "tmp"), 0);
+        fix_open(&f);
+    }
+}
+END_TEST
+
+START_TEST(own_limit_for_small)
+{
+    f.inline_max = 100;
+    store_close(&f.store);
+    fix_open(&f);
+    struct body *a = fix_body(&f, 1, 100), *b = fix_body(&f, 2, 101);
+    ck_assert_uint_eq(fix_files(f.spool, "tmp"), 1);
+    fix_check_body(a, 1, 100);
+    fix_check_body(b, 2, 101);
+    body_free(&a);
+    body_free(&b);
+}
+END_TEST
+
+START_TEST(limit_is_sticky)
+{
+    struct body_writer *bw = body_writer_new(f.store);
+    struct why w = {.err = OK};
+    body_writer_limit(bw, 10);
+    ck_assert_int_eq(body_write(bw, "0123456", 7, &w), OK);
+    ck_assert_int_eq(w.err, OK);
+    ck_assert_int_eq(body_write(bw, "7890", 4, &w), E_LIMIT);
+    ck_assert(strstr(w.text, "10 bytes") != NULL);
+    ck_assert_uint_eq(body_writer_size(bw), 7);
+    w = (struct why){.err = OK};
+    ck_assert_int_eq(body_write(bw, "", 0, &w), E_LIMIT);
+    ck_assert_int_eq(w.err, E_LIMIT);
+    w = (struct why){.err = OK};
+    ck_assert_ptr_null(body_writer_end(&bw, &w));
+    ck_assert_ptr_null(bw);
+    ck_assert_int_eq(w.err, E_LIMIT);
+    body_writer_drop(&bw); /* NULL is fine */
+    bw = body_writer_new(f.store);
+    body_writer_limit(bw, 10);
+    ck_assert_int_eq(body_write(bw, "0123456789", 10, &w), OK);
+    body_writer_drop(&bw);
+}
+END_TEST
+
+static unsigned writes_left;
+
+static ssize_t full_write(int fd, const void *p, size_t n)
+{
+    if (writes_left-- > 0)
+        return write(fd, p, n > 1000 ? 1000 : n); /* short writes are carried on */
+    errno = ENOSPC;
+    return -1;
+}
+
+START_TEST(a_full_disk_is_told)
+{
+    static struct disk d;
+    d = disk_system;
+    d.write = full_write;
+    writes_left = 70;
+    disk_set(&d);
+    struct body_writer *bw = body_writer_new(f.store);
+    struct why w = {.err = OK};
+    static char piece[30000];
+    int rc = OK;
+    unsigned pieces = 0;
+    for (; rc == OK && pieces < 20; pieces++)
+        rc = body_write(bw, piece, sizeof piece, &w);
+    ck_assert_int_eq(rc, E_IO);
+    ck_assert_int_eq(w.smtp, 452);
+    ck_assert_str_eq(w.enh, "4.3.1");
+    ck_assert(strstr(w.text, "No space left") != NULL);
+    ck_assert_uint_gt(pieces, 2); /* 65536 bytes went by 1000 each */
+    ck_assert_ptr_null(body_writer_end(&bw, &w));
+    store_close(&f.store);
+    ck_assert_uint_eq(fix_files(f.spool, "tmp"), 0);
+    fix_open(&f);
+}
+END_TEST
+
+START_TEST(short_writes_lose_nothing)
+{
+    static struct disk d;
+    d = disk_system;
+    d.write = full_write;
+    writes_left = 100000;
+    disk_set(&d);
+    struct body *b = fix_body(&f, 3, 250000);
+    fix_check_body(b, 3, 250000);
+    body_free(&b);
+}
+END_TEST
+
+static int no_open(const char *path, int flags, mode_t mode)
+{
+    (void)path, (void)flags, (void)mode;
+    errno = EMFILE;
+    return -1;
+}
+
+START_TEST(no_descriptor_is_told)
+{
+    static struct disk d;
+    d = disk_system;
+    d.open = no_open;
+    disk_set(&d);
+    struct body_writer *bw = body_writer_new(f.store);
+    struct why w;
+    static char piece[70000];
+    ck_assert_int_lt(body_write(bw, piece, sizeof piece, &w), 0);
+    ck_assert_int_eq(w.smtp, 452);
+    body_writer_drop(&bw);
+}
+END_TEST
+
+START_TEST(memory_bodies)
+{
+    char text[] = "some text";
+    struct body *b = body_of(cur_of(text, strlen(text))), *other = body_hold(b);
+    text[0] = 'X'; /* it was copied */
+    body_free(&b);
+    struct why w;
+    struct cur c = body_cur(other, &w);
+    ck_assert(str_is(cur_str(&c), "some text"));
+    ck_assert_uint_eq(body_size(other), 9);
+    body_free(&other);
+    body_free(&other);
+    b = body_of(cur_of(NULL, 0));
+    c = body_cur(b, &w);
+    ck_assert_uint_eq(cur_left(&c), 0);
+    body_free(&b);
+}
+END_TEST
+
+START_TEST(a_held_body_outlives_its_row_and_store)
+{
+    fix_add(&f, 1, 200000, 1);
+    struct why w;
+    struct body *a = queue_body(f.reader, f.store, 1, &w),
+                *b = queue_body(f.reader, f.store, 1, &w);
+    ck_assert_ptr_eq(a, b); /* one file, one body */
+    body_free(&b);
+    struct change *c = change_new(f.store);
+    change_remove(c, 1);
+    fix_durable(&f, &c);
+    fix_check_body(a, 1, 200000);
+    ck_assert_uint_eq(fix_files(f.spool, "body"), 1);
+    store_close(&f.store);
+    fix_check_body(a, 1, 200000);
+    body_free(&a);
+    ck_assert_uint_eq(fix_files(f.spool, "body"), 0);
+    fix_open(&f);
+}
+END_TEST
+
+/* The output may have the bytes of the input: the file stays as long as one row names it. */
+START_TEST(rows_may_share_a_file)
+{
+    fix_add(&f, 1, 200000, 1);
+    struct why w;
+    struct change *c = change_new(f.store);
+    struct message *m = fix_message(&f, 2, 10, 1);
+    body_free(&m->body);
+    m->body = queue_body(f.reader, f.store, 1, &w);
+    change_add(c, m);
+    message_free(&m);
+    change_remove(c, 1);
+    fix_durable(&f, &c);
+    store_close(&f.store);
+    fix_open(&f);
+    struct body *b = queue_body(f.reader, f.store, 2, &w);
+    fix_check_body(b, 1, 200000);
+    body_free(&b);
+    c = change_new(f.store);
+    change_remove(c, 2);
+    fix_durable(&f, &c);
+    store_close(&f.store);
+    ck_assert_uint_eq(fix_files(f.spool, "body"), 0);
+    fix_open(&f);
+}
+END_TEST
+
+START_TEST(a_missing_or_cut_file_is_told)
+{
+    fix_add(&f, 1, 200000, 1);
+    fix_close(&f);
+    char path[600];
+    snprintf(path, sizeof path, "%s/body/0000000001", f.spool);
+    ck_assert_int_eq(truncate(path, 199999), 0);
+    fix_open(&f);
+    struct why w;
+    ck_assert_ptr_null(queue_body(f.reader, f.store, 1, &w));
+    ck_assert_int_eq(w.err, E_IO);
+    ck_assert_msg(strstr(w.text, "199999 bytes") != NULL, "%s", w.text);
+    ck_assert_int_eq(unlink(path), 0);
+    struct message *m;
+    ck_assert_int_eq(queue_get(f.reader, f.store, 1, &m, &w), E_IO);
+    ck_assert_ptr_null(m);
+    ck_assert(strstr(w.text, "No such file") != NULL);
+}
+END_TEST
+
+static Suite *body_suite(void)
+{
+    Suite *s = suite_create("body");
+    TCase *t = tcase_create("body");
+    tcase_add_checked_fixture(t, open_fix, close_fix);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, sizes_around_the_limit);
+    tcase_add_test(t, own_limit_for_small);
+    tcase_add_test(t, limit_is_sticky);
+    tcase_add_test(t, a_full_disk_is_told);
+    tcase_add_test(t, short_writes_lose_nothing);
+    tcase_add_test(t, no_descriptor_is_told);
+    tcase_add_test(t, memory_bodies);
+    tcase_add_test(t, a_held_body_outlives_its_row_and_store);
+    tcase_add_test(t, rows_may_share_a_file);
+    tcase_add_test(t, a_missing_or_cut_file_is_told);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+UNIT(body_suite)

@@ -1,0 +1,301 @@
+/* tests/unit/db/test_queue.c -- what is due, lists, families, the journal. */
+#include <stdio.h>
+#include <string.h>
+
+#include "db/apply.h"
+#include "db/journal.h"
+#include "db/queue.h"
+#include "fixture.h"
+#include "unit/unit.h"
+
+static struct fix f;
+
+static void open_fix(void)
+{
+    memset(&f, 0, sizeof f);
+    fix_open(&f);
+}
+
+static void close_fix(void)
+{
+    fix_close(&f);
+}
+
+struct got {
+    char text[400];
+    size_t stop_after, n;
+};
+
+static int collect(void *arg, struct message *m)
+{
+    struct got *g = arg;
+    char one[32];
+    snprintf(one, sizeof one, "%u/%zu ", (unsigned)m->id, m->nrcpt);
+    strncat(g->text, one, sizeof g->text - strlen(g->text) - 1);
+    ck_assert_ptr_null(m->body);
+    message_free(&m);
+    return ++g->n == g->stop_after;
+}
+
+static void put(msg_id id, msg_id origin, int64_t due, size_t nrcpt)
+{
+    struct change *c = change_new(f.store);
+    struct message *m = fix_message(&f, id, 50, nrcpt);
+    m->origin = origin;
+    for (size_t i = 0; i < nrcpt; i++)
+        m->rcpt[i].due.us = due + (int64_t)i;
+    change_add(c, m);
+    message_free(&m);
+    fix_durable(&f, &c);
+}
+
+static bool skip_odd(void *arg, msg_id id)
+{
+    (void)arg;
+    return id % 2 == 1;
+}
+
+static const char *due(int64_t now, size_t max, bool (*skip)(void *, msg_id), size_t stop)
+{
+    static struct got g;
+    g = (struct got){.stop_after = stop};
+    struct why w = {.text = "?"};
+    struct wall at = {now};
+    ck_assert_msg(queue_due(f.reader, at, max, skip, collect, &g, &w) == OK, "%s", w.text);
+    return g.text;
+}
+
+START_TEST(due_messages)
+{
+    put(1, 1, 500, 1);
+    put(2, 2, 100, 3);
+    put(3, 3, 300, 1);
+    put(4, 4, 300, 1);
+    put(5, 5, 900, 1);
+    ck_assert_str_eq(due(99, 10, NULL, 0), "");
+    ck_assert_str_eq(due(100, 10, NULL, 0), "2/3 ");
+    ck_assert_str_eq(due(899, 10, NULL, 0), "2/3 3/1 4/1 1/1 ");
+    ck_assert_str_eq(due(899, 2, NULL, 0), "2/3 3/1 ");
+    ck_assert_str_eq(due(899, 0, NULL, 0), "");
+    ck_assert_str_eq(due(900, 10, skip_odd, 0), "2/3 4/1 ");
+    ck_assert_str_eq(due(900, 10, NULL, 2), "2/3 3/1 ");
+    struct rcpt held = {.n = 0, .state = RCPT_HELD, .due = {1}};
+    struct change *c = change_new(f.store);
+    change_rcpt(c, 3, &held);
+    fix_durable(&f, &c);
+    ck_assert_str_eq(due(899, 10, NULL, 0), "2/3 4/1 1/1 ");
+}
+END_TEST
+
+START_TEST(next_due)
+{
+    struct wall at, from = {0};
+    ck_assert(!queue_next_due(f.reader, from, &at));
+    put(1, 1, 500, 1);
+    put(2, 2, 700, 1);
+    ck_assert(queue_next_due(f.reader, from, &at));
+    ck_assert_int_eq(at.us, 500);
+    from.us = 500;
+    ck_assert(queue_next_due(f.reader, from, &at));
+    ck_assert_int_eq(at.us, 700);
+    from.us = 700;
+    ck_assert(!queue_next_due(f.reader, from, &at));
+}
+END_TEST
+
+static const char *list(const char *pattern)
+{
+    static struct got g;
+    g = (struct got){.n = 0};
+    struct why w = {.text = "?"};
+    ck_assert_msg(queue_list(f.reader, str_of(pattern), collect, &g, &w) == OK, "%s", w.text);
+    return g.text;
+}
+
+START_TEST(lists)
+{
+    put(12, 12, 1, 1);
+    put(3, 3, 1, 2);
+    ck_assert_uint_eq(queue_count(f.reader), 2);
+    ck_assert_str_eq(list(""), "3/2 12/1 ");
+    ck_assert_str_eq(list("*@12.EXAMPLE"), "12/1 ");
+    ck_assert_str_eq(list("user1@3.example"), "3/2 ");
+    ck_assert_str_eq(list("link1"), "3/2 12/1 ");        /* destination */
+    ck_assert_str_eq(list("from3@example.com"), "3/2 "); /* sender in its own world */
+    ck_assert_str_eq(list("smtp@vm1"), "3/2 12/1 ");     /* return path */
+    ck_assert_str_eq(list("nobody"), "");
+    struct got g = {.stop_after = 1};
+    struct why w;
+    ck_assert_int_eq(queue_list(f.reader, STR(""), collect, &g, &w), OK);
+    ck_assert_str_eq(g.text, "3/2 ");
+}
+END_TEST
+
+START_TEST(families)
+{
+    put(5, 5, 1, 1);
+    put(6, 5, 1, 1);
+    put(7, 7, 1, 1);
+    put(8, 5, 1, 2);
+    static const struct {
+        msg_id id;
+        const char *rows;
+    } c[] = {{5, "5/1 6/1 8/2 "}, {6, "6/1 "}, {7, "7/1 "}, {9, ""}};
+    for (size_t i = 0; i < 4; i++) {
+        struct got g = {.n = 0};
+        struct why w;
+        ck_assert_int_eq(queue_family(f.reader, c[i].id, collect, &g, &w), OK);
+        ck_assert_str_eq(g.text, c[i].rows);
+    }
+}
+END_TEST
+
+START_TEST(absent)
+{
+    struct message *m = (struct message *)1;
+    struct why w;
+    ck_assert_int_eq(queue_get(f.reader, f.store, 77, &m, &w), E_ABSENT);
+    ck_assert_ptr_null(m);
+    ck_assert_str_eq(w.text, "there is no message 00000077 in the queue");
+    ck_assert_ptr_null(queue_body(f.reader, f.store, 77, &w));
+    ck_assert_int_eq(w.err, E_ABSENT);
+    ck_assert_uint_eq(queue_count(f.reader), 0);
+}
+END_TEST
+
+START_TEST(many_recipients)
+{
+    enum { N = 3000 };
+    put(1, 1, 1, N);
+    struct got g = {.n = 0};
+    struct why w;
+    ck_assert_int_eq(queue_list(f.reader, STR(""), collect, &g, &w), OK);
+    ck_assert_str_eq(g.text, "1/3000 ");
+    ck_assert_str_eq(due(N + 1, 5, NULL, 0), "1/3000 ");
+}
+END_TEST
+
+static int rows(void *arg, const struct journal_row *r)
+{
+    struct got *g = arg;
+    char one[100];
+    snprintf(one, sizeof one, "%u:%.*s:%.*s ", (unsigned)r->id, STR_ARG(r->event),
+             r->text.n > 20 ? 20 : (int)r->text.n, r->text.p);
+    strncat(g->text, one, sizeof g->text - strlen(g->text) - 1);
+    return ++g->n == g->stop_after;
+}
+
+START_TEST(journal_rows)
+{
+    struct change *c = change_new(f.store);
+    char event[] = "one";
+    change_journal(c, 1, event, "to=<%s>", "Some.One@x.example");
+    memset(event, 'X', 3); /* it was copied */
+    change_journal(c, 1, "two", "50%% done");
+    change_journal(c, 2, "one", "to=<b_c@x.example>");
+    static char longer[3000];
+    memset(longer, 'y', sizeof longer - 1);
+    change_journal(c, 3, "long", "%s", longer);
+    fix_durable(&f, &c);
+    c = change_new(f.store);
+    change_journal(c, 1, "three", "%s", "");
+    fix_durable(&f, &c);
+    struct why w;
+    struct got g = {.n = 0};
+    ck_assert_int_eq(journal_of(f.reader, 1, rows, &g, &w), OK);
+    ck_assert_str_eq(g.text, "1:one:to=<Some.One@x.examp 1:two:50% done 1:three: ");
+    g = (struct got){.stop_after = 1};
+    ck_assert_int_eq(journal_of(f.reader, 1, rows, &g, &w), OK);
+    ck_assert_uint_eq(g.n, 1);
+    g = (struct got){.n = 0};
+    ck_assert_int_eq(journal_search(f.reader, STR("SOME.one@X"), rows, &g, &w), OK);
+    ck_assert_uint_eq(g.n, 3); /* every row of that message */
+    g = (struct got){.n = 0};
+    ck_assert_int_eq(journal_search(f.reader, STR("b%c@x.example"), rows, &g, &w), OK);
+    ck_assert_uint_eq(g.n, 0);
+    ck_assert_int_eq(journal_search(f.reader, STR("b_c@x.example"), rows, &g, &w), OK);
+    ck_assert_str_eq(g.text, "2:one:to=<b_c@x.example> ");
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT length(text) FROM journal WHERE msg = 3"), 2999);
+}
+END_TEST
+
+/* The clock stands or was set back: stamps still differ and rows keep their order. */
+START_TEST(journal_with_a_standing_clock)
+{
+    clock_fake(true);
+    for (unsigned round = 0; round < 2; round++) {
+        struct change *c = change_new(f.store);
+        for (unsigned i = 0; i < 3; i++)
+            change_journal(c, 1, "e", "%u", round * 3 + i);
+        fix_durable(&f, &c);
+        fix_close(&f);
+        fix_open(&f);
+    }
+    clock_fake(false);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 6);
+    struct got g = {.n = 0};
+    struct why w;
+    ck_assert_int_eq(journal_of(f.reader, 1, rows, &g, &w), OK);
+    ck_assert_uint_eq(g.n, 6);
+}
+END_TEST
+
+START_TEST(prunes_the_old)
+{
+    fix_add(&f, 1, 10, 1); /* still queued: keeps its journal */
+    struct change *c = change_new(f.store);
+    for (unsigned i = 2; i < 1200; i++)
+        change_journal(c, i, "e", "old");
+    struct wall past = {wall_now().us - 1};
+    for (unsigned i = 0; i < 3; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "k%u", i);
+        change_seen(c, str_of(key), past);
+    }
+    struct wall later = {past.us + 60 * US_PER_S};
+    change_seen(c, STR("kept"), later);
+    fix_durable(&f, &c);
+    struct wall between = wall_now();
+    c = change_new(f.store);
+    change_journal(c, 1200, "e", "new");
+    change_journal(c, 5, "e", "new"); /* its last row counts */
+    fix_durable(&f, &c);
+    store_close(&f.store);
+    struct db *d;
+    struct apply a;
+    msg_id next;
+    struct why w = {.text = "?"};
+    ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
+    ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
+    int rc, rounds = 0;
+    while ((rc = apply_prune(&a, between, wall_now(), &w)) > 0)
+        ck_assert_int_lt(++rounds, 20);
+    ck_assert_msg(rc == OK, "%s", w.text);
+    db_close(&d);
+    fix_open(&f);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 1 + 2 + 1);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM seen"), 1);
+    ck_assert_uint_eq(store_next_id(f.store), 1201);
+}
+END_TEST
+
+static Suite *queue_suite(void)
+{
+    Suite *s = suite_create("queue");
+    TCase *t = tcase_create("queue");
+    tcase_add_checked_fixture(t, open_fix, close_fix);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, due_messages);
+    tcase_add_test(t, next_due);
+    tcase_add_test(t, lists);
+    tcase_add_test(t, families);
+    tcase_add_test(t, absent);
+    tcase_add_test(t, many_recipients);
+    tcase_add_test(t, journal_rows);
+    tcase_add_test(t, journal_with_a_standing_clock);
+    tcase_add_test(t, prunes_the_old);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+UNIT(queue_suite)
