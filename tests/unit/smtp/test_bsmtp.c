@@ -179,6 +179,10 @@ START_TEST(test_report_bounded)
     ck_assert_uint_le(report.n, 65536);
     ck_assert_uint_gt(report.n, 60000);
     ck_assert(report.p[report.n - 1] == '\n');
+    struct str said;
+    while (str_line(&report, &said))
+        ck_assert(said.n == 1024 || str_is(said, "FOO") ||
+                  str_starts_nocase(said, "500 5.5.2 Command"));
     ck_assert_uint_eq(bsmtp_errors(b), 20000);
     bsmtp_free(&b);
 }

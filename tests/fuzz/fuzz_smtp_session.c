@@ -1,0 +1,106 @@
+/* tests/fuzz/fuzz_smtp_session.c -- a whole session: the first octet says in what pieces the rest
+ * comes and whether verdicts are given at once, later or after the client has gone. */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "gateway/smtp/server.h"
+
+static struct loop *loop;
+static struct store *store;
+static struct smtpd_mail *held;
+static bool at_once;
+
+static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
+{
+    (void)arg;
+    return m->sender.local.n == 3 ? why_set(w, E_DENIED, 550, "5.7.1", "no") : 0;
+}
+
+static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w)
+{
+    (void)arg, (void)m;
+    return r->path.local.n == 3 ? why_set(w, E_DENIED, 550, "5.1.1", "no") : 0;
+}
+
+static void verdict(void)
+{
+    struct smtpd_mail *m = held;
+    held = NULL;
+    if (m != NULL)
+        smtpd_verdict(m, 1, NULL);
+}
+
+static void on_data(void *arg, struct smtpd_mail *m)
+{
+    (void)arg;
+    if (m->nrcpt == 0 || m->content == NULL || held != NULL)
+        abort();
+    held = m;
+    if (at_once)
+        verdict();
+}
+
+static void start(void)
+{
+    char dir[] = "/tmp/njegate-fuzz-XXXXXX", path[64];
+    struct why w;
+    if (mkdtemp(dir) == NULL || chdir(dir) != 0)
+        abort();
+    clock_fake(true);
+    loop = loop_new();
+    str_copy(path, sizeof path, STR("db"));
+    struct store_set set = {.loop = loop, .path = path, .spooldir = "."};
+    if (store_open(&store, &set, &w) < 0)
+        abort();
+}
+
+static void turns(void)
+{
+    while (loop_turn(loop, false))
+        ;
+}
+
+static void session(struct smtpd *d, const uint8_t *data, size_t n, uint8_t how)
+{
+    static char sink[65536];
+    int fds[2];
+    size_t piece = 1 + (how >> 2) * (size_t)(how >> 2);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        abort();
+    smtpd_take(d, stream_new(loop, fds[0], NULL, NULL));
+    for (size_t at = 0; at < n; at += piece) {
+        ssize_t sent = send(fds[1], data + at, n - at < piece ? n - at : piece, MSG_NOSIGNAL);
+        turns();
+        if ((how & 2) == 0)
+            verdict();
+        if (sent < 0 || recv(fds[1], sink, sizeof sink, 0) == 0)
+            break;
+    }
+    turns();
+    close(fds[1]);
+    turns();
+    while (held != NULL) {
+        verdict();
+        turns();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (loop == NULL)
+        start();
+    if (n < 1 || n > 65536)
+        return 0;
+    static const struct smtpd_ops ops = {.mail = on_mail, .rcpt = on_rcpt, .data = on_data};
+    struct smtpd_set set = {
+        .loop = loop, .store = store, .hostname = "gw.example", .max_size = 2000};
+    struct smtpd *d = smtpd_new(&set, &ops, NULL);
+    at_once = data[0] & 1;
+    session(d, data + 1, n - 1, data[0]);
+    if (smtpd_sessions(d) != 0)
+        abort();
+    smtpd_free(&d);
+    return 0;
+}
