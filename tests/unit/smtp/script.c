@@ -236,7 +236,7 @@ void world_start(struct world *w)
 /* Until nothing moves. Loopback delivers at once; a few idle turns let a busy machine catch up. */
 void world_settle(struct world *w)
 {
-    for (int idle = 0; idle < 30;) {
+    for (int idle = 0; idle < 60;) {
         idle = loop_turn(w->loop, false) ? 0 : idle + 1;
         if (idle > 10)
             sched_yield();

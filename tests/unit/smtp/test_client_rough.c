@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "unit/smtp/script.h"
 #include "unit/unit.h"
@@ -240,6 +241,49 @@ START_TEST(answer_before_the_end)
 }
 END_TEST
 
+/* A server that says anything at any time: one verdict a recipient, done(), closed(), whatever it
+ * says. */
+static void babble(char *script, size_t size, unsigned seed)
+{
+    static const char *const say[] = {"> 250 ok\n",    "> 250 ok\n",  "> 250 ok\n",
+                                      "> 354 go\n",    "> 354 go\n",  "> 550 5.1.1 no\n",
+                                      "> 451 later\n", "> 421 end\n", "> 250-more\n",
+                                      "> 220 hi\n",    "> x\n",       "< \n",
+                                      "< \n",          "< \n",        "<. -\n",
+                                      "close\n"};
+    size_t n = (size_t)snprintf(script, size, "%s", seed % 2 == 0 ? PIPE : PLAIN);
+    for (int i = 0; i < 60; i++) {
+        seed = seed * 1103515245u + 12345u;
+        n += (size_t)snprintf(script + n, size - n, "%s", say[(seed >> 16) % 16]);
+    }
+}
+
+START_TEST(babbling)
+{
+    for (unsigned seed = 0; seed < 400; seed++) {
+        char script[CONNS_MAX][1200];
+        struct world w;
+        world_init(&w);
+        for (unsigned i = 0; i < CONNS_MAX; i++) {
+            babble(script[i], sizeof script[i], seed * 8 + i);
+            w.script[i] = script[i];
+        }
+        world_add(&w, "x", "me@gw.example", three, 3, "text\r\n.\r\n");
+        world_add(&w, "y", "", joe, 1, "text\r\n");
+        world_run(&w, 2);
+        for (int i = 0; i < 40 && w.c != NULL; i++) {
+            clock_step(600000);
+            world_settle(&w);
+        }
+        ck_assert_msg(w.c == NULL && w.closed == 1, "seed %u: never closed", seed);
+        size_t want = w.given == 0 ? 0 : w.given + 2;
+        ck_assert_msg(w.verdicts == want, "seed %u: %zu verdicts for %zu messages", seed,
+                      w.verdicts, w.given);
+        world_done(&w);
+    }
+}
+END_TEST
+
 /* --- large content, time -------------------------------------------------------------------------
  */
 
@@ -341,20 +385,38 @@ START_TEST(time_outs)
 }
 END_TEST
 
-/* A target that takes no connection: a listening socket whose queue is full answers nothing. */
+/* A listening socket whose queue is full takes no further connection and refuses none. */
+static union endpoint deaf_endpoint(int fds[4])
+{
+    union endpoint at = {.in4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof at.in4;
+    for (int i = 0; i < 4; i++)
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(bind(fds[0], &at.any, n), 0);
+    ck_assert_int_eq(listen(fds[0], 0), 0);
+    ck_assert_int_eq(getsockname(fds[0], &at.any, &n), 0);
+    for (int i = 1; i < 4; i++)
+        (void)connect(fds[i], &at.any, n);
+    return at;
+}
+
 START_TEST(connect_time_out)
 {
     struct world w;
+    int fds[4];
     world_init(&w);
     w.script[0] = SERVE;
-    /* 192.0.2.0/24 may be refused at once where there is no route: either way the next target
-     * serves. */
-    w.targets[0].at.in4.sin_addr.s_addr = htonl(0xC0000201);
+    w.targets[0].at = deaf_endpoint(fds);
     world_run(&w, 2);
-    clock_step(30000);
+    clock_step(29999);
+    world_settle(&w);
+    world_wants(&w, "");
+    clock_step(1);
     world_settle(&w);
     world_wants(&w, "a0:ok adone");
     world_done(&w);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
 }
 END_TEST
 
@@ -467,6 +529,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, controls_in_text);
     tcase_add_test(t, answers_not_asked_for);
     tcase_add_test(t, answer_before_the_end);
+    tcase_add_test(t, babbling);
     tcase_add_test(t, slow_but_moving);
     tcase_add_test(t, stuck_content);
     tcase_add_loop_test(t, time_outs, 0, 7);
