@@ -39,7 +39,7 @@ const char *cli_who(char out[64]); /* for the "by" columns: the login name */
 /* cli_tables.c: the database */
 cli_fn cli_nick_list, cli_nick_show, cli_nick_add, cli_nick_change, cli_nick_delete, cli_queue_list,
     cli_queue_show, cli_trace, cli_reader_list, cli_reader_show, cli_reader_receive,
-    cli_reader_purge, cli_backup, cli_config_check, cli_config_show;
+    cli_reader_purge, cli_backup, cli_config_check, cli_config_show, cli_config_statements;
 /* cli_live.c: the daemon */
 cli_fn cli_queue_act, cli_resolve, cli_link_list, cli_status, cli_smsg, cli_note, cli_sendfile,
     cli_tell, cli_shutdown;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,17 @@
 #include "gateway/daemon.h"
 #include "gateway/smtp/syntax.h"
 #include "gateway/njefile.h"
+
+int cli_error(int status, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("njegate: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return status;
+}
 
 int cli_conf(struct cli *c)
 {
@@ -537,4 +549,19 @@ int cli_config_show(struct cli *c)
     }
     buf_done(&out);
     return CLI_DONE;
+}
+
+/* Every statement the configuration knows, from the table that reads it. */
+int cli_config_statements(struct cli *c)
+{
+    static const struct column columns[] = {
+        {"statement", COL_TEXT}, {"form", COL_TEXT}, {"what", COL_TEXT}};
+    struct table *t = table_new(columns, 3);
+    const char *name, *form, *sentence;
+    for (size_t i = 0; conf_row(i, &name, &form, &sentence); i++) {
+        table_text(t, str_of(name));
+        table_text(t, str_of(form));
+        table_text(t, str_of(sentence));
+    }
+    return finish(c, t, false);
 }

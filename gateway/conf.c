@@ -418,13 +418,44 @@ const struct ebc_page *conf_page_of(const struct conf *c, struct str node)
     return c->page;
 }
 
+static const char *form_of(const struct row *row)
+{
+    static const char *const forms[] = {
+        [K_NUM] = "number", [K_WORD] = "word", [K_UPPER] = "word", [K_PATH] = "path"};
+    if (row->kind == K_CALL || row->kind == K_ENUM)
+        return row->text;
+    return row->kind == K_NUM || row->kind == K_WORD || row->kind == K_UPPER || row->kind == K_PATH
+               ? forms[row->kind]
+               : "";
+}
+
+static const char *describe(const struct row *row)
+{
+    static char text[400];
+    if (row->kind == K_SAME)
+        snprintf(text, sizeof text, "The same as %s.", row->text);
+    else if (row->kind == K_WARN)
+        snprintf(text, sizeof text, "Accepted with a warning: %s.", row->sentence);
+    else if (row->kind == K_REFUSE)
+        snprintf(text, sizeof text, "Refused: %s.", row->sentence);
+    else if (row->kind == K_NUM && row->max > 0)
+        snprintf(text, sizeof text, "%s From %lld to %lld, default %lld.", row->sentence,
+                 (long long)row->min, (long long)row->max, (long long)row->def);
+    else if ((row->kind == K_PATH || row->kind == K_WORD || row->kind == K_UPPER) &&
+             row->text[0] != '\0')
+        snprintf(text, sizeof text, "%s Default %s.", row->sentence, row->text);
+    else
+        snprintf(text, sizeof text, "%s", row->sentence);
+    return text;
+}
+
 bool conf_row(size_t i, const char **name, const char **form, const char **sentence)
 {
     if (i >= NROWS)
         return false;
     *name = rows[i].name;
-    *form = rows[i].kind == K_CALL || rows[i].kind == K_ENUM ? rows[i].text : "";
-    *sentence = rows[i].kind == K_SAME ? rows[i].text : rows[i].sentence;
+    *form = form_of(&rows[i]);
+    *sentence = describe(&rows[i]);
     return true;
 }
 

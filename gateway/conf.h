@@ -121,7 +121,8 @@ const struct conf_user *conf_user_of(const struct conf *c, struct str userid);
 const struct conf_node *conf_node_of(const struct conf *c,
                                      struct str node); /* NULL: not described */
 const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
-/* The rows of the statement table, for docs and tests: false past the end. */
+/* The rows of the statement table, for the manual page and tests: name, form of its words, one or
+ * two sentences (lent until the next call). False past the end. */
 bool conf_row(size_t i, const char **name, const char **form, const char **sentence);
 
 #endif

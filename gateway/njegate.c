@@ -1,5 +1,4 @@
 /* gateway/njegate.c -- the administration and user commands: options, the table of verbs. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +36,7 @@ static const struct verb {
     {"resolve", NULL, 1, 1, cli_resolve, "resolve ADDRESS"},
     {"config", "check", 0, 1, cli_config_check, "config check [FILE]"},
     {"config", "show", 0, 0, cli_config_show, "config show"},
+    {"config", "statements", 0, 0, cli_config_statements, "config statements"},
     {"reader", "list", 0, 1, cli_reader_list, "reader list [USER]"},
     {"reader", "show", 1, 1, cli_reader_show, "reader show N"},
     {"reader", "receive", 1, 2, cli_reader_receive, "reader receive N [DIR]"},
@@ -49,17 +49,6 @@ static const struct verb {
     {"shutdown", NULL, 0, 0, cli_shutdown, "shutdown"},
 };
 #define NVERBS (sizeof verbs / sizeof verbs[0])
-
-int cli_error(int status, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    fputs("njegate: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
-    va_end(ap);
-    return status;
-}
 
 static void print_usage(FILE *f, const char *verb)
 {

@@ -333,8 +333,8 @@ static void walk_quote(struct page *p, struct fill *f, const xmlNode *node, unsi
 {
     char room[1001];
     struct str style = style_of(node, room);
-    bool indent =
-        style_says(style, "border:none") && style_says(style, "margin:0"); /* webmail's tab */
+    /* Web mail indents by a quote without a bar. */
+    bool indent = style_says(style, "border:none") && strstr(style.p, "border-left:") == NULL;
     new_paragraph(p, f);
     size_t pushed = fill_push(f, indent ? STR("    ") : STR("> "));
     walk_children(p, f, node, depth);
@@ -494,9 +494,9 @@ static void put_input(struct fill *f, const xmlNode *node)
     struct str type = attribute(node, "type"), value = str_trim(attribute(node, "value"));
     if ((!str_is(type, "submit") && !str_is(type, "button")) || value.n == 0)
         return;
-    fill_word(f, STR("["));
+    fill_text(f, STR(" ["));
     fill_text(f, value);
-    fill_word(f, STR("]"));
+    fill_text(f, STR("] "));
 }
 
 /* Of a choice what is chosen, else its first option. */
@@ -508,8 +508,10 @@ static void put_select(struct page *p, struct fill *f, const xmlNode *node, unsi
             (chosen == NULL ||
              (attribute(c, "selected").p != NULL && attribute(chosen, "selected").p == NULL)))
             chosen = c;
+    fill_text(f, STR(" "));
     if (chosen != NULL)
         walk_children(p, f, chosen, depth);
+    fill_text(f, STR(" "));
 }
 
 /* 10<sup>6</sup> must not become 106. */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #define ATTRIBUTES_MAX 300u /* of one tag */
+#define PREFIX_MAX 8u       /* letters before a colon in a tag's name */
 #define HEAD_SCAN 2048u     /* bytes in which a page names its charset */
 
 /* Length of the tag or comment at the start of s (a '<'), 0 when it does not end; words: of the
@@ -165,7 +166,22 @@ static struct str claimed_charset(struct str html)
     return STR("");
 }
 
-/* To UTF-8 without NUL bytes, which end a page for the parser. */
+/* The parser drops prefixes: Office's empty <o:p> would be a paragraph. <o-p> is nothing to it. */
+static void hide_prefixes(struct buf *page)
+{
+    for (size_t i = 0; i < page->n; i++) {
+        if (page->p[i] != '<')
+            continue;
+        size_t at = i + 1 + (i + 1 < page->n && page->p[i + 1] == '/');
+        size_t end = at;
+        while (end < page->n && end - at < PREFIX_MAX && (page->p[end] | 0x20) >= 'a' &&
+               (page->p[end] | 0x20) <= 'z')
+            end++;
+        if (end > at && end < page->n && page->p[end] == ':')
+            page->p[end] = '-';
+    }
+}
+
 void tags_convert(struct buf *utf8, struct str html, const char *charset)
 {
     struct why ignored;
@@ -181,4 +197,5 @@ void tags_convert(struct buf *utf8, struct str html, const char *charset)
         if (utf8->p[i] != '\0')
             utf8->p[n++] = utf8->p[i];
     buf_trim(utf8, n);
+    hide_prefixes(utf8);
 }

@@ -8,8 +8,9 @@
 
 #define TAGS_PAGE_MAX ((size_t)4 << 20) /* larger pages are only stripped of tags */
 
-/* Append the page as UTF-8 without NUL bytes, which end it for the parser. charset NULL: a byte
- * order mark, the page's <meta>, or a guess tells; so does an unknown one. */
+/* Put the page into an empty buffer as UTF-8, without NUL bytes, which end it for the parser, and
+ * with the colons of tags' prefixes as hyphens. charset NULL: a byte order mark, the page's <meta>,
+ * or a guess tells; so does an unknown one. */
 void tags_convert(struct buf *utf8, struct str html, const char *charset);
 /* The parser compares each attribute of a tag with each: a page could buy hours with one tag. False
  * for such pages and for those over TAGS_PAGE_MAX. */

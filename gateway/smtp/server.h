@@ -58,6 +58,8 @@ struct smtpd_set {
     int64_t greet_ms; /* GREETPAUSE: who speaks before the greeting is refused; 0: one turn */
 };
 struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg);
+/* At once, sessions and all; not from within an op. Mails given to the owner stay until his
+ * verdict. */
 void smtpd_free(struct smtpd **d);
 void smtpd_take(struct smtpd *d, struct stream *s); /* a new connection; takes it */
 /* Verdict on the data: w NULL accepts and says "2.0.0 Queued as <id>". */

@@ -1,0 +1,195 @@
+/* tests/unit/gateway/test_conf.c -- the configuration: values, every problem with its line, IBM's
+ * manners. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/conf.h"
+#include "unit/unit.h"
+
+struct heard {
+    char text[4096];
+    unsigned errors, warnings;
+};
+
+static void hear(void *arg, const char *file, unsigned line, bool error, const char *text)
+{
+    struct heard *h = arg;
+    size_t n = strlen(h->text);
+    const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
+    snprintf(h->text + n, sizeof h->text - n, "%s:%u: %s\n", base, line, text);
+    *(error ? &h->errors : &h->warnings) += 1;
+}
+
+static const char *write_file(const char *name, const char *text)
+{
+    static char path[400];
+    static const char *folder;
+    if (folder == NULL || strcmp(name, "conf") == 0)
+        folder = folder != NULL ? folder : unit_tmp();
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    ck_assert(f != NULL);
+    fputs(text, f);
+    fclose(f);
+    return path;
+}
+
+static struct conf *load(const char *text, struct heard *h)
+{
+    *h = (struct heard){0};
+    return conf_load(write_file("conf", text), hear, h);
+}
+
+#define LEAST "LOCAL GATE\nHOSTNAME gw.example\nLISTENSMTP 2525\n"
+
+static bool says(struct str s, const char *z)
+{
+    return str_eq(s, str_of(z));
+}
+
+START_TEST(values_and_defaults)
+{
+    struct heard h;
+    struct conf *c =
+        load("; a comment\n* another\n" LEAST "gateway ; on\nRscsDomain net.example\nRETRYAGE 3\n"
+             "linkdefine vm1 type tcpnje node vmhost ast\n"
+             "PARM VM1 HOST=192.0.2.1 PORT=1750 STREAMS=2\nPARM VM1 BUFF=4096\n"
+             "ROUTE AB* TO VM1\nNODE MVS38 FORMAT=PUNCH CODEPAGE=1047\n"
+             "LOCALUSER hayes MBOX=Hayes@Example.ORG\nDESTINATION .a.example [::1]:26\n",
+             &h);
+    ck_assert_msg(c != NULL, "%s", h.text);
+    ck_assert_str_eq(h.text, "");
+    ck_assert(c->gateway && c->retry_age == 3 && c->retry_int == 20 &&
+              c->max_mail_bytes == 104857600);
+    ck_assert(says(c->local, "GATE") && says(c->dim_node, "GATE") &&
+              says(c->rscs_domain, "net.example"));
+    ck_assert_uint_eq(c->nlink, 1);
+    ck_assert(says(c->link[0].name, "VM1") && says(c->link[0].node, "VMHOST") && c->link[0].start);
+    ck_assert(c->link[0].port == 1750 && c->link[0].streams == 2 && c->link[0].bufsize == 4096);
+    ck_assert(says(c->route[0].pattern, "AB*") && says(c->route[0].link, "VM1"));
+    ck_assert_int_eq(conf_node_of(c, STR("mvs38"))->format, FORMAT_PUNCH);
+    ck_assert_str_eq(ebc_page_name(conf_page_of(c, STR("MVS38"))), "1047");
+    ck_assert_str_eq(ebc_page_name(conf_page_of(c, STR("OTHER"))), "037");
+    ck_assert(says(conf_user_of(c, STR("Hayes"))->mailbox, "Hayes@Example.ORG"));
+    ck_assert(says(c->destination[0].host, "::1") && c->destination[0].port == 26);
+    conf_free(&c);
+    ck_assert_ptr_null(c);
+}
+END_TEST
+
+/* One statement added to the least file: what is said of it. line 4 is the statement. */
+static const struct {
+    const char *statement, *want;
+    bool error;
+} problems[] = {
+    {"GATEWEY", "conf:4: unknown statement GATEWEY, did you mean GATEWAY?\n", true},
+    {"XYZZY 1", "conf:4: unknown statement XYZZY\n", true},
+    {"MAXHOPS 0", "conf:4: MAXHOPS 0: must be a number from 1 to 255\n", true},
+    {"RETRYAGE 999", "conf:4: RETRYAGE 999: not a number from 0 to 365, the default 5 is used\n",
+     false},
+    {"RETRYINT soon",
+     "conf:4: RETRYINT soon: not a number from 0 to 1440, the default 20 is used\n", false},
+    {"RSCSFORMAT PAPER", "conf:4: RSCSFORMAT PAPER: must be one of NETDATA|PUNCH\n", true},
+    {"RSCSDOMAIN", "conf:4: RSCSDOMAIN: a value is missing\n", true},
+    {"RSCSDOMAIN a b", "conf:4: RSCSDOMAIN: one value is enough, \"b\" is too much\n", true},
+    {"LISTENSMTP nowhere:x", NULL, true},
+    {"LOCALUSER TOOLONGNAME",
+     "conf:4: LOCALUSER \"TOOLONGNAME\" must be 1 to 8 characters of A-Z 0-9 $ # @ _ - + :\n",
+     true},
+    {"LOCALUSER SMTP", "conf:4: LOCALUSER SMTP: the name is kept for the gateway itself\n", true},
+    {"LOCALUSER QSM01", "conf:4: LOCALUSER QSM01: the name is kept for the gateway itself\n", true},
+    {"LOCALUSER A MBOX=nobody", "conf:4: LOCALUSER A: MBOX must be user@host\n", true},
+    {"PARM VM1 HOST=a HOST=b", NULL, true},
+    {"PARM VM1 BUFF=40000", NULL, true},
+    {"LINKDEFINE VM1 TYPE SNANJE NODE VM1", "conf:4: LINKDEFINE VM1: TYPE must be TCPNJE\n", true},
+    {"LINKDEFINE VM1 TYPE TCPNJE", NULL, true},
+    {"ROUTE X TO NOLINK", "conf: ROUTE X TO NOLINK: there is no such link\n", true},
+    {"CODEPAGE 4711", "conf:4: code page \"4711\" is not known\n", true},
+    {"SECURE", NULL, true},
+    {"TRACE", NULL, false},
+    {"INCLUDE missing", NULL, true},
+    {"SMSGAUTHLIST A", "conf:4: ENDSMSGAUTHLIST is missing\n", true},
+};
+
+START_TEST(each_problem_is_told)
+{
+    struct heard h;
+    char text[400];
+    snprintf(text, sizeof text, LEAST "%s\n", problems[_i].statement);
+    struct conf *c = load(text, &h);
+    ck_assert_msg((c == NULL) == problems[_i].error, "%s: %s", problems[_i].statement, h.text);
+    ck_assert_msg(h.errors + h.warnings >= 1, "%s", problems[_i].statement);
+    if (problems[_i].want != NULL && strncmp(problems[_i].want, "conf: ", 6) != 0)
+        ck_assert_str_eq(h.text, problems[_i].want);
+    conf_free(&c);
+}
+END_TEST
+
+START_TEST(all_problems_not_only_the_first)
+{
+    struct heard h;
+    struct conf *c = load("LOCAL TOOLONGNODE\nBAD1\nBAD2\nPORT 99999\nMAXHOPS x\n", &h);
+    ck_assert_ptr_null(c);
+    ck_assert_uint_eq(h.errors, 4);
+    ck_assert_uint_eq(h.warnings, 1);
+}
+END_TEST
+
+START_TEST(include_and_relative_paths)
+{
+    struct heard h;
+    write_file("ibm", "* IBM's own file\nRETRYAGE 2\nMAILFILEDSPREFIX SMTP\nNJEDOMAIN old.example\n"
+                      "SMSGAUTHLIST\n  OPERATOR\n MAINT@VM1 ENDSMSGAUTHLIST\n");
+    struct conf *c = load(LEAST "INCLUDE ibm\nDATABASE sub/x.db\n", &h);
+    ck_assert_msg(c != NULL, "%s", h.text);
+    ck_assert_str_eq(
+        h.text,
+        "ibm:3: MAILFILEDSPREFIX has no effect: queue files are in the DATABASE and SPOOLDIR\n");
+    ck_assert(c->retry_age == 2 && says(c->rscs_domain, "old.example"));
+    ck_assert_uint_eq(c->nsmsg_auth, 2);
+    ck_assert(says(c->smsg_auth[1], "MAINT@VM1"));
+    ck_assert(c->database.p[0] == '/' && str_ends_nocase(c->database, "/sub/x.db"));
+    ck_assert(str_ends_nocase(c->spooldir, "/sub"));
+    conf_free(&c);
+    c = load(LEAST "INCLUDE conf\n", &h); /* itself, for ever */
+    ck_assert_ptr_null(c);
+}
+END_TEST
+
+START_TEST(what_is_shown_can_be_read_again)
+{
+    struct heard h;
+    struct conf *c =
+        load(LEAST "GATEWAY\nLINKDEFINE L TYPE TCPNJE NODE N\nROUTE * TO L\nLOCALUSER A\n"
+                   "DIMNODE DIM CLOSED\nSMARTHOST relay.example:26\n",
+             &h);
+    ck_assert_ptr_nonnull(c);
+    struct buf first, second;
+    buf_init(&first, 1 << 20);
+    buf_init(&second, 1 << 20);
+    conf_show(c, &first);
+    conf_free(&c);
+    c = load(buf_cstr(&first), &h);
+    ck_assert_msg(c != NULL, "%s", h.text);
+    conf_show(c, &second);
+    ck_assert_str_eq(buf_cstr(&first), buf_cstr(&second));
+    conf_free(&c);
+    buf_done(&first);
+    buf_done(&second);
+}
+END_TEST
+
+static Suite *conf_suite(void)
+{
+    Suite *s = suite_create("conf");
+    TCase *t = tcase_create("conf");
+    tcase_add_test(t, values_and_defaults);
+    tcase_add_loop_test(t, each_problem_is_told, 0, (int)(sizeof problems / sizeof problems[0]));
+    tcase_add_test(t, all_problems_not_only_the_first);
+    tcase_add_test(t, include_and_relative_paths);
+    tcase_add_test(t, what_is_shown_can_be_read_again);
+    suite_add_tcase(s, t);
+    return s;
+}
+UNIT(conf_suite)
