@@ -734,6 +734,32 @@ START_TEST(written_bytes)
 }
 END_TEST
 
+/* A control record of several segments says so in each of them. */
+START_TEST(long_control_records)
+{
+    struct nd_file f = sample();
+    struct buf b, want;
+    buf_init(&b, 10000);
+    buf_init(&want, 10000);
+    f.dsname = STR(
+        "A2345678.B2345678.C2345678.D2345678.E2345678.F2345678.G2345678.H2345678.I2345678.J2345678."
+        "K2345678.L2345678.M2345678.N2345678.O2345678.P2345678.Q2345678.R2345678.S2345678."
+        "T2345678");
+    nd_begin(&b, &f, now);
+    nd_end(&b);
+    const uint8_t *second = b.p + b.p[0]; /* INMR02 */
+    ck_assert_mem_eq(second, "\xFF\xA0\xC9\xD5\xD4\xD9\xF0\xF2", 8);
+    ck_assert_uint_eq(second[256], 0x60);
+    buf_printf(&want,
+               "file NODEA(ALICE) to NODEB(BOB) '%.*s' INMCOPY 4002 4000 lrecl=132 size=4711 "
+               "at=20260102030405\nend\n",
+               STR_ARG(f.dsname));
+    check_buf(&b, buf_cstr(&want));
+    buf_done(&b);
+    buf_done(&want);
+}
+END_TEST
+
 START_TEST(records_of_any_length)
 {
     for (size_t n = 1; n < 1100; n += n < 10 || n % 253 > 248 || n % 253 < 4 ? 1 : 50) {
@@ -808,6 +834,7 @@ static Suite *test_netdata_suite(void)
     tcase_add_test(t, looks);
     tcase_add_test(t, written_and_read);
     tcase_add_test(t, written_bytes);
+    tcase_add_test(t, long_control_records);
     tcase_add_test(t, records_of_any_length);
     tcase_add_test(t, acknowledgement_written);
     suite_add_tcase(s, t);

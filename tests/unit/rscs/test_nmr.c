@@ -145,19 +145,23 @@ END_TEST
 
 START_TEST(long_text_is_cut)
 {
+    static const size_t lengths[] = {119, 120, 121, 200, 256, 257, 400};
     char text[401];
     memset(text, 'x', 400);
-    text[400] = '\0';
-    struct nmr m = message("ALICE", "BOB", text), got;
-    ck_assert_uint_eq(m.ntext, 256);
-    struct buf b;
-    struct why w;
-    buf_init(&b, 300);
-    nmr_put(&b, &m);
-    ck_assert_uint_eq(b.n, 30 + 8 + NMR_TEXT_MAX);
-    ck_assert_int_eq(nmr_get(buf_cur(&b), &got, &w), OK);
-    ck_assert_uint_eq(got.ntext, NMR_TEXT_MAX);
-    buf_done(&b);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        size_t n = lengths[i], sent = n < NMR_TEXT_MAX ? n : NMR_TEXT_MAX;
+        struct nmr m = message("ALICE", "BOB", ""), got;
+        struct buf b;
+        struct why w;
+        nmr_set_text(&m, (struct str){text, n});
+        ck_assert_uint_eq(m.ntext, n < 256 ? n : 256);
+        buf_init(&b, 300);
+        nmr_put(&b, &m);
+        ck_assert_uint_eq(b.n, 30 + 8 + sent);
+        ck_assert_int_eq(nmr_get(buf_cur(&b), &got, &w), OK);
+        ck_assert_uint_eq(got.ntext, sent);
+        buf_done(&b);
+    }
 }
 END_TEST
 

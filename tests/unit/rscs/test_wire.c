@@ -444,6 +444,25 @@ START_TEST(compression)
 }
 END_TEST
 
+/* A run is seen wherever it begins: one literal, the run, the rest. */
+START_TEST(runs_anywhere)
+{
+    uint8_t data[64];
+    for (size_t n = 2; n < 60; n++)
+        for (size_t at = 0; at + 2 <= n; at++) {
+            struct buf b;
+            for (size_t i = 0; i < n; i++)
+                data[i] = (uint8_t)(0x81 + i);
+            data[at] = data[at + 1] = 0x40;
+            buf_init(&b, 100);
+            wire_record_put(&b, 0x99, 0x80, cur_of(data, n));
+            size_t want = 3 + 1 + (at > 0 ? at + 1 : 0) + (at + 2 < n ? n - at - 1 : 0);
+            ck_assert_msg(b.n == want, "blanks at %zu of %zu: %zu bytes for %zu", at, n, b.n, want);
+            buf_done(&b);
+        }
+}
+END_TEST
+
 /* Whatever is written is read back, and takes no more than wire_record_bound promised. */
 START_TEST(compression_there_and_back)
 {
@@ -609,6 +628,7 @@ static Suite *test_wire_suite(void)
     tcase_add_test(t, records);
     tcase_add_test(t, a_record_too_long);
     tcase_add_test(t, compression);
+    tcase_add_test(t, runs_anywhere);
     tcase_add_test(t, compression_there_and_back);
     tcase_add_test(t, signon);
     tcase_add_test(t, in_pieces);
