@@ -42,7 +42,6 @@ struct puncher {
     void *arg;
     uint8_t bytes[CARD_SIZE];
     size_t n;
-    size_t column; /* of the line */
 };
 
 static void punch_card(struct puncher *k)
@@ -57,7 +56,6 @@ static void punch_byte(struct puncher *k, uint8_t e)
     if (k->n == sizeof k->bytes)
         punch_card(k);
     k->bytes[k->n++] = e;
-    k->column++;
 }
 
 size_t punch_text(struct str line, const struct ebc_page *page,
@@ -74,7 +72,7 @@ size_t punch_text(struct str line, const struct ebc_page *page,
         if (e == TAB) {
             do
                 punch_byte(&k, BLANK);
-            while (k.column % TAB_STOP != 0);
+            while (k.n % TAB_STOP != 0); /* a card's width is a multiple of it */
         } else if (is_control(e)) {
             replaced++;
             if (e != FORM_FEED)
