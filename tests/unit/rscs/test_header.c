@@ -379,6 +379,25 @@ START_TEST(hop_count)
 }
 END_TEST
 
+START_TEST(another_destination)
+{
+    struct dsh d = sample_dsh(), got;
+    struct nje_name node = name("NODEZ"), user = name("ZOE");
+    struct buf b;
+    struct why w;
+    buf_init(&b, 1000);
+    dsh_put(&b, &d);
+    ck_assert(dsh_set_destination(b.p, b.n, &node, &user));
+    ck_assert_int_eq(dsh_get(buf_cur(&b), &got, &w), OK);
+    check_name(got.node, "NODEZ");
+    check_name(got.user, "ZOE");
+    check_name(got.form, "QUMAIL");
+    ck_assert_mem_eq(b.p + 88, user.e, 8); /* the external writer is the user */
+    ck_assert(!dsh_set_destination(b.p, 50, &node, &user));
+    buf_done(&b);
+}
+END_TEST
+
 START_TEST(segments)
 {
     for (size_t n = 8; n < 1400; n += n < 520 ? 1 : 97) {
@@ -502,6 +521,7 @@ static Suite *test_header_suite(void)
     tcase_add_test(t, sections_that_lie);
     tcase_add_test(t, fall_backs);
     tcase_add_test(t, hop_count);
+    tcase_add_test(t, another_destination);
     tcase_add_test(t, segments);
     tcase_add_test(t, segments_out_of_order);
     tcase_add_test(t, a_header_too_long);
