@@ -25,17 +25,17 @@ enum link_state {
 const char *link_state_name(enum link_state s); /* "stopped", "waiting", ... */
 
 struct link_conf {
-    char name[9];                                 /* link id, for logs */
-    struct nje_name us, them;                     /* node names; `them` must sign on */
-    uint16_t bufsize;                             /* offered in I/J, 400..32000; default 8192 */
-    uint8_t streams;                              /* 1..7 each way */
+    char name[9];             /* link id, for logs */
+    struct nje_name us, them; /* node names; `them` must sign on */
+    uint16_t bufsize;         /* offered in I/J, 400..32000; default 8192 */
+    uint8_t streams; /* 1..7 that we send on; all of the peer's are open to him (docs/NJE.md) */
     struct nje_name line_password, node_password; /* blank: none; both sent and demanded */
     bool dial;                                    /* we connect; otherwise only accept */
-    int64_t retry_ms, retry_max_ms;               /* first and largest interval between dials */
-    int64_t keepalive_ms;                         /* empty TTB after this much silence of ours */
+    int64_t retry_ms, retry_max_ms; /* first and largest interval between dials; 0: 5 s, 900 s */
+    int64_t keepalive_ms;           /* empty TTB after this much silence of ours; 0: never */
     int64_t dead_ms;   /* restart after this much silence of theirs, once up; 0: never */
-    int64_t signon_ms; /* limit from TCP connection to UP */
-    size_t file_max;   /* most bytes of one incoming file */
+    int64_t signon_ms; /* limit for the TCP connection, and from there to UP; 0: 60 s */
+    size_t file_max;   /* most bytes of one incoming file; 0: no limit */
 };
 
 /* An incoming file, kept by the link from request to complete; `user` is the owner's. */
@@ -51,12 +51,17 @@ struct link_out {
     struct cur deck;
 };
 struct link_ops {
-    /* Start a TCP (or TLS) connection for the link; NULL with *w when it cannot even begin. */
+    /* Start a TCP (or TLS) connection for the link; NULL with *w when it cannot even begin. The
+     * link goes on at STREAM_OPEN or STREAM_SECURE, whichever its fn gets first. So for TLS the
+     * owner connects with a callback of his own, and when the handshake is done hands the stream
+     * over (stream_owner) and calls fn with STREAM_SECURE; a failure before he passes on too. The
+     * link may free the stream at any time: his callback then hears no more of it. */
     struct stream *(*dial)(void *arg, stream_fn *fn, void *fn_arg, struct why *w);
     /* A peer asks to send a file: 0 to permit (set in->user), negative to deny with X'B0'. */
     int (*file_open)(void *arg, struct link_in *in, struct why *w);
     /* One record, headers joined; srcb as in rscs/deck.h. Negative: the file is cancelled (X'B0')
-     * and file_abort follows. */
+     * and file_abort follows. A small file's end is under way by then, and UnixNJE does not
+     * survive that: what can be taken and returned to its sender should be. */
     int (*file_record)(void *arg, struct link_in *in, uint8_t srcb, struct cur data, struct why *w);
     /* The whole file has come. X'C0' is sent only when the owner calls link_in_done(). */
     void (*file_end)(void *arg, struct link_in *in);
@@ -66,7 +71,8 @@ struct link_ops {
     /* The next file for this link, or false. Asked while a stream is free and the link is up. */
     bool (*next_file)(void *arg, struct link_out *out);
     /* The fate of an outgoing file: NULL taken by the peer; else why it was not (it will be offered
-     * again by the owner when that is temporary). */
+     * again by the owner when that is temporary). E_GONE may come after all of it was sent: the
+     * peer may have it, and will know it again. */
     void (*sent)(void *arg, void *ref, const struct why *w);
     void (*message)(void *arg, const struct nmr *m);
     void (*state)(void *arg, enum link_state s, const struct why *w); /* w NULL: nothing wrong */
