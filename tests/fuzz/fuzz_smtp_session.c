@@ -1,5 +1,7 @@
 /* tests/fuzz/fuzz_smtp_session.c -- a whole session: the first octet says in what pieces the rest
  * comes and whether verdicts are given at once, later or after the client has gone. */
+#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,18 +44,34 @@ static void on_data(void *arg, struct smtpd_mail *m)
         verdict();
 }
 
+static char dir[] = "/tmp/njegate-fuzz-XXXXXX";
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+static void stop(void)
+{
+    store_close(&store);
+    loop_free(&loop);
+    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void start(void)
 {
-    char dir[] = "/tmp/njegate-fuzz-XXXXXX", path[64];
+    char path[64];
     struct why w;
-    if (mkdtemp(dir) == NULL || chdir(dir) != 0)
+    if (mkdtemp(dir) == NULL)
         abort();
     clock_fake(true);
     loop = loop_new();
-    str_copy(path, sizeof path, STR("db"));
-    struct store_set set = {.loop = loop, .path = path, .spooldir = "."};
+    snprintf(path, sizeof path, "%s/db", dir);
+    struct store_set set = {.loop = loop, .path = path, .spooldir = dir};
     if (store_open(&store, &set, &w) < 0)
         abort();
+    atexit(stop);
 }
 
 static void turns(void)
