@@ -5,7 +5,8 @@
 
 bool links_wants(struct str href)
 {
-    static const char *const known[] = {"http:", "https:", "ftp:", "mailto:", "news:", "//", "www."};
+    static const char *const known[] = {
+        "http:", "https:", "ftp:", "mailto:", "news:", "//", "www."};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (str_starts_nocase(href, known[i]))
             return href.n > strlen(known[i]);

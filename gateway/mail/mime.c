@@ -30,9 +30,10 @@ struct walk {
     struct why *w;
     size_t parts; /* entities seen */
     size_t part_room;
-    unsigned pictures; /* embedded ones, not shown */
-    bool files_only;   /* in an alternative that is not shown: its attachments count, its text does
-                          not */
+    unsigned pictures;  /* embedded ones, not shown */
+    bool only_pictures; /* a page without a word was seen */
+    bool files_only;    /* in an alternative that is not shown: its attachments count, its text does
+                           not */
 };
 
 /* One entity: its fields as far as they matter here. */
@@ -195,18 +196,33 @@ static bool is_type(const struct entity *e, const char *type)
     return family ? str_starts_nocase(e->type, type) : str_is(e->type, type);
 }
 
+/* What stands behind the "begin 644 name" line. */
+static struct str after_begin_line(struct str s)
+{
+    struct str line;
+    while (str_line(&s, &line))
+        if (str_starts_nocase(line, "begin "))
+            break;
+    return s;
+}
+
 /* Undo the transfer encoding, in the arena; the body itself when it has none. */
 static int decode(struct walk *k, const struct entity *e, struct str *out)
 {
-    *out = e->body;
-    if (e->encoding == GMIME_CONTENT_ENCODING_DEFAULT || e->body.n == 0)
+    struct str body = e->body;
+    *out = body;
+    if (e->encoding == GMIME_CONTENT_ENCODING_DEFAULT || body.n == 0)
         return OK;
     GMimeEncoding state;
     g_mime_encoding_init_decode(&state, e->encoding);
-    char *to = arena_alloc(k->a, g_mime_encoding_outlen(&state, e->body.n));
+    if (e->encoding == GMIME_CONTENT_ENCODING_UUENCODE) { /* GMime leaves this line to its caller */
+        body = after_begin_line(body);
+        state.state |= GMIME_UUDECODE_STATE_BEGIN;
+    }
+    char *to = arena_alloc(k->a, g_mime_encoding_outlen(&state, body.n) + 1);
     if (to == NULL || arena_full(k->a))
         return no_room(k);
-    *out = (struct str){to, g_mime_encoding_step(&state, e->body.p, e->body.n, to)};
+    *out = (struct str){to, g_mime_encoding_step(&state, body.p, body.n, to)};
     return OK;
 }
 
@@ -312,6 +328,8 @@ static int show_text(struct walk *k, const struct entity *e)
         }
         buf_str(&k->text, buf_text(&b));
         new_line(k);
+    } else if (rc == OK && is_type(e, "text/html") && e->body.n > 0) {
+        k->only_pictures = true;
     }
     buf_done(&b);
     return rc;
@@ -374,10 +392,12 @@ static int attach_bytes(struct walk *k, const struct entity *e, struct str bytes
         part.text = true;
         bool over = b.over;
         buf_done(&b);
-        if (over || arena_full(k->a))
+        if (over)
             return no_room(k);
+    } else if (e->encoding == GMIME_CONTENT_ENCODING_DEFAULT) {
+        part.content = arena_str(k->a, bytes);
     }
-    return add_part(k, part);
+    return arena_full(k->a) ? no_room(k) : add_part(k, part);
 }
 
 static int attach(struct walk *k, const struct entity *e)
@@ -803,7 +823,7 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
     buf_init(&k.text, message.n * 8 + 65536);
     if (!read_plain(&k, message, &h)) {
         rc = walk_entity(&k, message, "text/plain", 0);
-        if (rc == OK && k.text.n == 0 && k.pictures > 0)
+        if (rc == OK && k.text.n == 0 && k.only_pictures)
             buf_z(&k.text, "[message has only pictures]\n");
         if (rc == OK)
             list_attachments(&k);

@@ -206,6 +206,13 @@ static struct str make_boundary(struct buf *room, struct str seed)
     return buf_text(room);
 }
 
+/* RFC 2046 5.1.1: the line break before a delimiter belongs to it, so that a text keeps its own
+ * last one. */
+static void put_delimiter(struct buf *b, struct str boundary, const char *end)
+{
+    buf_printf(b, "\r\n--%.*s%s\r\n", STR_ARG(boundary), end);
+}
+
 void mime_put_text(struct buf *b, struct str text, const struct mime_file *file, size_t nfiles,
                    struct str boundary_seed)
 {
@@ -217,15 +224,15 @@ void mime_put_text(struct buf *b, struct str text, const struct mime_file *file,
     struct buf room;
     buf_init(&room, 128);
     struct str boundary = make_boundary(&room, boundary_seed);
-    buf_printf(b, "Content-Type: multipart/mixed; boundary=\"%.*s\"\r\n\r\n", STR_ARG(boundary));
+    buf_printf(b, "Content-Type: multipart/mixed; boundary=\"%.*s\"\r\n", STR_ARG(boundary));
     if (text.n > 0) {
-        buf_printf(b, "--%.*s\r\n", STR_ARG(boundary));
+        put_delimiter(b, boundary, "");
         put_text(b, "text/plain", STR(""), text);
     }
     for (size_t i = 0; i < nfiles; i++) {
-        buf_printf(b, "--%.*s\r\n", STR_ARG(boundary));
+        put_delimiter(b, boundary, "");
         put_file(b, &file[i]);
     }
-    buf_printf(b, "--%.*s--\r\n", STR_ARG(boundary));
+    put_delimiter(b, boundary, "--");
     buf_done(&room);
 }

@@ -132,6 +132,8 @@ void tags_strip(struct fill *f, struct str s)
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
             if (is_tag(tag, blocks[i]))
                 fill_flush(f);
+        if (tag.p[1] == '/')
+            continue;
         if (is_tag(tag, "script"))
             s = str_sub(s, skip_element(s, "</script"), s.n);
         else if (is_tag(tag, "style"))
