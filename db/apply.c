@@ -289,6 +289,22 @@ static int set_state(struct apply *a, const struct op *o, struct why *w)
     return run(st, w);
 }
 
+/* Two changes of one turn may both have met a new correspondent: the second finds the row made. */
+static int add_nick(struct apply *a, const struct op *o, struct why *w)
+{
+    int rc = nickrow_insert(a->d, o->nick, w);
+    if (rc != E_DENIED)
+        return rc;
+    struct why absent;
+    struct nick_row row;
+    struct arena *there = arena_new(65536);
+    if (nickrow_get(a->d, o->nick->nick, there, &row, &absent) == OK &&
+        str_eq(row.mailbox, o->nick->mailbox))
+        rc = OK;
+    arena_free(&there);
+    return rc;
+}
+
 static int apply_op(struct apply *a, const struct op *o, struct why *w)
 {
     if (o->kind == OP_ADD && o->id > a->top)
@@ -307,7 +323,7 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
     case OP_JOURNAL:
         return journal(a, o, w);
     case OP_NICK:
-        return nickrow_insert(a->d, o->nick, w);
+        return add_nick(a, o, w);
     case OP_READER:
         return reader_file(a, o, w);
     case OP_RETRY:

@@ -53,8 +53,9 @@ static int act_on(void *arg_, struct message *m)
 {
     struct family *f = arg_;
     f->found++;
-    if (!relay_let_go(f->call->g->relay, m->id)) {
-        f->busy++;
+    bool sending = !relay_let_go(f->call->g->relay, m->id);
+    if (sending && str_is(f->action, "bounce")) {
+        f->busy++; /* it may be delivered this very moment */
     } else if (str_is(f->action, "hold")) {
         change_state(f->change, m->id, RCPT_HELD);
         change_journal(f->change, m->origin, "held", "by the administrator");

@@ -234,7 +234,8 @@ static int whole_file(struct frommail *f, const struct njefile_spec *spec,
     struct str content = cur_str(&f->mail->content), line;
     buf_init(&lines, content.n * 2 + (1u << 20));
     if (batch) {
-        struct str rcpt = admit_internet(f->g, f->arena, to->user, to->node);
+        /* Inside the network its own form of address is the one mailers know. */
+        struct str rcpt = arena_printf(f->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node));
         bsmtp_write(f->g->names.hostname.p, f->mail->sender, &rcpt, 1, content, add_line, &lines);
     } else {
         buf_printf(&lines, "Return-Path: <%.*s>\n", STR_ARG(f->mail->sender));

@@ -25,7 +25,7 @@ struct intake {
     struct message **message; /* for the queue runner once durable */
     size_t nmessage;
     struct tell *tell, **tell_end;
-    unsigned readers; /* files for local readers */
+    unsigned mails; /* the first has the intake's own number */
     msg_id id;
     intake_fn *fn;
     void *arg;
@@ -149,7 +149,6 @@ static void add_net(struct intake *in, const struct mail *m, struct message *out
 static void add_reader(struct intake *in, const struct reader_row *row, struct body *deck)
 {
     change_reader(in->change, row, deck);
-    in->readers++;
     in->g->stat.to_reader++;
 }
 
@@ -220,7 +219,7 @@ static void add_made(struct intake *in, const struct mail *m, const struct fromm
 
 int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
 {
-    msg_id origin = in->id == 0 ? intake_id(in) : store_next_id(in->g->store);
+    msg_id origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
     bool net = false, nje = false;
     for (size_t i = 0; i < m->nrcpt; i++) {
         net = net || m->rcpt[i].to == DOOR_SMTP || m->rcpt[i].forward.n > 0;
@@ -280,7 +279,7 @@ int intake_deck(struct intake *in, struct body *deck, enum door from, struct str
         return 0;
     }
     struct mail m = {.from = from, .origin_sender = origin_sender};
-    msg_id id = in->nmessage == 0 ? intake_id(in) : store_next_id(in->g->store);
+    msg_id id = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
     struct message *out = output(&m, intake_id(in), id);
     out->to = DOOR_NJE;
     out->form = BODY_DECK;

@@ -169,10 +169,12 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
     bool command = m->command;
     if (command) {
         oper_rscs(g, as->user, text, answer, as);
+    } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
+        /* A notice of another system, or RSCS's comment: an answer would be answered again. */
+        (void)tell_local(l->nje, as->user, as->node, to_user, text);
     } else if (admit_is_mailer(to_user)) {
         oper_smsg(g, as->user, as->node, text, answer, as);
-    } else if (!tell_local(l->nje, as->user, as->node, to_user, text) && as->user.n > 0 &&
-               (text.n == 0 || text.p[0] != '*')) {
+    } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
         char line[80];
         snprintf(line, sizeof line, "USER %.*s NOT LOGGED ON", STR_ARG(to_user));
         answer(as, str_of(line));

@@ -196,30 +196,35 @@ void relay_add(struct relay *r, struct message *m)
     hand_check(r, h);
 }
 
+/* Take the waiting items of a message out of a destination's queue. */
+static void drop_items(struct dest *d, struct hand *h)
+{
+    d->tail = &d->head;
+    for (struct item **p = &d->head, *it = *p; it != NULL; it = *p) {
+        if (it->hand == h) {
+            *p = it->next;
+            d->waiting--;
+            h->items--;
+            item_free(it);
+        } else {
+            p = &it->next;
+        }
+        d->tail = p;
+    }
+}
+
 bool relay_let_go(struct relay *r, msg_id id)
 {
     struct hand *h = *hand_slot(r, id);
     if (h == NULL)
         return true;
-    if (h->sending > 0 || h->changes > 0)
-        return false;
-    for (size_t i = 0; i < TABLE_SIZE; i++) {
-        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next) {
-            d->tail = &d->head;
-            for (struct item **p = &d->head, *it = *p; it != NULL; it = *p) {
-                if (it->hand == h) {
-                    *p = it->next;
-                    d->waiting--;
-                    item_free(it);
-                } else {
-                    p = &it->next;
-                }
-                d->tail = p;
-            }
-        }
-    }
-    hand_forget(r, h);
-    return true;
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
+            drop_items(d, h);
+    bool sending = h->sending > 0;
+    h->let_go = sending;
+    hand_check(r, h);
+    return !sending;
 }
 
 /* --- reading the database
@@ -300,6 +305,15 @@ struct item *relay_take(struct dest *d)
 void relay_put_back(struct item *it)
 {
     struct dest *d = it->dest;
+    if (it->hand->let_go) {
+        struct hand *h = it->hand;
+        h->sending--;
+        h->items--;
+        d->relay->busy--;
+        item_free(it);
+        hand_check(d->relay, h);
+        return;
+    }
     it->next = d->head;
     if (d->head == NULL)
         d->tail = &it->next;
@@ -331,6 +345,14 @@ void relay_result(struct item *it, size_t i, const struct why *w)
     }
 }
 
+bool relay_answered(const struct item *it)
+{
+    for (size_t i = 0; i < it->n; i++)
+        if (it->known[i] && (it->result[i] == NULL || !why_is_temp(it->result[i])))
+            return true;
+    return false;
+}
+
 /* Back-off: from the smaller of 5 minutes and RETRYINT, doubling to RETRYINT, a tenth either way.
  */
 static int64_t backoff_us(const struct conf *c, unsigned tries)
@@ -359,6 +381,12 @@ static void note_delivered(struct gate *g, struct intake *in, const struct item 
               log_quote(str_of(it->dest->name)),
               (long long)((wall_now().us - m->accepted.us) / 1000));
     *(m->to == DOOR_SMTP ? &g->stat.to_smtp : &g->stat.to_nje) += 1;
+    ptrdiff_t node = str_find_last(to->addr, '@');
+    if (g->conf->notify_arrived && m->from == DOOR_SMTP && m->to == DOOR_NJE && node > 0)
+        intake_tell(in, str_sub(to->addr, 0, (size_t)node),
+                    str_sub(to->addr, (size_t)node + 1, to->addr.n),
+                    "Mail " MSG_ID_FMT " from %.*s has arrived: %.*s", MSG_ID_ARG(m->origin),
+                    STR_ARG(m->origin_sender), STR_ARG(m->subject));
     if (g->conf->notify_delivered && m->from == DOOR_NJE) {
         ptrdiff_t at = str_find_last(m->origin_sender, '@');
         if (at > 0)
@@ -410,6 +438,8 @@ static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it
         return;
     }
     to->tries++;
+    if (it->hand->let_go)
+        return; /* its row is as the administrator left it */
     if (why_is_temp(w) && !too_old(g->conf, m, to)) {
         defer_rcpt(g, c, it, to, w, v);
         return;

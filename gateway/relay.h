@@ -16,8 +16,9 @@ void relay_add(struct relay *r, struct message *m);
 /* The queue was changed by hand (release, retry): look again. pattern: a destination to retry now,
  * "" all, or none with NULL. */
 void relay_rescan(struct relay *r);
-/* Forget what is in memory of a message that is about to be deleted, held or changed by hand; false
- * when it is being sent right now. */
+/* Forget what is in memory of a message that is about to be deleted, held or changed by hand. False
+ * when it is being sent right now: then what the peer says of this attempt still holds, but there
+ * is no other. */
 bool relay_let_go(struct relay *r, msg_id id);
 
 /* For gateway/nje: the next file for a link, and the fate of one given. */

@@ -60,6 +60,8 @@ struct item *relay_take(struct dest *d); /* the next item, or NULL */
 void relay_put_back(struct item *it);    /* at the front: it was not sent, nothing is decided */
 struct cur relay_content(struct item *it, struct why *w); /* empty with *w when it cannot be read */
 void relay_result(struct item *it, size_t i, const struct why *w); /* w NULL: delivered */
+bool relay_answered(
+    const struct item *it);         /* taken or refused for good by the peer, at least one */
 void relay_finish(struct item *it); /* all results are known: make them durable; frees the item */
 /* The destination cannot be reached: everything waiting for it is deferred (or returned when w is
  * permanent). */

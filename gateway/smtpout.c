@@ -20,7 +20,6 @@ struct conversation {
     struct smtpout *out;
     struct smtpc *client;
     struct item *item; /* being sent */
-    unsigned answered; /* messages */
 };
 struct smtpout {
     struct dest *dest;
@@ -184,11 +183,13 @@ static void job_done(void *arg, struct smtpc *c, void *ref)
     struct smtpout *o = v->out;
     (void)c;
     v->item = NULL;
-    v->answered++;
-    o->dest->failures = 0;
-    o->dest->reason[0] = '\0';
-    if (o->concurrency < CONCURRENCY_MAX)
-        o->concurrency++;
+    /* A host that answers for a recipient, yes or no, is alive; one that breaks off is not. */
+    if (relay_answered(ref)) {
+        o->dest->failures = 0;
+        o->dest->reason[0] = '\0';
+        if (o->concurrency < CONCURRENCY_MAX)
+            o->concurrency++;
+    }
     relay_finish(ref);
 }
 
@@ -309,7 +310,7 @@ void smtpout_free(struct dest *d)
     mx_cancel(&o->ask);
     for (struct conversation *v = o->first, *next; v != NULL; v = next) {
         next = v->next;
-        /* No verdicts: at this point nothing is decided any more, the rows stand. */
+        /* Its verdicts decide nothing any more (relay->stopped): the rows stand. */
         smtpc_free(&v->client);
         free(v);
     }
