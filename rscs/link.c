@@ -490,7 +490,7 @@ void link_free(struct link **kp)
     in_lost(k, &w);
     out_lost(k, &w);
     disarm(k);
-    for (size_t i = 0; i < 2 * LINK_STREAMS; i++)
+    for (unsigned i = 0; i < 2 * LINK_STREAMS; i++)
         buf_done(&k->in[i].header);
     buf_done(&k->scratch);
     buf_done(&k->out);

@@ -90,7 +90,7 @@ void in_request(struct link *k, uint8_t rcb, bool fast)
 
 void in_again(struct link *k)
 {
-    for (size_t i = 0; i < 2 * LINK_STREAMS && link_is_up(k); i++)
+    for (unsigned i = 0; i < 2 * LINK_STREAMS && link_is_up(k); i++)
         if (k->in[i].state == IN_IDLE && k->in[i].again)
             open_file(k, &k->in[i], false);
 }
@@ -150,7 +150,7 @@ static int judge(struct link *k, struct in_slot *in, uint8_t *srcb, struct cur *
 static void end(struct link *k, struct in_slot *in)
 {
     struct why w = {0};
-    if (in->header_srcb != 0 || !in->njt) {
+    if (!in->njt) {
         why_set(&w, E_SYNTAX, 0, NULL, "the file from %s ended without its job trailer", k->them);
         cancel(k, in, IN_IDLE, &w);
         return;
@@ -217,7 +217,7 @@ void link_in_done(struct link *k, struct link_in *pub)
 
 void in_lost(struct link *k, const struct why *w)
 {
-    for (size_t i = 0; i < 2 * LINK_STREAMS; i++) {
+    for (unsigned i = 0; i < 2 * LINK_STREAMS; i++) {
         struct in_slot *in = &k->in[i];
         bool owned = in->state == IN_OPEN || in->state == IN_DONE;
         if (owned)
@@ -230,7 +230,7 @@ void in_lost(struct link *k, const struct why *w)
 unsigned in_count(const struct link *k)
 {
     unsigned n = 0;
-    for (size_t i = 0; i < 2 * LINK_STREAMS; i++)
+    for (unsigned i = 0; i < 2 * LINK_STREAMS; i++)
         n += k->in[i].state == IN_OPEN || k->in[i].state == IN_DONE;
     return n;
 }

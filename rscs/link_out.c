@@ -305,7 +305,7 @@ static void ask(struct link *k)
     unsigned gen = k->gen, tries = BAD_DECKS;
     unsigned n = streams(k);
     for (unsigned i = 0; i < n && room(k); i++) {
-        while (k->slots[i].state == OUT_IDLE && (i < 2 || k->many)) {
+        while ((i < 2 || k->many) && k->slots[i].state == OUT_IDLE) {
             struct link_out file = {0};
             if (k->dry || tries-- == 0 || k->state != LINK_UP)
                 return;

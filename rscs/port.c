@@ -2,21 +2,20 @@
 #include "rscs/port.h"
 
 #include <stdlib.h>
-#include <sys/queue.h>
 
 #include "base/mem.h"
 
 /* A connection whose OPEN has not come yet. */
 struct caller {
-    LIST_ENTRY(caller) link;
     struct port *port;
+    unsigned at; /* its place among the port's callers */
     struct stream *s;
     struct timer limit; /* of the whole OPEN: a byte now and then does not prolong it */
 };
 
 struct port {
     struct port_set set;
-    LIST_HEAD(, caller) callers;
+    struct caller **callers; /* one more than may wait: the one that is told so */
     unsigned waiting;
 };
 
@@ -28,16 +27,17 @@ struct port *port_new(const struct port_set *set)
         p->set.open_ms = 30000;
     if (p->set.max_waiting == 0)
         p->set.max_waiting = 64;
-    LIST_INIT(&p->callers);
+    p->callers = mem_new((p->set.max_waiting + 1) * sizeof(struct caller *));
     return p;
 }
 
 /* Forget the caller; its stream must have found another owner or its end. */
 static void drop(struct caller *c)
 {
-    loop_disarm(c->port->set.loop, &c->limit);
-    LIST_REMOVE(c, link);
-    c->port->waiting--;
+    struct port *p = c->port;
+    loop_disarm(p->set.loop, &c->limit);
+    p->callers[c->at] = p->callers[--p->waiting];
+    p->callers[c->at]->at = c->at;
     stream_free(&c->s);
     free(c);
 }
@@ -48,8 +48,9 @@ void port_free(struct port **pp)
     if (p == NULL)
         return;
     *pp = NULL;
-    for (struct caller *c; (c = LIST_FIRST(&p->callers)) != NULL;)
-        drop(c);
+    while (p->waiting > 0)
+        drop(p->callers[p->waiting - 1]);
+    free(p->callers);
     free(p);
 }
 
@@ -94,49 +95,61 @@ static const char *hint(const uint8_t *p)
     return "";
 }
 
-static void open_record(struct caller *c, struct cur in)
+/* Why the caller may not go on to a link; *k is the link otherwise. */
+static int judge(struct port *p, const struct wire_ctl *open, struct link **k, struct why *w)
+{
+    char them[9], us[9], meant[9];
+    (void)ebc_name_text(&open->rhost, them);
+    (void)ebc_name_text(&open->ohost, meant);
+    if (open->type != WIRE_OPEN)
+        return why_set(w, E_SYNTAX, 0, NULL, "%s began with an ACK or NAK instead of an OPEN",
+                       them);
+    if (!ebc_name_eq(&open->ohost, &p->set.us))
+        return why_set(w, E_DENIED, 0, NULL, "%s calls for node %s, but this is %s", them, meant,
+                       ebc_name_text(&p->set.us, us).p);
+    *k = p->set.find(p->set.arg, &open->rhost, &open->ohost);
+    if (*k == NULL)
+        return why_set(w, E_DENIED, 0, NULL, "node %s calls, but no link is defined for it", them);
+    return OK;
+}
+
+/* The link answers the caller, perhaps with a NAK; then the log should have it. */
+static void hand_over(struct caller *c, struct link *k, const struct wire_ctl *open)
 {
     struct port *p = c->port;
+    struct why w = {0};
+    char them[9];
+    enum link_state before = link_state_of(k);
+    union endpoint peer = *stream_peer(c->s);
+    link_accept(k, &c->s, open);
+    drop(c);
+    if (before == LINK_WAITING || link_state_of(k) != before)
+        return;
+    why_set(&w, E_TEMP, 0, NULL, "node %s calls, but its link is %s",
+            ebc_name_text(&open->rhost, them).p, link_state_name(before));
+    p->set.refused(p->set.arg, &peer, &w);
+}
+
+static void open_record(struct caller *c, struct cur in)
+{
     struct wire_ctl open = {0};
     struct why w = {0};
+    struct link *k = NULL;
     const uint8_t *front = in.p;
-    char them[9], us[9], meant[9];
-    if (wire_ctl_get(&in, &open, &w) < 0) {
+    int err = wire_ctl_get(&in, &open, &w);
+    if (err < 0) {
         char text[sizeof w.text];
         str_copy(text, sizeof text, str_of(w.text));
         why_set(&w, E_SYNTAX, 0, NULL, "%s%s", text, hint(front));
+    } else {
+        err = judge(c->port, &open, &k, &w);
+    }
+    if (err < 0) {
         answer_nak(c, &open, &w);
         return;
     }
     stream_take(c->s, WIRE_CTL_SIZE);
-    (void)ebc_name_text(&open.rhost, them);
-    (void)ebc_name_text(&open.ohost, meant);
-    (void)ebc_name_text(&p->set.us, us);
-    if (open.type != WIRE_OPEN) {
-        why_set(&w, E_SYNTAX, 0, NULL, "%s began with an ACK or NAK instead of an OPEN", them);
-        answer_nak(c, &open, &w);
-        return;
-    }
-    if (!ebc_name_eq(&open.ohost, &p->set.us)) {
-        why_set(&w, E_DENIED, 0, NULL, "%s calls for node %s, but this is %s", them, meant, us);
-        answer_nak(c, &open, &w);
-        return;
-    }
-    struct link *k = p->set.find(p->set.arg, &open.rhost, &open.ohost);
-    if (k == NULL) {
-        why_set(&w, E_DENIED, 0, NULL, "node %s calls, but no link is defined for it", them);
-        answer_nak(c, &open, &w);
-        return;
-    }
-    enum link_state before = link_state_of(k);
-    union endpoint peer = *stream_peer(c->s);
-    link_accept(k, &c->s, &open);
-    drop(c);
-    if (before != LINK_WAITING && link_state_of(k) == before) {
-        why_set(&w, E_TEMP, 0, NULL, "node %s calls, but its link is %s", them,
-                link_state_name(before));
-        p->set.refused(p->set.arg, &peer, &w);
-    }
+    hand_over(c, k, &open);
 }
 
 static void on_caller(struct stream *s, enum stream_event ev, void *arg)
@@ -170,8 +183,8 @@ void port_take(struct port *p, struct stream *s)
     struct caller *c = mem_new(sizeof *c);
     c->port = p;
     c->s = s;
-    LIST_INSERT_HEAD(&p->callers, c, link);
-    p->waiting++;
+    c->at = p->waiting;
+    p->callers[p->waiting++] = c;
     if (p->waiting > p->set.max_waiting) {
         struct why w = {0};
         why_set(&w, E_LIMIT, 0, NULL, "%u connections wait for their OPEN already",

@@ -51,6 +51,7 @@ static struct stream *op_dial(void *arg, stream_fn *fn, void *fn_arg, struct why
     n->dialled = stream_new(n->loop, fd[0], fn, fn_arg);
     n->fn = fn;
     n->fn_arg = fn_arg;
+    tell(n, "dial");
     return n->dialled;
 }
 

@@ -87,8 +87,10 @@ START_TEST(streams_interleave)
     p.bcb = 0x81;
     peer_block(&p, "A0 99 00 00");
     const char *seen = peer_seen(&p);
-    const char *a = strstr(seen, "A9-80/0"), *b = strstr(seen, "99-80/81");
-    ck_assert(a != NULL && b != NULL && b < a); /* the second began before the first ended */
+    const char *a = strstr(seen, " A9-80/81"), *a_end = strstr(seen, " A9-80/0");
+    const char *b = strstr(seen, " 99-80/81"), *b_end = strstr(seen, " 99-80/0");
+    ck_assert(a != NULL && b != NULL && a_end != NULL && b_end != NULL);
+    ck_assert(a < b_end && b < a_end);
     ck_assert_uint_le(p.ttb_most, 8192);
     ck_assert_uint_le(p.block_most, 8192);
     ck_assert_uint_ge(p.block_most, 7000);

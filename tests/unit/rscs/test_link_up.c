@@ -527,8 +527,9 @@ static void stop_there(struct node *node, const char *what)
     link_stop(node->link, "from a callback");
 }
 
-static const char *const callbacks[] = {"dialling", "opening", "signon",  "up",    "open", "record",
-                                        "end",      "next",    "message", "abort", "sent"};
+static const char *const callbacks[] = {"dial", "dialling", "opening", "signon",
+                                        "up",   "open",     "record",  "end",
+                                        "next", "message",  "abort",   "sent"};
 
 START_TEST(stop_from_each_callback)
 {
@@ -562,6 +563,8 @@ START_TEST(stop_from_each_callback)
     clock_step(100000000);
     turns(loop);
     ck_assert_int_eq(n.dials, 1);
+    if (strcmp(callbacks[_i], "open") == 0)
+        ck_assert_int_eq(n.aborted, 1); /* permitted in the moment it ended */
     struct link_stat st;
     link_stat(n.link, &st);
     ck_assert_uint_eq(st.open_in + st.open_out, 0);
