@@ -534,6 +534,13 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
  * ------------------------------------------------------------------------------------------------------
  */
 
+static bool way_back(const struct gate *g, struct str node)
+{
+    struct nje_name name;
+    return admit_is_local_node(g, node) ||
+           (ebc_name(&name, node) && routes_link(g->routes, &name) != NULL);
+}
+
 int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
                    struct why *w)
 {
@@ -547,6 +554,8 @@ int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const s
     if (nobody) /* it came from our own side, a notice or a nickname: there is no reader for it */
         intake_journal(in, "dropped", "from=%.*s@%.*s reason=%s", STR_ARG(file.from_user),
                        STR_ARG(file.from_node), reason->text);
+    else if (v == 0 && !way_back(g, file.from_node))
+        nobody = true, v = intake_hold(in, deck, &file, RCPT_HELD, reason);
     else if (v == 0)
         v = njefile_copy(
             g->store, bytes,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "db/readerrow.h"
 #include "gateway/frommail.h"
+#include "gateway/njefile.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 
@@ -289,6 +290,32 @@ int intake_deck(struct intake *in, struct body *deck, enum door from, struct str
                      arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
                      arena_str(out->arena, to->node));
     keep_message(in, out);
+    return 0;
+}
+
+int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *file,
+                enum rcpt_state state, const struct why *reason)
+{
+    struct message *m = message_new();
+    m->id = m->origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
+    m->from = DOOR_NJE;
+    m->form = BODY_DECK;
+    m->accepted = wall_now();
+    m->body = body_hold(deck);
+    m->size = body_size(deck);
+    m->origin_sender =
+        arena_printf(m->arena, "%.*s@%.*s", STR_ARG(file->from_user), STR_ARG(file->from_node));
+    struct str to =
+        arena_printf(m->arena, "%.*s@%.*s", STR_ARG(file->to_user), STR_ARG(file->to_node));
+    struct rcpt *r = message_add_rcpt(m, to, file->to_node);
+    r->state = state;
+    r->reason = arena_str(m->arena, str_of(reason->text));
+    change_add(in->change, m);
+    change_journal(in->change, m->id, "held", "from=%.*s to=%.*s reason=%s",
+                   STR_ARG(m->origin_sender), STR_ARG(to), reason->text);
+    log_event(LOG_WARN, m->id, "held", "from=%s to=%s reason=%s", log_quote(m->origin_sender),
+              log_quote(to), log_quote(str_of(reason->text)));
+    message_free(&m);
     return 0;
 }
 

@@ -32,6 +32,11 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
 /* Add a deck as it stands for a local reader or another NJE node. */
 int intake_deck(struct intake *in, struct body *deck, enum door from, struct str origin_sender,
                 const struct admitted *to, struct why *w) MUST_CHECK;
+/* Keep a deck that has no way on for the administrator, in that state; `queue release` sorts it
+ * anew. */
+struct njefile_in;
+int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *file,
+                enum rcpt_state state, const struct why *reason);
 /* Say this to an NJE user once the intake is durable (page 037 text, split by the caller at 120).
  */
 void intake_tell(struct intake *in, struct str user, struct str node, const char *fmt, ...)

@@ -376,33 +376,6 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                 : forward_file(n, in, deck, f, from_link, a, w);
 }
 
-/* A file whose headers cannot be walked is kept for the administrator: its bytes are evidence. */
-static int hold_file(struct intake *in, struct body *deck, const struct njefile_in *f,
-                     const char *link, enum rcpt_state state, const struct why *reason)
-{
-    struct message *m = message_new();
-    m->id = m->origin = intake_id(in);
-    m->from = DOOR_NJE;
-    m->form = BODY_DECK;
-    m->accepted = wall_now();
-    m->body = body_hold(deck);
-    m->size = body_size(deck);
-    m->origin_sender =
-        arena_printf(m->arena, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
-    struct rcpt *r = message_add_rcpt(
-        m, arena_printf(m->arena, "%.*s@%.*s", STR_ARG(f->to_user), STR_ARG(f->to_node)),
-        f->to_node);
-    r->state = state;
-    r->reason = arena_str(m->arena, str_of(reason->text));
-    change_add(intake_change(in), m);
-    intake_journal(in, "held", "link=%s from=%.*s reason=%s", link, STR_ARG(m->origin_sender),
-                   reason->text);
-    log_event(LOG_WARN, m->id, "held", "link=%s from=%s reason=%s", link,
-              log_quote(m->origin_sender), log_quote(str_of(reason->text)));
-    message_free(&m);
-    return 0;
-}
-
 static int take_file(struct line *l, struct intake *in, struct body *deck, struct arena *a,
                      bool *again, struct why *w)
 {
@@ -413,11 +386,12 @@ static int take_file(struct line *l, struct intake *in, struct body *deck, struc
     if (cur_left(&bytes) == 0)
         return w->err;
     if (njefile_read_headers(a, bytes, &f, &reason) < 0) {
+        /* Kept for the administrator: its bytes are evidence. */
         f = (struct njefile_in){.from_user = STR("UNKNOWN"),
                                 .from_node = str_of(l->name),
                                 .to_user = STR("UNKNOWN"),
                                 .to_node = STR("UNKNOWN")};
-        return hold_file(in, deck, &f, l->name, RCPT_HELD, &reason);
+        return intake_hold(in, deck, &f, RCPT_HELD, &reason);
     }
     struct str key = seen_key(a, &f);
     if (store_seen(n->g->store, key)) {
@@ -429,7 +403,7 @@ static int take_file(struct line *l, struct intake *in, struct body *deck, struc
     if (!origin_ok(l, f.from_node)) {
         why_set(&reason, E_DENIED, 0, NULL, "node %.*s does not lie behind link %s (ORIGIN=VERIFY)",
                 STR_ARG(f.from_node), l->name);
-        return hold_file(in, deck, &f, l->name, RCPT_HELD_ORIGIN, &reason);
+        return intake_hold(in, deck, &f, RCPT_HELD_ORIGIN, &reason);
     }
     int v = sort_file(n, in, deck, &f, l->name, FROM_NJE, a, w);
     if (v < 0 && !why_is_temp(w)) { /* its inside is malformed or too large: back with the reason */

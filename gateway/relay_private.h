@@ -15,7 +15,7 @@ struct hand {
     unsigned items; /* queued or being sent */
     unsigned sending;
     unsigned changes; /* not yet durable */
-    bool let_go; /* taken away by hand while being sent: it is not sent again */
+    bool let_go;      /* taken away by hand while being sent: it is not sent again */
 };
 /* The recipients of one message for one destination. */
 struct item {
