@@ -75,7 +75,7 @@ struct str str_sub(struct str s, size_t from, size_t n)
         from = s.n;
     if (n > s.n - from)
         n = s.n - from;
-    return (struct str){s.p == NULL ? NULL : s.p + from, n};
+    return s.p == NULL ? (struct str){NULL, 0} : (struct str){s.p + from, n};
 }
 
 ptrdiff_t str_find(struct str s, char c)

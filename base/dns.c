@@ -34,8 +34,8 @@ struct dns {
     struct timer soon; /* to tell answers that did not come through the pipe */
     char **forward, **local;
     char *trust_anchor_file;
-    LIST_HEAD(, dns_ask) asks;
-    TAILQ_HEAD(, dns_ask) answers;
+    LIST_HEAD(ask_list, dns_ask) asks;
+    TAILQ_HEAD(ask_tail, dns_ask) answers;
     bool telling, dead;
 };
 
@@ -162,8 +162,10 @@ static void tell(struct dns_ask *a)
 
 static void destroy(struct dns *d)
 {
-    for (struct dns_ask *a; (a = LIST_FIRST(&d->asks)) != NULL;)
+    for (struct dns_ask *a = LIST_FIRST(&d->asks), *next; a != NULL; a = next) {
+        next = LIST_NEXT(a, link);
         ask_free(a);
+    }
     loop_disarm(d->loop, &d->soon);
     loop_unwatch(&d->watch);
     if (d->ctx != NULL)

@@ -7,6 +7,15 @@
 #include "base/clock.h"
 #include "unit/unit.h"
 
+/* One assertion each, not one a byte: Check writes a message for every one. */
+static bool all_are(const uint8_t *p, size_t n, uint8_t v)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != v)
+            return false;
+    return true;
+}
+
 START_TEST(gives_zeroed_aligned_memory_of_its_own)
 {
     struct arena *a = arena_new(1 << 20);
@@ -16,19 +25,16 @@ START_TEST(gives_zeroed_aligned_memory_of_its_own)
         size[i] = i * 7 % 1999 + 1;
         given[i] = arena_alloc(a, size[i]);
         ck_assert_uint_eq((uintptr_t)given[i] % alignof(max_align_t), 0);
-        for (size_t k = 0; k < size[i]; k++)
-            ck_assert_uint_eq(given[i][k], 0);
+        ck_assert(all_are(given[i], size[i], 0));
         memset(given[i], (int)(i & 0xff), size[i]);
     }
     for (size_t i = 0; i < 300; i++)
-        for (size_t k = 0; k < size[i]; k++)
-            ck_assert_uint_eq(given[i][k], i & 0xff);
+        ck_assert(all_are(given[i], size[i], (uint8_t)i));
     ck_assert(!arena_full(a));
     arena_reset(a);
     ck_assert_uint_eq(arena_used(a), 0);
     uint8_t *again = arena_alloc(a, 500);
-    for (size_t k = 0; k < 500; k++)
-        ck_assert_uint_eq(again[k], 0);
+    ck_assert(all_are(again, 500, 0));
     arena_free(&a);
     ck_assert_ptr_null(a);
     arena_free(&a);

@@ -232,8 +232,8 @@ START_TEST(output_waits_for_the_peer)
     while (got < sizeof big) {
         char part[50000];
         ssize_t n = read(far, part, sizeof part);
-        for (ssize_t i = 0; i < n; i++)
-            ck_assert_int_eq(part[i], big[got + (size_t)i]);
+        if (n > 0)
+            ck_assert_int_eq(memcmp(part, big + got, (size_t)n), 0);
         got += n > 0 ? (size_t)n : 0;
         turns(1);
     }
@@ -795,7 +795,7 @@ static Suite *test_stream_suite(void)
     Suite *suite = suite_create("stream");
     TCase *t = tcase_create("stream");
     tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_set_timeout(t, 30);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, data_in_and_out);
     tcase_add_test(t, unread_input_stays_and_grows);
     tcase_add_test(t, the_limit_stops_reading);

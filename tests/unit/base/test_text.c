@@ -63,9 +63,10 @@ START_TEST(every_rune_comes_back)
         text_put_rune(&b, r);
         bool surrogate = r >= 0xd800 && r <= 0xdfff;
         struct str s = buf_text(&b);
-        ck_assert(text_is_utf8(s));
-        ck_assert_uint_eq(text_rune(&s), surrogate ? 0xfffd : r);
-        ck_assert_uint_eq(s.n, 0);
+        /* One message for a failure, none for a million successes: Check writes each to a pipe. */
+        bool good = text_is_utf8(s) && text_rune(&s) == (surrogate ? 0xfffd : r) && s.n == 0;
+        if (!good)
+            ck_abort_msg("U+%04X does not come back", r);
     }
     buf_reset(&b);
     text_put_rune(&b, 0x110000);
@@ -296,8 +297,10 @@ START_TEST(conversion_is_bounded_and_crosses_blocks)
     buf_init(&b, 1 << 20);
     ck_assert_int_eq(text_to_utf8(&b, "iso-8859-15", cur_of(in, n), NULL, &w), OK);
     ck_assert_uint_eq(b.n, 2 * n);
+    size_t right = 0;
     for (size_t i = 0; i < b.n; i += 2)
-        ck_assert_int_eq(memcmp(b.p + i, "\xc3\xa4", 2), 0);
+        right += memcmp(b.p + i, "\xc3\xa4", 2) == 0;
+    ck_assert_uint_eq(right, n);
     buf_done(&b);
     buf_init(&b, 30000);
     ck_assert_int_eq(text_to_utf8(&b, "iso-8859-15", cur_of(in, n), NULL, &w), E_LIMIT);

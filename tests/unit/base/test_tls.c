@@ -346,7 +346,7 @@ static Suite *test_tls_suite(void)
     Suite *s = suite_create("tls");
     TCase *t = tcase_create("tls");
     tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_set_timeout(t, 30);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, handshake_and_talk);
     tcase_add_test(t, tls_1_2_as_well);
     tcase_add_test(t, bulk_under_backpressure);
