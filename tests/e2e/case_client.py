@@ -44,6 +44,7 @@ def case_5xx_bounces(w):
 def case_421_and_hangup(w):
     """421 at any command, a dropped connection at any command: tried again, never bounced."""
     gw, p, sink = w.pair()
+    sink.one_each = True
     for verb in ('GREETING', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'DOT'):
         for bad in ('421 4.3.2 going down', None):
             def hook(session, arg, bad=bad):
@@ -95,22 +96,23 @@ def case_mx_order(w):
     port25(w)
     sink = w.sink(port=25)
     other = w.address.rsplit('.', 1)[0] + '.250'
-    w.table.update({'mx.test': {'MX': [(20, 'second.mx.test'), (10, 'first.mx.test')]},
-                    'first.mx.test': {'A': [other]}, 'second.mx.test': {'A': [w.address]}})
+    w.table.update({'mx.example': {'MX': [(20, 'second.mx.example'), (10, 'first.mx.example')]},
+                    'first.mx.example': {'A': [other]}, 'second.mx.example': {'A': [w.address]}})
     gw = w.gateway()
     p = w.peer()
     gw.link('MVSA', p.listen_at).start()
     p.wait_up()
-    post(p, 'a@mx.test', 'dead first')
-    assert sink.take().rcpts == ['a@mx.test']
+    sink.one_each = True
+    post(p, 'a@mx.example', 'dead first')
+    assert sink.take().rcpts == ['a@mx.example']
     busy = smtpsink.Sink((other, 25))
     w.sinks.append(busy)
     busy.on('GREETING', '421 4.3.2 busy')
-    post(p, 'b@mx.test', 'busy first')
-    assert sink.take().rcpts == ['b@mx.test']
+    post(p, 'b@mx.example', 'busy first')
+    assert sink.take().rcpts == ['b@mx.example']
     busy.on('GREETING', None)
-    post(p, 'c@mx.test', 'first again')
-    assert busy.take().rcpts == ['c@mx.test']
+    post(p, 'c@mx.example', 'first again')
+    assert busy.take().rcpts == ['c@mx.example']
     gw.empty()
 
 
@@ -119,13 +121,13 @@ def case_addresses_and_families(w):
     port25(w)
     sink = w.sink(port=25)
     dead = w.address.rsplit('.', 1)[0] + '.251'
-    w.table.update({'a.test': {'A': [dead, w.address]}, 'six.test': {'AAAA': ['::2'], 'A': [w.address]},
-                    'alias.test': {'CNAME': ['a.test']}})
+    w.table.update({'a.example': {'A': [dead, w.address]}, 'six.example': {'AAAA': ['::2'], 'A': [w.address]},
+                    'alias.example': {'CNAME': ['a.example']}})
     gw = w.gateway()
     p = w.peer()
     gw.link('MVSA', p.listen_at).start()
     p.wait_up()
-    for domain in ('a.test', 'six.test', 'alias.test'):
+    for domain in ('a.example', 'six.example', 'alias.example'):
         post(p, 'x@' + domain)
         assert sink.take().rcpts == ['x@' + domain]
     gw.empty()
@@ -133,16 +135,16 @@ def case_addresses_and_families(w):
 
 def case_dns_trouble(w):
     """SERVFAIL waits; NXDOMAIN, null MX and an MX that is ourselves return."""
-    w.table.update({'sick.test': 'SERVFAIL', 'null.test': {'MX': [(0, '')]},
-                    'loop.test': {'MX': [(5, 'gate.example.test')]}, 'gate.example.test': {'A': ['127.0.0.1']}})
-    gw, p, sink = w.pair()
-    post(p, 'x@sick.test')
+    w.table.update({'sick.example': 'SERVFAIL', 'null.example': {'MX': [(0, '')]},
+                    'loop.example': {'MX': [(5, 'gate.example.net')]}, 'gate.example.net': {'A': ['127.0.0.1']}})
+    gw, p, sink = w.pair(['ALTTCPHOSTNAME gate.example.net'])
+    post(p, 'x@sick.example')
     row = gw.until(lambda: [r for r in gw.json('queue', 'list') if r['tries'] >= 1])[0]
     assert row['reason'], row
-    for bad in ('gone.test', 'null.test', 'loop.test'):
+    for bad in ('gone.example', 'null.example', 'loop.example'):
         post(p, 'x@' + bad)
         assert bad in p.take_file(lambda f: bad in f.text()).text()
-    assert len(gw.json('queue', 'list')) == 1
+    gw.until(lambda: [r['id'] for r in gw.json('queue', 'list')] == [row['id']])
     gw.cli('queue', 'delete', row['id'])
 
 
@@ -178,7 +180,7 @@ def case_starttls(w):
     """TLS where offered; SMARTHOST TLS=REQUIRED refuses a server without it."""
     cert, key = w.tls()
     sink = w.sink(tls=smtpsink.server_tls(cert, key))
-    gw = w.gateway(lines=['DESTINATION example.org ' + sink.where])
+    gw = w.gateway(lines=['DESTINATION example.org ' + sink.where, 'TLSCERT ' + cert, 'TLSKEY ' + key])
     p = w.peer()
     gw.link('MVSA', p.listen_at).start()
     p.wait_up()

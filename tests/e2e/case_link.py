@@ -17,7 +17,7 @@ def both_ways(gw, p, sink):
     nick, node = f.origin
     for i in range(3):
         p.send(njefile.note('BOB', 'MVSA', nick, node, ['answer %d' % i] + ['line'] * 200, 'Re')).wait()
-    got = sorted(sink.take().mail.get_content().split('\n')[0] for _ in range(3))
+    got = sorted(sink.take().mail.get_content().splitlines()[0] for _ in range(3))
     assert got == ['answer 0', 'answer 1', 'answer 2'], got
     p.message('SMTP', 'GATE', 'HELP', 'BOB')
     p.take_message(lambda m: m['to_user'] == 'BOB')
@@ -122,9 +122,7 @@ def case_lost_before_complete(w):
     assert p.send(out).wait() == 'taken'
     sink.take()
     gw.empty()
-    assert p.send(out).wait() == 'taken'  # acknowledged this time: a third is a new file or a known one
-    gw.empty()
-    assert len(sink.messages) <= 1
+    assert not sink.messages
 
 
 def case_same_file_twice(w):

@@ -47,7 +47,7 @@ def case_no_relay(w):
 
 def case_bare_and_postmaster(w):
     gw, p, _ = w.pair(['POSTMASTER oper', 'LOCALUSER OPER'])
-    refused(gw, 'bob', 550)
+    refused(gw, 'bob', 553)
     with gw.client() as c:
         c.ehlo()
         c.mail('steve@example.org')

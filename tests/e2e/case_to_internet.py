@@ -185,6 +185,8 @@ def case_smarthost(w):
 
 def case_rewrite_off(w):
     gw, p, sink = w.pair(['REWRITE822HEADER NO'])
+    if 'REWRITE822HEADER has no effect' in gw.read_log():
+        raise wd.Skip('REWRITE822HEADER has no effect in this version')
     p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
         'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA',
         'From: Bob <BOB@MVSA>', 'To: steve@example.org', 'Subject: raw', '', 'x', '.'])).wait()
@@ -209,9 +211,11 @@ def case_smtp_sink(w):
         raise wd.Skip('smtp-sink (Postfix) cannot be had')
     port, dump = w.port(), os.path.join(w.dir, 'dump')
     os.mkdir(dump)
-    sink = subprocess.Popen([found[0], '-d', os.path.join(dump, 'm.'), '-h', 'sink.test',
+    who = ['-u', 'root'] if os.geteuid() == 0 else []
+    sink = subprocess.Popen([found[0]] + who + ['-d', os.path.join(dump, 'm.'), '-h', 'sink.test',
                              'inet:%s:%d' % (w.address, port), '200'], env=found[1])
     w.others.append(sink.kill)
+    wd.wait_port((w.address, port))
     gw, p, _ = w.pair(['DESTINATION load.test %s:%d' % (w.address, port)])
     sent = []
     for i in range(20):

@@ -142,6 +142,9 @@ class Session(socketserver.StreamRequestHandler):
         reply = self.sink.hook(self, 'DOT', '') or '250 2.0.0 kept'
         if reply.startswith('250'):
             self.sink.keep(Message(self.sender, self.rcpts, data, self))
+            if self.sink.one_each:
+                self.say(reply)
+                raise Hangup
         self.sender, self.rcpts = None, []
         return self.say(reply)
 
@@ -167,6 +170,7 @@ class Sink:
         self.hooks = {}
         self.extensions = list(extensions)
         self.tls = tls
+        self.one_each = False  # hang up after each message
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True

@@ -1,6 +1,7 @@
 """NJE files as the peer keeps them: collected record by record, judged, decoded; and made for sending."""
 import itertools
 import struct
+import time
 
 import njewire as w
 from njewire import Bad
@@ -204,7 +205,7 @@ class Outgoing:
         self.fn, self.ft, self.cls, self.form = fn, ft, cls, form
         self.cards, self.cc, self.width = cards, cc, width
         self.job = next(spool_ids) if job is None else job
-        self.when = when
+        self.when = time.time() if when is None else when  # the same each time it is sent
         self.sysin = sysin
         self.dsh_each = dsh_each  # a new data set header before every so many records (JES2's manner)
 
