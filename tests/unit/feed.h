@@ -1,5 +1,5 @@
-/* tests/unit/feed.h -- an incremental parser must answer the same whole, byte by byte and cut at each
- * offset. */
+/* tests/unit/feed.h -- an incremental parser must answer the same whole, byte by byte and cut at
+ * each offset. */
 #ifndef TESTS_UNIT_FEED_H
 #define TESTS_UNIT_FEED_H
 

@@ -1,4 +1,5 @@
-/* tests/unit/unit.h -- the unit tests' frame: each test_*.c registers its suite; one runner a folder. */
+/* tests/unit/unit.h -- the unit tests' frame: each test_*.c registers its suite; one runner a
+ * folder. */
 #ifndef TESTS_UNIT_H
 #define TESTS_UNIT_H
 
