@@ -11,6 +11,7 @@
 #define LOOK_LINES 5      /* header lines and leading blank lines that note_looks allows */
 #define ADDR_BYTES 512u   /* most of one address with its name; more is text that holds commas */
 #define LINE_BYTES 65536u /* of a header line that are looked at */
+#define NAME_WIDTH 46u    /* columns 7-52 */
 #define COL_USER_FROM 50u /* a userid of a continuation line begins about column 54 */
 #define COL_USER_TO 58u
 
@@ -91,11 +92,15 @@ static struct str last_word(struct str *s)
     return word;
 }
 
+/* Can it stand in a header line as one word, unchanged? */
 static bool is_word(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("<>(),;\"", s.p[i]) != NULL)
+    for (struct str rest = s; rest.n > 0;) {
+        uint32_t r = text_rune(&rest);
+        if (r <= ' ' || (r >= 0x7f && r <= 0xa0) || r == 0x2028 || r == 0x2029 || r == 0xfffd ||
+            (r < 0x80 && strchr("<>(),;\"", (int)r) != NULL))
             return false;
+    }
     return s.n > 0;
 }
 
@@ -231,27 +236,37 @@ static int add_rcpt(struct reader *r, enum note_role role, const struct note_add
     return OK;
 }
 
+/* Is it one address in its columns, whatever commas its name holds? A name that fills its columns
+ * leaves one blank before the userid, and so does a list: that is read as a list. */
+static bool is_columnar(struct str value, struct note_addr *addr)
+{
+    if (!read_addr(value, addr) || addr->name.n == 0 || addr->user.p < value.p + 2)
+        return false;
+    struct str before = str_sub(value, 0, (size_t)(addr->user.p - value.p));
+    return str_ends_nocase(before, "  ") && text_columns(before) == NAME_WIDTH + 1;
+}
+
 /* Addresses with commas between them; a comma may also stand in a name ("Hayes, Steve"), so a piece
  * that is no address is tried together with the next. */
 static int take_list(struct reader *r, enum note_role role, struct str list, struct why *w)
 {
+    struct note_addr addr;
+    r->comma = list.n > 0 && list.p[list.n - 1] == ',';
+    if (is_columnar(list, &addr))
+        return add_rcpt(r, role, &addr, w);
     size_t start = 0;
-    for (size_t i = 0; i <= list.n; i++) {
+    int rc = OK;
+    for (size_t i = 0; rc == OK && i <= list.n; i++) {
         if (i < list.n && list.p[i] != ',' && list.p[i] != ';')
             continue;
-        struct note_addr addr;
         struct str piece = str_sub(list, start, i - start);
-        if (read_addr(piece, &addr)) {
-            int rc = add_rcpt(r, role, &addr, w);
-            if (rc != OK)
-                return rc;
+        bool good = read_addr(piece, &addr);
+        if (good)
+            rc = add_rcpt(r, role, &addr, w);
+        if (good || piece.n > ADDR_BYTES)
             start = i + 1;
-        } else if (piece.n > ADDR_BYTES) {
-            start = i + 1;
-        }
     }
-    r->comma = list.n > 0 && list.p[list.n - 1] == ',';
-    return OK;
+    return rc;
 }
 
 /* The LONG form of NOTE puts a postal address below the name: "IBM Corp at Poughkeepsie" is none of
@@ -507,7 +522,6 @@ bool note_looks(struct str lines)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-#define NAME_WIDTH 46u /* columns 7-52 */
 #define USER_WIDTH 8u
 #define PROFS_TIME 49u /* 0-based column of "Date and time" */
 
