@@ -362,12 +362,13 @@ bool dsh_set_destination(uint8_t *whole, size_t n, const struct nje_name *node,
 {
     struct cur c;
     struct why w;
-    if (section_find(cur_of(whole, n), SECTION_GENERAL, DSH_LEAST, &c, &w) <= 0 || cur_left(&c) < 88)
+    if (section_find(cur_of(whole, n), SECTION_GENERAL, DSH_LEAST, &c, &w) <= 0)
         return false;
     uint8_t *field = whole + (c.p - whole);
     memcpy(field, node->e, sizeof node->e);
-    memcpy(field + 8, user->e, sizeof user->e);  /* NDHGRMT */
-    memcpy(field + 80, user->e, sizeof user->e); /* NDHGXWTR: the user again, for punch */
+    memcpy(field + 8, user->e, sizeof user->e); /* NDHGRMT */
+    if (cur_left(&c) >= 88)
+        memcpy(field + 80, user->e, sizeof user->e); /* NDHGXWTR: the user again, for punch */
     return true;
 }
 

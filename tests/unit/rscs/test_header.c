@@ -394,6 +394,18 @@ START_TEST(another_destination)
     check_name(got.form, "QUMAIL");
     ck_assert_mem_eq(b.p + 88, user.e, 8); /* the external writer is the user */
     ck_assert(!dsh_set_destination(b.p, 50, &node, &user));
+    /* A general section that ends before the external writer has nothing else changed. */
+    buf_reset(&b);
+    buf_be32(&b, 0);
+    put_section(&b, 60, 0x00, 0, 0xC2);
+    put_section(&b, 44, 0x87, 0, 0xC3);
+    ck_assert(dsh_set_destination(b.p, b.n, &node, &user));
+    ck_assert_mem_eq(b.p + 8, node.e, 8);
+    ck_assert_mem_eq(b.p + 16, user.e, 8);
+    for (size_t i = 24; i < 64; i++)
+        ck_assert_uint_eq(b.p[i], 0xC2);
+    for (size_t i = 68; i < b.n; i++)
+        ck_assert_uint_eq(b.p[i], 0xC3);
     buf_done(&b);
 }
 END_TEST
