@@ -446,8 +446,6 @@ static void on_timer(void *arg)
         return;
     }
     int64_t left = mono_ms(mono_now(), s->deadline);
-    if (s->held)
-        return; /* stream_hold starts it anew */
     if (s->deadline.us > mono_now().us)
         loop_arm(s->loop, &s->timer, left > 0 ? left : 1, on_timer, s);
     else

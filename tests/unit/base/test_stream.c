@@ -245,6 +245,20 @@ START_TEST(output_waits_for_the_peer)
 }
 END_TEST
 
+START_TEST(drained_is_told_once_after_a_flush_that_got_stuck)
+{
+    static char big[300000];
+    stream_put(s, big, sizeof big);
+    stream_flush(s);
+    ck_assert_uint_gt(stream_queued(s), 0);
+    while (read(far, big, sizeof big) > 0)
+        continue;
+    turns(1); /* writable again, and still listed for the end of the turn */
+    ck_assert_uint_eq(stream_queued(s), 0);
+    ck_assert_str_eq(trace, "d");
+}
+END_TEST
+
 START_TEST(silence_times_out_in_virtual_time)
 {
     stream_timeout(s, 1000);
@@ -284,6 +298,9 @@ START_TEST(a_held_stream_does_not_time_out)
 {
     stream_timeout(s, 1000);
     stream_hold(s, true);
+    clock_step(5000);
+    turns(2);
+    stream_timeout(s, 1000); /* nor with a time set meanwhile */
     clock_step(5000);
     turns(2);
     ck_assert_str_eq(trace, "");
@@ -445,6 +462,32 @@ static void put_again(struct stream *me, enum stream_event ev, void *arg)
     if (ev == STREAM_DRAINED && (*(int *)arg)++ < 5)
         stream_put(me, "z", 1);
 }
+
+static bool changed, committed;
+
+static void change_when_drained(struct stream *me, enum stream_event ev, void *arg)
+{
+    (void)me, (void)arg;
+    changed |= ev == STREAM_DRAINED;
+}
+
+static void commit(void *arg)
+{
+    (void)arg;
+    committed |= changed;
+}
+
+START_TEST(what_drained_changes_is_committed_in_the_same_turn)
+{
+    changed = committed = false;
+    loop_barrier(loop, commit, NULL);
+    stream_owner(s, change_when_drained, NULL);
+    stream_put(s, "x", 1);
+    turns(1);
+    ck_assert(changed);
+    ck_assert(committed);
+}
+END_TEST
 
 START_TEST(drained_may_put_more)
 {
@@ -812,7 +855,9 @@ static Suite *test_stream_suite(void)
     tcase_add_test(t, an_open_finish_goes_with_the_loop);
     tcase_add_test(t, a_new_owner_is_told_of_unread_input);
     tcase_add_test(t, what_a_barrier_puts_goes_out_in_the_same_turn);
+    tcase_add_test(t, what_drained_changes_is_committed_in_the_same_turn);
     tcase_add_test(t, drained_may_put_more);
+    tcase_add_test(t, drained_is_told_once_after_a_flush_that_got_stuck);
     tcase_add_test(t, tcp_over_ipv4);
     tcase_add_test(t, tcp_over_ipv6);
     tcase_add_test(t, refused_connections_fail_later);
