@@ -9,9 +9,11 @@
 #include "gateway/mail/header.h"
 
 #define LOOK_LINES 5      /* header lines and leading blank lines that note_looks allows */
-#define ADDR_BYTES 512u   /* most of one address with its name; more is text that holds commas */
+#define ADDR_BYTES 1024u  /* most of one address with its name; more is text that holds commas */
+#define WORD_BYTES 255u   /* most of a user or node; RFC 5321 4.5.3.1 */
 #define LINE_BYTES 65536u /* of a header line that are looked at */
 #define NAME_WIDTH 46u    /* columns 7-52 */
+#define NAME_BYTES 200u   /* combining marks take no column */
 #define COL_USER_FROM 50u /* a userid of a continuation line begins about column 54 */
 #define COL_USER_TO 58u
 
@@ -106,7 +108,7 @@ static bool is_word(struct str s)
 
 static bool set_addr(struct note_addr *out, struct str name, struct str user, struct str node)
 {
-    if (!is_word(user) || !is_word(node))
+    if (user.n > WORD_BYTES || node.n > WORD_BYTES || !is_word(user) || !is_word(node))
         return false;
     *out = (struct note_addr){.name = str_trim(name), .user = user, .node = node};
     return true;
@@ -278,8 +280,9 @@ static bool continues_list(const struct reader *r, struct str line)
         return true;
     if (!read_addr(line, &addr))
         return false;
-    size_t column = (size_t)(addr.user.p - line.p);
-    bool leads = str_trim(str_sub(line, 0, column)).n == 0;
+    struct str before = str_sub(line, 0, (size_t)(addr.user.p - line.p));
+    bool leads = str_trim(before).n == 0;
+    size_t column = text_columns(before);
     return leads || (column >= COL_USER_FROM && column <= COL_USER_TO);
 }
 
@@ -555,7 +558,7 @@ static void put_cms_addr(struct buf *b, const struct note_addr *x, enum note_sty
 {
     bool padded = x->name.n > 0 && (style == NOTE_CMS || !x->nick);
     if (x->name.n > 0)
-        put_padded(b, cut_columns(x->name, NAME_WIDTH), NAME_WIDTH + 1);
+        put_padded(b, cut_columns(str_sub(x->name, 0, NAME_BYTES), NAME_WIDTH), NAME_WIDTH + 1);
     put_padded(b, x->user, padded ? USER_WIDTH : 0);
     buf_z(b, " at ");
     hdr_clean(b, x->node);
