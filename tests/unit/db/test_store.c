@@ -138,6 +138,40 @@ START_TEST(changes_a_recipient)
 }
 END_TEST
 
+START_TEST(retries_and_states)
+{
+    static const char *const dest[] = {"LINK1", "LINK2", "one.example", "Two.Example"};
+    int64_t later = wall_now().us + 1000 * US_PER_S;
+    struct change *c = change_new(f.store);
+    for (msg_id i = 0; i < 4; i++) {
+        struct message *m = fix_message(&f, i + 1, 10, 1);
+        m->to = i < 2 ? DOOR_NJE : DOOR_SMTP;
+        m->rcpt[0].dest = str_of(dest[i]);
+        m->rcpt[0].due.us = later;
+        change_add(c, m);
+        message_free(&m);
+    }
+    fix_durable(&f, &c);
+    c = change_new(f.store);
+    change_retry(c, DOOR_SMTP, STR("*.example"));
+    change_retry(c, DOOR_NJE, STR("LINK2"));
+    change_state(c, 3, RCPT_HELD);
+    fix_durable(&f, &c);
+    for (msg_id i = 0; i < 4; i++) {
+        struct message *m = get(i + 1);
+        ck_assert_int_eq(m->rcpt[0].due.us == later, i == 0);
+        ck_assert_int_eq(m->rcpt[0].state, i == 2 ? RCPT_HELD : RCPT_READY);
+        message_free(&m);
+    }
+    c = change_new(f.store);
+    change_state(c, 3, RCPT_READY);
+    change_retry(c, DOOR_NONE, STR("*"));
+    fix_durable(&f, &c);
+    struct wall now = wall_now();
+    ck_assert(!queue_next_due(f.reader, now, &now));
+}
+END_TEST
+
 struct order {
     unsigned told[8], n;
 };
@@ -157,10 +191,11 @@ static void on_order(void *arg, const struct why *w)
         a->why = *w;
 }
 
-static struct nick_row nick(const char *name)
+/* A nickname that stands for another mailbox already is refused. */
+static struct nick_row nick(const char *name, const char *mailbox)
 {
     return (struct nick_row){.nick = str_of(name),
-                             .mailbox = STR("a@b.example"),
+                             .mailbox = str_of(mailbox),
                              .name = STR(""),
                              .owner = STR(""),
                              .by = STR("test")};
@@ -176,7 +211,8 @@ START_TEST(a_refused_change_harms_no_other)
         struct message *m = fix_message(&f, 20 + i, i % 2 ? SMALL : LARGE, 1);
         change_add(c, m);
         message_free(&m);
-        struct nick_row row = nick(i == 2 ? "n1" : i == 3 ? "N3" : i == 1 ? "N1" : "N0");
+        static const char *const name[] = {"N0", "N1", "n1", "N3"};
+        struct nick_row row = nick(name[i], i == 2 ? "other@b.example" : "a@b.example");
         change_nick(c, &row);
         change_commit(&c, on_order, &a[i]);
     }
@@ -214,7 +250,7 @@ START_TEST(cancels_out_within_a_batch)
         }
         change_commit(&c, on_order, &a);
         c = change_new(f.store);
-        struct nick_row row = nick("SAME");
+        struct nick_row row = nick("SAME", refused ? "x@b.example" : "a@b.example");
         change_nick(c, &row);
         change_commit(&c, on_order, &a);
         c = change_new(f.store);
@@ -275,6 +311,19 @@ START_TEST(lazy_changes_wait_for_company)
     fix_durable(&f, &c); /* takes the lazy one along, no clock needed */
     ck_assert_uint_eq(store_pending(f.store), 0);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 3);
+    struct order o = {.n = 0};
+    struct order_arg a = {.o = &o, .refused = true};
+    c = change_new(f.store);
+    change_journal(c, 1, "patient", "p");
+    change_patient(c);
+    change_commit(&c, on_order, &a);
+    for (int i = 0; i < 20; i++)
+        loop_turn(f.loop, false);
+    ck_assert_uint_eq(o.n, 0);
+    clock_step(50);
+    while (o.n == 0)
+        loop_turn(f.loop, true);
+    ck_assert(!a.refused);
     clock_fake(false);
 }
 END_TEST
@@ -469,6 +518,7 @@ static Suite *store_suite(void)
     tcase_add_test(t, replaces_input_by_outputs);
     tcase_add_test(t, goes_with_its_last_recipient);
     tcase_add_test(t, changes_a_recipient);
+    tcase_add_test(t, retries_and_states);
     tcase_add_test(t, a_refused_change_harms_no_other);
     tcase_add_test(t, cancels_out_within_a_batch);
     tcase_add_test(t, refuses_what_is_no_message);
