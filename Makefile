@@ -36,7 +36,7 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
 pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 # System headers, so that our warnings judge our code only.
 SYSINC   = $(patsubst -I%,-isystem %,$(call pkg,--cflags,gmime-3.0 libxml-2.0))
-LIBS     = -levent_core -levent_openssl -levent_pthreads -lssl -lcrypto -lsqlite3 -lunbound \
+LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------

@@ -231,6 +231,10 @@ static int set_up(const struct dns *d, struct ub_ctx *ctx)
     }
     /* Private reverse zones are asked like any other: our peers live there. */
     r = r != 0 ? r : ub_ctx_set_option(ctx, "unblock-lan-zones:", "yes");
+    /* Nor does the library know better than the resolver that was configured what is below "test".
+     */
+    if (d->forward != NULL)
+        r = r != 0 ? r : ub_ctx_zone_add(ctx, "test.", "nodefault");
     for (char **s = d->forward; r == 0 && s != NULL && *s != NULL; s++)
         r = ub_ctx_set_fwd(ctx, *s);
     if (r == 0 && d->forward == NULL) {

@@ -541,37 +541,44 @@ static bool way_back(const struct gate *g, struct str node)
            (ebc_name(&name, node) && routes_link(g->routes, &name) != NULL);
 }
 
+static int send_back(struct gate *g, struct intake *in, struct cur deck,
+                     const struct njefile_in *file, const struct why *reason, struct why *w)
+{
+    struct njefile_edit edit = {.to_user = file->from_user, .to_node = file->from_node};
+    struct admitted to = {.to = admit_is_local_node(g, file->from_node) ? DOOR_LOCAL : DOOR_NJE,
+                          .user = file->from_user,
+                          .node = file->from_node};
+    struct body *back;
+    int v = njefile_copy(g->store, deck, &edit, &back, w);
+    if (v < 0)
+        return v;
+    v = intake_deck(in, back, DOOR_LOCAL, STR(""), &to, w);
+    body_free(&back);
+    intake_journal(in, "returned", "to=%.*s@%.*s reason=%s", STR_ARG(to.user), STR_ARG(to.node),
+                   reason->text);
+    intake_tell(in, to.user, to.node, "File %.*s %.*s (%u) to %.*s at %.*s returned: %s",
+                STR_ARG(file->fn), STR_ARG(file->ft), file->njh.job_id, STR_ARG(file->to_user),
+                STR_ARG(file->to_node), reason->text);
+    g->stat.returned++;
+    return v;
+}
+
 int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
                    struct why *w)
 {
     struct arena *a = arena_new(1u << 20);
     struct njefile_in file;
-    struct body *back = NULL;
     struct cur bytes = body_cur(deck, w);
     int v = njefile_read_headers(a, bytes, &file, w);
-    bool nobody = v == 0 && admit_is_local_node(g, file.from_node) &&
-                  conf_user_of(g->conf, file.from_user) == NULL;
-    if (nobody) /* it came from our own side, a notice or a nickname: there is no reader for it */
+    bool ours = v == 0 && admit_is_local_node(g, file.from_node);
+    if (v == 0 && ours && conf_user_of(g->conf, file.from_user) == NULL)
+        /* It came from our own side, a notice or a nickname's note: there is no reader for it. */
         intake_journal(in, "dropped", "from=%.*s@%.*s reason=%s", STR_ARG(file.from_user),
                        STR_ARG(file.from_node), reason->text);
     else if (v == 0 && !way_back(g, file.from_node))
-        nobody = true, v = intake_hold(in, deck, &file, RCPT_HELD, reason);
+        v = intake_hold(in, deck, &file, RCPT_HELD, reason);
     else if (v == 0)
-        v = njefile_copy(
-            g->store, bytes,
-            &(struct njefile_edit){.to_user = file.from_user, .to_node = file.from_node}, &back, w);
-    if (v == 0 && !nobody) {
-        struct admitted to = {.user = file.from_user, .node = file.from_node};
-        to.to = admit_is_local_node(g, file.from_node) ? DOOR_LOCAL : DOOR_NJE;
-        v = intake_deck(in, back, DOOR_LOCAL, STR(""), &to, w);
-        intake_journal(in, "returned", "to=%.*s@%.*s reason=%s", STR_ARG(to.user), STR_ARG(to.node),
-                       reason->text);
-        intake_tell(in, to.user, to.node, "File %.*s %.*s (%u) to %.*s at %.*s returned: %s",
-                    STR_ARG(file.fn), STR_ARG(file.ft), file.njh.job_id, STR_ARG(file.to_user),
-                    STR_ARG(file.to_node), reason->text);
-        g->stat.returned++;
-    }
-    body_free(&back);
+        v = send_back(g, in, bytes, &file, reason, w);
     arena_free(&a);
     return v;
 }

@@ -21,113 +21,6 @@
 #define CELL_WIDTH 10000u /* so wide that a cell is not wrapped before its column is known */
 #define RULE_COLUMNS 58u
 
-enum kind {
-    K_INLINE,
-    K_BLOCK,     /* begins and ends a line */
-    K_PARAGRAPH, /* and an empty line */
-    K_BREAK,
-    K_CELL, /* outside a table: a block */
-    K_DEFINITION,
-    K_HEADING,
-    K_IMAGE,
-    K_INPUT,
-    K_ITEM,
-    K_LINK,
-    K_LIST,
-    K_PRE,
-    K_QUOTE,
-    K_QUOTED,
-    K_RULE,
-    K_SELECT,
-    K_SKIP,
-    K_SUPER,
-    K_TABLE,
-};
-
-/* Sorted by name; what is not here is inline. */
-static const struct element {
-    const char *name;
-    enum kind kind;
-} elements[] = {
-    {"a", K_LINK},
-    {"address", K_BLOCK},
-    {"applet", K_SKIP},
-    {"area", K_SKIP},
-    {"article", K_BLOCK},
-    {"aside", K_BLOCK},
-    {"audio", K_SKIP},
-    {"base", K_SKIP},
-    {"blockquote", K_QUOTE},
-    {"body", K_BLOCK},
-    {"br", K_BREAK},
-    {"canvas", K_SKIP},
-    {"caption", K_BLOCK},
-    {"center", K_BLOCK},
-    {"datalist", K_SKIP},
-    {"dd", K_DEFINITION},
-    {"details", K_BLOCK},
-    {"dir", K_LIST},
-    {"div", K_BLOCK},
-    {"dl", K_PARAGRAPH},
-    {"dt", K_BLOCK},
-    {"embed", K_SKIP},
-    {"fieldset", K_PARAGRAPH},
-    {"figcaption", K_BLOCK},
-    {"figure", K_PARAGRAPH},
-    {"footer", K_BLOCK},
-    {"form", K_BLOCK},
-    {"h1", K_HEADING},
-    {"h2", K_HEADING},
-    {"h3", K_HEADING},
-    {"h4", K_HEADING},
-    {"h5", K_HEADING},
-    {"h6", K_HEADING},
-    {"head", K_SKIP},
-    {"header", K_BLOCK},
-    {"hr", K_RULE},
-    {"iframe", K_SKIP},
-    {"img", K_IMAGE},
-    {"input", K_INPUT},
-    {"legend", K_BLOCK},
-    {"li", K_ITEM},
-    {"link", K_SKIP},
-    {"listing", K_PRE},
-    {"main", K_BLOCK},
-    {"map", K_SKIP},
-    {"menu", K_LIST},
-    {"meta", K_SKIP},
-    {"nav", K_BLOCK},
-    {"object", K_SKIP},
-    {"ol", K_LIST},
-    {"optgroup", K_SKIP},
-    {"option", K_SKIP},
-    {"p", K_PARAGRAPH},
-    {"param", K_SKIP},
-    {"plaintext", K_PRE},
-    {"pre", K_PRE},
-    {"q", K_QUOTED},
-    {"script", K_SKIP},
-    {"section", K_BLOCK},
-    {"select", K_SELECT},
-    {"style", K_SKIP},
-    {"summary", K_BLOCK},
-    {"sup", K_SUPER},
-    {"svg", K_SKIP},
-    {"table", K_TABLE},
-    {"tbody", K_BLOCK},
-    {"td", K_CELL},
-    {"template", K_SKIP},
-    {"textarea", K_PRE},
-    {"tfoot", K_BLOCK},
-    {"th", K_CELL},
-    {"thead", K_BLOCK},
-    {"title", K_SKIP},
-    {"tr", K_BLOCK},
-    {"ul", K_LIST},
-    {"video", K_SKIP},
-    {"xmp", K_PRE},
-};
-
 struct list {
     bool ordered, bare;
     int next, step;
@@ -146,20 +39,9 @@ struct page {
 };
 
 static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
+static bool is_skipped(const xmlNode *node);
 
 /* --- elements and attributes ------------------------------------------------------------- */
-
-static int by_name(const void *key, const void *item)
-{
-    return strcmp(key, ((const struct element *)item)->name);
-}
-
-static enum kind kind_of(const xmlNode *node)
-{
-    const struct element *e = bsearch(node->name, elements, sizeof elements / sizeof *elements,
-                                      sizeof *elements, by_name);
-    return e != NULL ? e->kind : K_INLINE;
-}
 
 static bool is_element(const xmlNode *node, const char *name)
 {
@@ -311,6 +193,10 @@ static void walk_block(struct page *p, struct fill *f, const xmlNode *node, unsi
 
 static void walk_paragraph(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
+    if (is_tight(node)) {
+        walk_block(p, f, node, depth);
+        return;
+    }
     new_paragraph(p, f);
     walk_children(p, f, node, depth);
     new_paragraph(p, f);
@@ -359,7 +245,7 @@ static void gather_pre(struct buf *b, const xmlNode *node, unsigned depth)
             buf_str(b, content_of(c));
         else if (is_element(c, "br"))
             buf_u8(b, '\n');
-        else if (c->type == XML_ELEMENT_NODE && kind_of(c) != K_SKIP && !is_hidden(c))
+        else if (c->type == XML_ELEMENT_NODE && !is_skipped(c) && !is_hidden(c))
             gather_pre(b, c, depth + 1);
     }
 }
@@ -375,8 +261,9 @@ static void walk_pre(struct page *p, struct fill *f, const xmlNode *node, unsign
     buf_done(&b);
 }
 
-static void walk_rule(struct page *p, struct fill *f)
+static void walk_rule(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
+    (void)node, (void)depth;
     new_paragraph(p, f);
     fill_rule(f, '-', RULE_COLUMNS);
     fill_blank(f);
@@ -480,8 +367,9 @@ static bool is_file_name(struct str s)
 }
 
 /* The alternative text; tracking pixels and file names given as text say nothing. */
-static void put_image(struct fill *f, const xmlNode *node)
+static void walk_image(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
+    (void)p, (void)depth;
     bool dot = number(attribute(node, "width"), 3, 10000) < 3 ||
                number(attribute(node, "height"), 3, 10000) < 3;
     struct str alt = str_trim(attribute(node, "alt"));
@@ -489,8 +377,9 @@ static void put_image(struct fill *f, const xmlNode *node)
         fill_text(f, alt);
 }
 
-static void put_input(struct fill *f, const xmlNode *node)
+static void walk_input(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
+    (void)p, (void)depth;
     struct str type = attribute(node, "type"), value = str_trim(attribute(node, "value"));
     if ((!str_is(type, "submit") && !str_is(type, "button")) || value.n == 0)
         return;
@@ -500,7 +389,7 @@ static void put_input(struct fill *f, const xmlNode *node)
 }
 
 /* Of a choice what is chosen, else its first option. */
-static void put_select(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_select(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
     const xmlNode *chosen = NULL;
     for (const xmlNode *c = node->children; c != NULL; c = c->next)
@@ -764,70 +653,116 @@ static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsi
 
 /* --- the walk ---------------------------------------------------------------------------- */
 
-static void walk_element(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_nothing(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
-    switch (kind_of(node)) {
-    case K_SKIP:
-        return;
-    case K_INLINE:
-        walk_children(p, f, node, depth);
-        return;
-    case K_BLOCK:
-    case K_CELL:
-        walk_block(p, f, node, depth);
-        return;
-    case K_PARAGRAPH:
-        if (is_tight(node))
-            walk_block(p, f, node, depth);
-        else
-            walk_paragraph(p, f, node, depth);
-        return;
-    case K_BREAK:
-        fill_break(f);
-        return;
-    case K_DEFINITION:
-        walk_definition(p, f, node, depth);
-        return;
-    case K_HEADING:
-        walk_heading(p, f, node, depth);
-        return;
-    case K_IMAGE:
-        put_image(f, node);
-        return;
-    case K_INPUT:
-        put_input(f, node);
-        return;
-    case K_ITEM:
-        walk_item(p, f, node, depth);
-        return;
-    case K_LINK:
-        walk_link(p, f, node, depth);
-        return;
-    case K_LIST:
-        walk_list(p, f, node, depth);
-        return;
-    case K_PRE:
-        walk_pre(p, f, node, depth);
-        return;
-    case K_QUOTE:
-        walk_quote(p, f, node, depth);
-        return;
-    case K_QUOTED:
-        walk_quoted(p, f, node, depth);
-        return;
-    case K_RULE:
-        walk_rule(p, f);
-        return;
-    case K_SELECT:
-        put_select(p, f, node, depth);
-        return;
-    case K_SUPER:
-        walk_super(p, f, node, depth);
-        return;
-    case K_TABLE:
-        walk_table(p, f, node, depth);
-        return;
-    }
+    (void)p, (void)f, (void)node, (void)depth;
+}
+
+static void walk_break(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    (void)p, (void)node, (void)depth;
+    fill_break(f);
+}
+
+/* Sorted by name; what is not here is inline. A cell or row outside a table is a block. */
+static const struct element {
+    const char *name;
+    void (*walk)(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
+} elements[] = {
+    {"a", walk_link},
+    {"address", walk_block},
+    {"applet", walk_nothing},
+    {"area", walk_nothing},
+    {"article", walk_block},
+    {"aside", walk_block},
+    {"audio", walk_nothing},
+    {"base", walk_nothing},
+    {"blockquote", walk_quote},
+    {"body", walk_block},
+    {"br", walk_break},
+    {"canvas", walk_nothing},
+    {"caption", walk_block},
+    {"center", walk_block},
+    {"datalist", walk_nothing},
+    {"dd", walk_definition},
+    {"details", walk_block},
+    {"dir", walk_list},
+    {"div", walk_block},
+    {"dl", walk_paragraph},
+    {"dt", walk_block},
+    {"embed", walk_nothing},
+    {"fieldset", walk_paragraph},
+    {"figcaption", walk_block},
+    {"figure", walk_paragraph},
+    {"footer", walk_block},
+    {"form", walk_block},
+    {"h1", walk_heading},
+    {"h2", walk_heading},
+    {"h3", walk_heading},
+    {"h4", walk_heading},
+    {"h5", walk_heading},
+    {"h6", walk_heading},
+    {"head", walk_nothing},
+    {"header", walk_block},
+    {"hr", walk_rule},
+    {"iframe", walk_nothing},
+    {"img", walk_image},
+    {"input", walk_input},
+    {"legend", walk_block},
+    {"li", walk_item},
+    {"link", walk_nothing},
+    {"listing", walk_pre},
+    {"main", walk_block},
+    {"map", walk_nothing},
+    {"menu", walk_list},
+    {"meta", walk_nothing},
+    {"nav", walk_block},
+    {"object", walk_nothing},
+    {"ol", walk_list},
+    {"optgroup", walk_nothing},
+    {"option", walk_nothing},
+    {"p", walk_paragraph},
+    {"param", walk_nothing},
+    {"plaintext", walk_pre},
+    {"pre", walk_pre},
+    {"q", walk_quoted},
+    {"script", walk_nothing},
+    {"section", walk_block},
+    {"select", walk_select},
+    {"style", walk_nothing},
+    {"summary", walk_block},
+    {"sup", walk_super},
+    {"svg", walk_nothing},
+    {"table", walk_table},
+    {"tbody", walk_block},
+    {"td", walk_block},
+    {"template", walk_nothing},
+    {"textarea", walk_pre},
+    {"tfoot", walk_block},
+    {"th", walk_block},
+    {"thead", walk_block},
+    {"title", walk_nothing},
+    {"tr", walk_block},
+    {"ul", walk_list},
+    {"video", walk_nothing},
+    {"xmp", walk_pre},
+};
+
+static int by_name(const void *key, const void *item)
+{
+    return strcmp(key, ((const struct element *)item)->name);
+}
+
+static const struct element *element_of(const xmlNode *node)
+{
+    return bsearch(node->name, elements, sizeof elements / sizeof *elements, sizeof *elements,
+                   by_name);
+}
+
+static bool is_skipped(const xmlNode *node)
+{
+    const struct element *e = element_of(node);
+    return e != NULL && e->walk == walk_nothing;
 }
 
 static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
@@ -836,8 +771,13 @@ static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned d
         return;
     if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
         fill_text(f, content_of(node));
-    else if (node->type == XML_ELEMENT_NODE && !is_hidden(node))
-        walk_element(p, f, node, depth);
+    if (node->type != XML_ELEMENT_NODE || is_hidden(node))
+        return;
+    const struct element *e = element_of(node);
+    if (e != NULL)
+        e->walk(p, f, node, depth);
+    else
+        walk_children(p, f, node, depth);
 }
 
 /* --- the door ---------------------------------------------------------------------------- */
