@@ -139,6 +139,7 @@ static const struct {
     {"raw \xfc", "raw \xc3\xbc"},
     {"raw \xc3\xbc", "raw \xc3\xbc"},
     {"a\tb", "a b"},
+    {"=?utf-8?Q?a=1B=C2=9Bb=E2=80=A8c?=", "a  b c"},
     {"a=b", "a=b"},
     {"=?utf-8?Q?=4?= =?utf-8?Q?=?=", "=4="},
 };

@@ -331,6 +331,7 @@ static const struct {
     {"a \n-- \nb\n", "a \n-- \nb\n", false},
     {"a \n\nb\n", "a \nb\n", false}, /* an empty line is fixed: it ends the paragraph */
     {"a  \nb", "a b\n", true},
+    {"> a \nb\n", "> a \nb\n", false},
 };
 
 START_TEST(flowed)
