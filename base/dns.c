@@ -231,6 +231,8 @@ static int set_up(const struct dns *d, struct ub_ctx *ctx)
     }
     /* Private reverse zones are asked like any other: our peers live there. */
     r = r != 0 ? r : ub_ctx_set_option(ctx, "unblock-lan-zones:", "yes");
+    /* The usual resolver of a machine is one on the machine itself. */
+    r = r != 0 ? r : ub_ctx_set_option(ctx, "do-not-query-localhost:", "no");
     /* Nor does the library know better than the resolver that was configured what is below "test".
      */
     if (d->forward != NULL)
