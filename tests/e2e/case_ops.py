@@ -95,7 +95,7 @@ def case_config_check(w):
     gw.write()
     out = gw.cli('config', 'check', status=1)
     n = len(gw.lines)
-    for line, words in ((n - 2, 'LISTENSMTP'), (n - 1, 'banana'), (n, 'SNA')):
+    for line, words in ((n - 2, 'LISTENSMTP'), (n - 1, 'banana'), (n, 'TCPNJE')):
         assert any(':%d:' % line in ln and words in ln for ln in out.splitlines()), out
     r = wd.run([wd.program('njegated'), '-c', gw.conf, '-t'], status=None)
     assert 'LISTENSTMP' in r
