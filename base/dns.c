@@ -233,10 +233,6 @@ static int set_up(const struct dns *d, struct ub_ctx *ctx)
     r = r != 0 ? r : ub_ctx_set_option(ctx, "unblock-lan-zones:", "yes");
     /* The usual resolver of a machine is one on the machine itself. */
     r = r != 0 ? r : ub_ctx_set_option(ctx, "do-not-query-localhost:", "no");
-    /* Nor does the library know better than the resolver that was configured what is below "test".
-     */
-    if (d->forward != NULL)
-        r = r != 0 ? r : ub_ctx_zone_add(ctx, "test.", "nodefault");
     for (char **s = d->forward; r == 0 && s != NULL && *s != NULL; s++)
         r = ub_ctx_set_fwd(ctx, *s);
     if (r == 0 && d->forward == NULL) {
@@ -246,6 +242,10 @@ static int set_up(const struct dns *d, struct ub_ctx *ctx)
     }
     if (r == 0 && d->trust_anchor_file != NULL)
         r = ub_ctx_add_ta_file(ctx, d->trust_anchor_file);
+    /* A configured resolver knows better than the library what is below "test". This comes last:
+     * the library takes no other setting after it. */
+    if (r == 0 && d->forward != NULL)
+        r = ub_ctx_zone_add(ctx, "test.", "nodefault");
     return r;
 }
 
