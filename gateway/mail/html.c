@@ -424,8 +424,11 @@ static void walk_quoted(struct page *p, struct fill *f, const xmlNode *node, uns
 
 /* --- tables ------------------------------------------------------------------------------ */
 
+struct table_row {
+    const xmlNode *tr;
+};
 struct table {
-    const xmlNode **row; /* <tr> */
+    struct table_row *row;
     size_t n, room;
     unsigned columns;
     bool has_head, has_border, has_table, is_layout;
@@ -454,7 +457,7 @@ static void add_row(struct page *p, struct table *t, const xmlNode *row)
 {
     if (t->n == t->room) {
         size_t room = t->room == 0 ? 8 : t->room * 2;
-        const xmlNode **more = arena_alloc(p->a, room * sizeof *more);
+        struct table_row *more = arena_alloc(p->a, room * sizeof *more);
         if (more == NULL || arena_full(p->a))
             return;
         if (t->n > 0)
@@ -462,7 +465,7 @@ static void add_row(struct page *p, struct table *t, const xmlNode *row)
         t->row = more;
         t->room = room;
     }
-    t->row[t->n++] = row;
+    t->row[t->n++].tr = row;
     unsigned columns = 0;
     for (const xmlNode *c = row->children; c != NULL; c = c->next) {
         if (!is_cell(c))
@@ -556,7 +559,7 @@ static bool read_grid(struct page *p, const struct table *t, struct grid *g, uns
         return false;
     for (size_t r = 0; r < t->n; r++) {
         struct grid_row *row = &g->row[g->n];
-        read_row(p, t->row[r], busy, row, depth);
+        read_row(p, t->row[r].tr, busy, row, depth);
         bool empty = true;
         for (size_t i = 0; i < row->n; i++) {
             unsigned end = row->cell[i].col + row->cell[i].span;
@@ -616,11 +619,11 @@ static unsigned count_cells(const xmlNode *row)
 static void put_layout(struct page *p, struct fill *f, const struct table *t, unsigned depth)
 {
     for (size_t r = 0; r < t->n; r++) {
-        unsigned n = count_cells(t->row[r]);
+        unsigned n = count_cells(t->row[r].tr);
         if (n >= 2 && n <= GRID_COLUMNS_MAX)
-            put_layout_row(p, f, t->row[r], depth);
+            put_layout_row(p, f, t->row[r].tr, depth);
         else
-            walk_block(p, f, t->row[r], depth);
+            walk_block(p, f, t->row[r].tr, depth);
     }
 }
 

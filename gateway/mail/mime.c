@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "gateway/mail/calendar.h"
 #include "gateway/mail/flowed.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/html.h"
+#include "gateway/mail/plain.h"
 
 #define DEPTH_MAX 50u
 #define PARTS_MAX 1000u
@@ -228,46 +230,6 @@ static int decode(struct walk *k, const struct entity *e, struct str *out)
 
 /* --- text -------------------------------------------------------------------------------- */
 
-/* Lines end in LF; a bare CR is one too; NUL is nothing. */
-static void put_lines(struct buf *b, struct str s)
-{
-    size_t start = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] != '\r' && s.p[i] != '\0')
-            continue;
-        buf_str(b, str_sub(s, start, i - start));
-        if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))
-            buf_u8(b, '\n');
-        start = i + 1;
-    }
-    buf_str(b, str_sub(s, start, s.n));
-}
-
-/* Append decoded bytes as UTF-8 with LF lines; a charset nobody knows is guessed. */
-static void put_utf8(struct walk *k, struct buf *b, struct str bytes, struct str charset)
-{
-    if (text_is_ascii(bytes) && charset.n == 0) {
-        put_lines(b, bytes);
-        return;
-    }
-    char label[64];
-    str_copy(label, sizeof label, charset.n > 0 ? charset : STR("us-ascii"));
-    struct buf utf8;
-    struct why ignored;
-    size_t replaced = 0;
-    buf_init(&utf8, b->max);
-    if (text_to_utf8(&utf8, label, cur_of_str(bytes), &replaced, &ignored) != OK) {
-        buf_reset(&utf8);
-        replaced = 0;
-        if (text_to_utf8(&utf8, "us-ascii", cur_of_str(bytes), &replaced, &ignored) != OK)
-            buf_reset(&utf8);
-    }
-    k->out->replaced += replaced;
-    put_lines(b, buf_text(&utf8));
-    b->over = b->over || utf8.over;
-    buf_done(&utf8);
-}
-
 static bool ends_with_newline(const struct buf *b)
 {
     return b->n == 0 || b->p[b->n - 1] == '\n';
@@ -280,11 +242,16 @@ static void new_line(struct walk *k)
         buf_u8(&k->text, '\n');
 }
 
-/* Take blank lines off the end, then a blank line between what stands there and what comes. */
+static void trim_end(struct walk *k)
+{
+    while (k->text.n > 0 && (k->text.p[k->text.n - 1] == '\n' || k->text.p[k->text.n - 1] == ' '))
+        buf_trim(&k->text, k->text.n - 1);
+}
+
+/* A blank line between what stands there and what comes. */
 static void new_paragraph(struct walk *k)
 {
-    while (k->text.n > 0 && strchr("\n ", k->text.p[k->text.n - 1]) != NULL)
-        buf_trim(&k->text, k->text.n - 1);
+    trim_end(k);
     if (k->text.n > 0)
         buf_z(&k->text, "\n\n");
 }
@@ -303,36 +270,15 @@ static int render(struct walk *k, const struct entity *e, struct buf *b)
         return rc == E_LIMIT ? no_room(k) : rc;
     }
     if (!e->flowed) {
-        put_utf8(k, b, bytes, e->charset);
+        plain_put(b, bytes, e->charset, &k->out->replaced);
     } else {
         struct buf lines;
         buf_init(&lines, b->max);
-        put_utf8(k, &lines, bytes, e->charset);
+        plain_put(&lines, bytes, e->charset, &k->out->replaced);
         flowed_join(b, buf_text(&lines), e->delsp);
         buf_done(&lines);
     }
     return b->over ? no_room(k) : OK;
-}
-
-static int show_text(struct walk *k, const struct entity *e)
-{
-    if (k->files_only)
-        return OK;
-    struct buf b;
-    buf_init(&b, k->text.max);
-    int rc = render(k, e, &b);
-    if (rc == OK && str_trim(buf_text(&b)).n > 0) {
-        if (k->text.n > 0) {
-            new_paragraph(k);
-            buf_z(&k->text, SHORT_RULE);
-        }
-        buf_str(&k->text, buf_text(&b));
-        new_line(k);
-    } else if (rc == OK && is_type(e, "text/html") && e->body.n > 0) {
-        k->only_pictures = true;
-    }
-    buf_done(&b);
-    return rc;
 }
 
 static void show_line(struct walk *k, const char *line)
@@ -345,24 +291,6 @@ static void show_line(struct walk *k, const char *line)
 }
 
 /* --- attachments ------------------------------------------------------------------------- */
-
-/* More than one control character in twenty, or a NUL: no text, whatever its label says. */
-static bool looks_binary(struct str s)
-{
-    size_t controls = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\0')
-            return true;
-        controls += (unsigned char)s.p[i] < 0x20 && strchr("\t\n\r\f\x1b", s.p[i]) == NULL;
-    }
-    return controls * 20 > s.n;
-}
-
-static bool is_wide_charset(struct str charset)
-{
-    return str_starts_nocase(charset, "utf-16") || str_starts_nocase(charset, "utf-32") ||
-           str_starts_nocase(charset, "ucs");
-}
 
 static int add_part(struct walk *k, struct mime_part part)
 {
@@ -384,10 +312,10 @@ static int add_part(struct walk *k, struct mime_part part)
 static int attach_bytes(struct walk *k, const struct entity *e, struct str bytes)
 {
     struct mime_part part = {.type = e->type, .name = e->name, .content = bytes};
-    if (is_type(e, "text/") && (!looks_binary(bytes) || is_wide_charset(e->charset))) {
+    if (is_type(e, "text/") && !plain_is_binary(bytes, e->charset)) {
         struct buf b;
         buf_init(&b, k->text.max);
-        put_utf8(k, &b, bytes, e->charset);
+        plain_put(&b, bytes, e->charset, &k->out->replaced);
         part.content = arena_str(k->a, buf_text(&b));
         part.text = true;
         bool over = b.over;
@@ -405,6 +333,75 @@ static int attach(struct walk *k, const struct entity *e)
     struct str bytes;
     int rc = decode(k, e, &bytes);
     return rc == OK ? attach_bytes(k, e, bytes) : rc;
+}
+
+/* Text, with the uuencoded files in it taken out. */
+static int put_shown(struct walk *k, struct str text)
+{
+    struct plain_uu uu;
+    size_t at = 0;
+    while (plain_find_uu(text, at, &uu)) {
+        struct entity e = {.type = STR("application/octet-stream"),
+                           .name = arena_str(k->a, uu.name),
+                           .body = str_sub(text, uu.start, uu.end - uu.start),
+                           .encoding = GMIME_CONTENT_ENCODING_UUENCODE};
+        if (++k->parts > PARTS_MAX)
+            return limit(k, "parts", PARTS_MAX);
+        int rc = attach(k, &e);
+        if (rc != OK)
+            return rc;
+        buf_str(&k->text, str_sub(text, at, uu.start - at));
+        buf_z(&k->text, "[");
+        hdr_clean(&k->text, uu.name);
+        buf_printf(&k->text, ", %zu bytes]\n", k->out->part[k->out->nparts - 1].content.n);
+        at = uu.end;
+    }
+    buf_str(&k->text, str_sub(text, at, text.n));
+    return OK;
+}
+
+static int show_text(struct walk *k, const struct entity *e)
+{
+    if (k->files_only)
+        return OK;
+    struct buf b;
+    buf_init(&b, k->text.max);
+    int rc = render(k, e, &b);
+    if (rc == OK && str_trim(buf_text(&b)).n > 0) {
+        if (k->text.n > 0) {
+            new_paragraph(k);
+            buf_z(&k->text, SHORT_RULE);
+        }
+        rc = put_shown(k, buf_text(&b));
+        new_line(k);
+    } else if (rc == OK && is_type(e, "text/html") && e->body.n > 0) {
+        k->only_pictures = true;
+    }
+    buf_done(&b);
+    return rc;
+}
+
+/* What an invitation says, once; the calendar itself goes on as a file. */
+static int show_calendar(struct walk *k, struct entity *e)
+{
+    struct str bytes;
+    struct buf ics, b;
+    int rc = decode(k, e, &bytes);
+    if (rc != OK)
+        return rc;
+    buf_init(&ics, k->text.max);
+    buf_init(&b, k->text.max);
+    plain_put(&ics, bytes, e->charset.n > 0 ? e->charset : STR("utf-8"), &k->out->replaced);
+    calendar_put(&b, buf_text(&ics));
+    if (b.n > 0) {
+        new_paragraph(k);
+        buf_str(&k->text, buf_text(&b));
+    }
+    buf_done(&b);
+    buf_done(&ics);
+    if (e->name.n == 0)
+        e->name = STR("invite.ics");
+    return attach_bytes(k, e, bytes);
 }
 
 static void list_attachments(struct walk *k)
@@ -653,8 +650,8 @@ static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
     buf_done(&k->text);
     k->text = outer;
     if (rc == OK && !k->files_only) {
-        new_line(k);
-        buf_z(&k->text, "-------- End of forwarded message --------\n");
+        trim_end(k);
+        buf_z(&k->text, "\n-------- End of forwarded message --------\n");
     }
     return rc;
 }
@@ -786,7 +783,9 @@ static int walk_entity(struct walk *k, struct str raw, const char *default_type,
         return show_text(k, &e);
     if (is_type(&e, "application/pkcs7-mime") || is_type(&e, "application/x-pkcs7-mime"))
         return walk_secret(k, &e);
-    if (k->files_only && !e.attachment && e.name.n == 0 && !is_type(&e, "text/calendar"))
+    if (is_type(&e, "text/calendar"))
+        return show_calendar(k, &e);
+    if (k->files_only && !e.attachment && e.name.n == 0)
         return OK;
     return attach(k, &e);
 }
@@ -807,7 +806,7 @@ static bool read_plain(struct walk *k, struct str message, const struct hdr *h)
     if (!plain || !bare || (disposition.n > 0 && !str_is(disposition, "inline")))
         return false;
     struct str body = h->n > 0 ? str_sub(message, h->size, message.n) : after_blank_line(message);
-    put_utf8(k, &k->text, body, STR(""));
+    plain_put(&k->text, body, STR(""), &k->out->replaced);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "gateway/mail/calendar.h"
 #include "gateway/mail/flowed.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
@@ -102,6 +103,10 @@ static const struct {
         "multipart/mixed; boundary=c\n\n--c\n" CT "text/html\n\n<p>h\n--c\n" CT
         "application/pdf; name=x.pdf\n\nP\n--c--\n--b--\n",
      "plain, enough of it\n\n[attachment x.pdf, application/pdf, 1 bytes]\n"},
+    {CT "multipart/alternative; boundary=b\n\n--b\n\nplease do come\n--b\n" CT
+        "text/calendar\n\nBEGIN:VEVENT\nSUMMARY:x\n--b--\n",
+     "please do come\n\n[calendar entry]\nWhat:  x\n\n[attachment invite.ics, text/calendar, 22 "
+     "bytes]\n"},
     {MIXED "--b\n" CT "text/html\n\n<img src=x>\n--b--\n", "[message has only pictures]\n"},
 };
 
@@ -142,6 +147,65 @@ static const struct {
     {CT "application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n", "x", "smime.p7m",
      "application/pkcs7-mime", "x", false},
 };
+
+static const struct {
+    const char *in, *text, *name, *content;
+} encoded[] = {
+    {"see:\nbegin 644 a b.txt\n#86)C\n`\nend\nafter\n",
+     "see:\n[a b.txt, 3 bytes]\nafter\n\n[attachment a b.txt, application/octet-stream, 3 bytes]\n",
+     "a b.txt", "abc"},
+    {"begin 600 x\n$86)C9```\nend\n",
+     "[x, 4 bytes]\n\n[attachment x, application/octet-stream, 4 bytes]\n", "x", "abcd"},
+    {"begin with a word\nend\n", "begin with a word\nend\n", NULL, NULL},
+    {"begin 644 x\nthis is no data\nend\n", "begin 644 x\nthis is no data\nend\n", NULL, NULL},
+    {"begin 644 x\n#86)C\nno end\n", "begin 644 x\n#86)C\nno end\n", NULL, NULL},
+};
+
+START_TEST(uuencoded_in_text)
+{
+    struct mime_text m =
+        read_message(arena_printf(a, CT "text/plain; charset=iso-8859-1\n\n%s", encoded[_i].in));
+    ck_assert_msg(str_eq(m.text, str_of(encoded[_i].text)), "got %.*s", STR_ARG(m.text));
+    ck_assert_int_eq(m.nparts, encoded[_i].name != NULL);
+    if (m.nparts > 0) {
+        ck_assert(str_eq(m.part[0].name, str_of(encoded[_i].name)));
+        ck_assert(str_eq(m.part[0].content, str_of(encoded[_i].content)));
+    }
+}
+END_TEST
+
+static const struct {
+    const char *ics, *text;
+} invitations[] = {
+    {"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VTIMEZONE\r\nDTSTART:16010101T000000\r\nEND:"
+     "VTIMEZONE\r\n"
+     "BEGIN:VEVENT\r\nDTSTART;TZID=\"Europe/"
+     "Berlin\":20260108T090000\r\nDTEND;TZID=x:20260108T100000\r\n"
+     "SUMMARY:Plans\\, and\r\n  more\r\nLOCATION:Room 5\\nfirst floor\r\n"
+     "ORGANIZER;CN=\"Hayes: Steve\":MAILTO:steve@dsl.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+     "[invitation]\nWhat:  Plans, and more\nWhen:  8 January 2026, 09:00 - 10:00 (Europe/Berlin)\n"
+     "Where: Room 5 first floor\nWho:   Hayes: Steve\n"},
+    {"METHOD:CANCEL\nBEGIN:VEVENT\nDTSTART:20260108T230000Z\nDTEND:20260109T010000Z\n"
+     "ORGANIZER:mailto:steve@dsl.example\n",
+     "[meeting cancelled]\nWhen:  8 January 2026, 23:00 - 9 January 2026, 01:00 UTC\n"
+     "Who:   steve@dsl.example\n"},
+    {"BEGIN:VEVENT\nDTSTART;VALUE=DATE:20260108\nDTEND;VALUE=DATE:20260109\nSUMMARY:All day\n",
+     "[calendar entry]\nWhat:  All day\nWhen:  8 January 2026\n"},
+    {"BEGIN:VEVENT\nSUMMARY:a\x1b\\\nDTSTART:tomorrow\n",
+     "[calendar entry]\nWhat:  a \\\nWhen:  tomorrow\n"},
+    {"BEGIN:VCALENDAR\nSUMMARY:outside\n", ""},
+    {"", ""},
+};
+
+START_TEST(invitation)
+{
+    struct buf b;
+    buf_init(&b, 4096);
+    calendar_put(&b, str_of(invitations[_i].ics));
+    ck_assert_str_eq(buf_cstr(&b), invitations[_i].text);
+    buf_done(&b);
+}
+END_TEST
 
 START_TEST(one_attachment)
 {
@@ -210,7 +274,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------- */
 
 static void seven_bit_lines(const struct buf *b)
 {
@@ -352,6 +416,8 @@ static Suite *test_mime_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, readable_text, 0, N(texts));
     tcase_add_loop_test(t, one_attachment, 0, N(files));
+    tcase_add_loop_test(t, uuencoded_in_text, 0, N(encoded));
+    tcase_add_loop_test(t, invitation, 0, N(invitations));
     tcase_add_test(t, limits);
     tcase_add_loop_test(t, text_comes_back, 0, N(bodies));
     tcase_add_test(t, files_come_back);
