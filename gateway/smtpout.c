@@ -67,11 +67,17 @@ static bool same_address(const struct sockaddr *a, const union endpoint *e)
     return memcmp(&b->in6.sin6_addr, &e->in6.sin6_addr, sizeof e->in6.sin6_addr) == 0;
 }
 
-/* Our own listener: one of this machine's addresses at a port where we take mail. */
+/* Ourselves: by one of our names, or by one of this machine's addresses at a port where we take
+ * mail. */
 static bool is_self(void *arg, const struct smtp_target *t)
 {
     const struct conf *c = ((struct relay *)arg)->g->conf;
     bool port = false, found = false;
+    if (str_is(c->hostname, t->name))
+        return true;
+    for (size_t i = 0; i < c->nalt_host; i++)
+        if (str_is(c->alt_host[i], t->name))
+            return true;
     for (size_t i = 0; i < c->nlisten_smtp; i++)
         port = port || endpoint_port(&c->listen_smtp[i].at) == endpoint_port(&t->at);
     struct ifaddrs *all;
