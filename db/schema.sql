@@ -54,9 +54,61 @@ CREATE TABLE nick (
     automatic INTEGER NOT NULL,
     preferred INTEGER NOT NULL,
     changed INTEGER NOT NULL,
-    by TEXT NOT NULL
+    by TEXT NOT NULL,
+    tags TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX nick_mailbox ON nick (mailbox);
+
+-- SNADS aliases: user ID and address to mailbox; owner '' is the system's table, else USER@NODE.
+CREATE TABLE alias (
+    owner TEXT NOT NULL,
+    address TEXT NOT NULL,
+    userid TEXT NOT NULL,
+    mailbox TEXT NOT NULL,
+    automatic INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    PRIMARY KEY (owner, address, userid)
+) WITHOUT ROWID;
+CREATE INDEX alias_mailbox ON alias (mailbox COLLATE NOCASE);
+
+-- The security table (SECURE): who is registered, and his names on the Internet side. nick is
+-- '' in the row of a user who has none. The two indexes keep IBM's rules whoever writes.
+CREATE TABLE secure (
+    user TEXT NOT NULL,
+    node TEXT NOT NULL,
+    nick TEXT NOT NULL COLLATE NOCASE,
+    primary_nick INTEGER NOT NULL,
+    primary_mbox INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    PRIMARY KEY (user, node, nick)
+) WITHOUT ROWID;
+CREATE INDEX secure_nick ON secure (nick);
+CREATE UNIQUE INDEX secure_primary_nick ON secure (nick) WHERE primary_nick;
+CREATE UNIQUE INDEX secure_primary_mbox ON secure (user, node) WHERE primary_mbox;
+
+-- RESTRICT: who may neither send nor receive. user or node may be '*'. action: 1 purge, 2 return,
+-- 3 transfer to the user named in transfer.
+CREATE TABLE restriction (
+    user TEXT NOT NULL,
+    node TEXT NOT NULL,
+    action INTEGER NOT NULL,
+    transfer TEXT NOT NULL,
+    changed INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    PRIMARY KEY (user, node)
+) WITHOUT ROWID;
+
+-- Who may use the nickname service. user or node may be '*'; nobody named: everybody may.
+CREATE TABLE access (
+    user TEXT NOT NULL,
+    node TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    PRIMARY KEY (user, node)
+) WITHOUT ROWID;
 
 -- Files in the readers of local users; deck or file as with message.
 CREATE TABLE reader (
