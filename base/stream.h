@@ -77,6 +77,9 @@ bool stream_peer_uid(const struct stream *s, uid_t *uid);
 int stream_secure(struct stream *s, struct ssl_ctx_st *ctx, bool server, const char *name,
                   struct why *w) MUST_CHECK;
 bool stream_is_secure(const struct stream *s);
+/* Has the peer shown a certificate that the context trusts, and does it name this host or address
+ * (NULL: any)? For contexts that ask for one but go on without. */
+int stream_check_peer(const struct stream *s, const char *name, struct why *w) MUST_CHECK;
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS. */
 const char *stream_tls_facts(const struct stream *s);
 

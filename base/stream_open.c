@@ -176,6 +176,13 @@ bool stream_is_secure(const struct stream *s)
     return s->facts != NULL;
 }
 
+int stream_check_peer(const struct stream *s, const char *name, struct why *w)
+{
+    if (s->facts == NULL || s->tls == NULL)
+        return why_set(w, E_DENIED, 0, "4.7.5", "the connection has no TLS");
+    return tlsio_check_peer(s->tls, name, w);
+}
+
 const char *stream_tls_facts(const struct stream *s)
 {
     return s->facts != NULL ? s->facts : "";

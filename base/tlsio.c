@@ -67,13 +67,32 @@ void tlsio_free(struct ssl_st **tls)
     *tls = NULL;
 }
 
+/* What is wrong with a certificate, for a person. name: whose it should be, NULL unknown. */
+static int distrust(long verdict, const char *what, const char *name, struct why *w)
+{
+    bool other =
+        verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
+    return why_set(w, E_TEMP, 0, "4.7.5", "%sthe certificate of %s is not trusted: %s", what,
+                   name != NULL ? name : "the peer",
+                   other ? "it does not name it" : X509_verify_cert_error_string(verdict));
+}
+
+static void distrust_handshake(SSL *tls, const char *what, struct why *w)
+{
+    char prefix[64];
+    char *address = X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(tls));
+    const char *host = X509_VERIFY_PARAM_get0_host(SSL_get0_param(tls), 0);
+    (void)snprintf(prefix, sizeof prefix, "%s: ", what);
+    (void)distrust(SSL_get_verify_result(tls), prefix, host != NULL ? host : address, w);
+    OPENSSL_free(address);
+}
+
 static int broken(SSL *tls, const char *what, int error, int saved_errno, struct why *w)
 {
-    long verdict = SSL_get_verify_result(tls);
     unsigned long e = ERR_peek_error();
-    if (verdict != X509_V_OK && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        (void)why_set(w, E_TEMP, 0, "4.7.5", "%s: the peer's certificate is not trusted: %s", what,
-                      X509_verify_cert_error_string(verdict));
+    if (ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
+        SSL_get_verify_result(tls) != X509_V_OK)
+        distrust_handshake(tls, what, w);
     else if (e != 0)
         (void)why_set(w, E_TEMP, 0, "4.7.5", "%s: %s", what,
                       ERR_reason_error_string(e) != NULL ? ERR_reason_error_string(e) : "unknown");
@@ -135,6 +154,22 @@ void tlsio_bye(struct ssl_st *tls)
     ERR_clear_error();
     (void)SSL_shutdown(tls);
     ERR_clear_error();
+}
+
+int tlsio_check_peer(const struct ssl_st *tls, const char *name, struct why *w)
+{
+    X509 *x = SSL_get0_peer_certificate(tls);
+    long verdict = SSL_get_verify_result(tls);
+    if (x == NULL)
+        return why_set(w, E_DENIED, 0, "4.7.5", "%s shows no certificate",
+                       name != NULL ? name : "the peer");
+    if (verdict == X509_V_OK && name != NULL) {
+        bool ok = is_address(name) ? X509_check_ip_asc(x, name, 0) == 1
+                                   : X509_check_host(x, name, 0, 0, NULL) == 1;
+        verdict = ok ? X509_V_OK : X509_V_ERR_HOSTNAME_MISMATCH;
+    }
+    ERR_clear_error();
+    return verdict == X509_V_OK ? OK : distrust(verdict, "", name, w);
 }
 
 void tlsio_facts(const struct ssl_st *tls, char *out, size_t size)

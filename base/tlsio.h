@@ -28,6 +28,8 @@ ssize_t tlsio_read(struct ssl_st *tls, void *to, size_t n, struct why *w) MUST_C
 ssize_t tlsio_write(struct ssl_st *tls, const void *p, size_t n, struct why *w) MUST_CHECK;
 bool tlsio_pending(const struct ssl_st *tls); /* input that no descriptor event will announce */
 void tlsio_bye(struct ssl_st *tls);           /* say close_notify, as far as the kernel takes it */
+/* See stream_check_peer. */
+int tlsio_check_peer(const struct ssl_st *tls, const char *name, struct why *w) MUST_CHECK;
 void tlsio_facts(const struct ssl_st *tls, char *out, size_t size);
 
 #endif
