@@ -324,6 +324,8 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
         return journal(a, o, w);
     case OP_NICK:
         return add_nick(a, o, w);
+    case OP_ALIAS:
+        return aliasrow_insert(a->d, o->alias, w);
     case OP_READER:
         return reader_file(a, o, w);
     case OP_RETRY:

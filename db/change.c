@@ -183,6 +183,18 @@ void change_nick(struct change *c, const struct nick_row *row)
     copy->by = arena_str(c->arena, row->by);
 }
 
+void change_alias(struct change *c, const struct alias_row *row)
+{
+    struct op *o = op_new(c, OP_ALIAS, 0, sizeof *row);
+    struct alias_row *copy = o->alias = (struct alias_row *)(o + 1);
+    *copy = *row;
+    copy->owner = arena_str(c->arena, row->owner);
+    copy->userid = arena_str(c->arena, row->userid);
+    copy->address = arena_str(c->arena, row->address);
+    copy->mailbox = arena_str(c->arena, row->mailbox);
+    copy->by = arena_str(c->arena, row->by);
+}
+
 void change_reader(struct change *c, const struct reader_row *row, struct body *body)
 {
     struct op *o = op_new(c, OP_READER, 0, sizeof *o->reader);

@@ -6,6 +6,7 @@
 #define DB_CHANGE_H
 
 #include "base/arena.h"
+#include "db/aliasrow.h"
 #include "db/nickrow.h"
 #include "db/readerrow.h"
 #include "db/store.h"
@@ -17,6 +18,7 @@ enum op_kind {
     OP_RCPT,
     OP_JOURNAL,
     OP_NICK,
+    OP_ALIAS,
     OP_READER,
     OP_SEEN,
     OP_RETRY,
@@ -53,6 +55,7 @@ struct op {
         struct rcpt *rcpt;
         struct op_journal journal;
         struct nick_row *nick;
+        struct alias_row *alias;
         struct op_reader *reader;
         struct op_seen seen;
         struct op_retry retry;

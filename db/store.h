@@ -53,6 +53,8 @@ void change_journal(struct change *c, msg_id id, const char *event, const char *
     PRINTF_LIKE(4, 5);
 struct nick_row;
 void change_nick(struct change *c, const struct nick_row *row); /* an automatic nickname */
+struct alias_row;
+void change_alias(struct change *c, const struct alias_row *row); /* an automatic alias */
 struct reader_row;
 /* A file into a local reader; its number is given by the store. */
 void change_reader(struct change *c, const struct reader_row *row, struct body *body);
