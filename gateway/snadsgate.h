@@ -1,0 +1,15 @@
+/* gateway/snadsgate.h -- the SNADS look-ups (aliases/snads.h) with this daemon's configuration,
+ * routes and database. */
+#ifndef GATEWAY_SNADSGATE_H
+#define GATEWAY_SNADSGATE_H
+
+#include "aliases/snads.h"
+#include "gateway/gate.h"
+
+/* Good until the next reload. */
+struct snads_world snadsgate_world(struct gate *g);
+/* Is a file for this node ours to turn into mail: SNADSADDRESS, or a node without a link that the
+ * alias tables speak for? */
+bool snadsgate_takes(struct gate *g, struct str node);
+
+#endif
