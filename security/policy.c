@@ -51,3 +51,15 @@ int policy_rcpt(const struct policy_facts *f, struct why *w)
     return why_set(w, r->err, r->smtp, r->enh, "%.*s: %s", STR_ARG(str_sub(f->recipient, 0, 200)),
                    r->text);
 }
+
+int policy_user(const struct policy_user *u, struct why *w)
+{
+    struct str user = str_sub(u->user, 0, 200);
+    if (u->restricted)
+        return why_set(w, E_DENIED, 550, "5.7.1", "User '%.*s' may not use this gateway (RESTRICT)",
+                       STR_ARG(user));
+    if (u->secure && !u->registered)
+        return why_set(w, E_DENIED, 550, "5.7.1", "User '%.*s' is not a registered gateway user",
+                       STR_ARG(user));
+    return 0;
+}

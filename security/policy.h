@@ -23,4 +23,14 @@ struct policy_facts {
 /* 0 allowed; E_DENIED or E_ABSENT with reply code, enhanced code and text. */
 int policy_rcpt(const struct policy_facts *f, struct why *w) MUST_CHECK;
 
+/* May an NJE user send or receive mail through the gateway at all? */
+struct policy_user {
+    bool secure;     /* SECURE is coded */
+    bool registered; /* he is in the security table */
+    bool restricted; /* RESTRICT names him */
+    struct str user; /* for the text: USER@NODE, or the name that was tried */
+};
+/* 0, or E_DENIED 550 5.7.1. */
+int policy_user(const struct policy_user *u, struct why *w) MUST_CHECK;
+
 #endif
