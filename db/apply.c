@@ -324,6 +324,10 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
         return journal(a, o, w);
     case OP_NICK:
         return add_nick(a, o, w);
+    case OP_NICK_EDIT:
+        return nickrow_edit(a->d, o->nick_edit->edit, &o->nick_edit->row, o->nick_edit->owner, w);
+    case OP_ACCESS:
+        return accessrow_put(a->d, o->access, w);
     case OP_ALIAS:
         return aliasrow_insert(a->d, o->alias, w);
     case OP_READER:

@@ -171,16 +171,41 @@ void change_journal(struct change *c, msg_id id, const char *event, const char *
         .at = store_stamp(c->store), .event = arena_str(c->arena, str_of(event)), .text = text};
 }
 
+static struct nick_row nick_copy(struct arena *a, const struct nick_row *row)
+{
+    struct nick_row copy = *row;
+    copy.nick = arena_str(a, row->nick);
+    copy.mailbox = arena_str(a, row->mailbox);
+    copy.name = arena_str(a, row->name);
+    copy.owner = arena_str(a, row->owner);
+    copy.by = arena_str(a, row->by);
+    return copy;
+}
+
 void change_nick(struct change *c, const struct nick_row *row)
 {
     struct op *o = op_new(c, OP_NICK, 0, sizeof *row);
-    struct nick_row *copy = o->nick = (struct nick_row *)(o + 1);
-    *copy = *row;
-    copy->nick = arena_str(c->arena, row->nick);
-    copy->mailbox = arena_str(c->arena, row->mailbox);
-    copy->name = arena_str(c->arena, row->name);
-    copy->owner = arena_str(c->arena, row->owner);
-    copy->by = arena_str(c->arena, row->by);
+    o->nick = (struct nick_row *)(o + 1);
+    *o->nick = nick_copy(c->arena, row);
+}
+
+void change_nick_edit(struct change *c, int edit, const struct nick_row *row, struct str owner)
+{
+    struct op *o = op_new(c, OP_NICK_EDIT, 0, sizeof *o->nick_edit);
+    o->nick_edit = (struct op_nick_edit *)(o + 1);
+    *o->nick_edit = (struct op_nick_edit){.edit = (enum nick_edit)edit,
+                                          .row = nick_copy(c->arena, row),
+                                          .owner = arena_str(c->arena, owner)};
+}
+
+void change_access(struct change *c, const struct access_row *row)
+{
+    struct op *o = op_new(c, OP_ACCESS, 0, sizeof *row);
+    o->access = (struct access_row *)(o + 1);
+    *o->access = *row;
+    o->access->user = arena_str(c->arena, row->user);
+    o->access->node = arena_str(c->arena, row->node);
+    o->access->by = arena_str(c->arena, row->by);
 }
 
 void change_alias(struct change *c, const struct alias_row *row)

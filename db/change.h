@@ -6,6 +6,7 @@
 #define DB_CHANGE_H
 
 #include "base/arena.h"
+#include "db/accessrow.h"
 #include "db/aliasrow.h"
 #include "db/nickrow.h"
 #include "db/readerrow.h"
@@ -19,6 +20,8 @@ enum op_kind {
     OP_JOURNAL,
     OP_NICK,
     OP_ALIAS,
+    OP_NICK_EDIT,
+    OP_ACCESS,
     OP_READER,
     OP_SEEN,
     OP_RETRY,
@@ -39,6 +42,11 @@ struct op_seen {
     struct op *next; /* in the store's list of keys not yet durable */
 };
 
+struct op_nick_edit {
+    enum nick_edit edit;
+    struct nick_row row;
+    struct str owner;
+};
 struct op_retry {
     enum door to;
     struct str pattern;
@@ -56,6 +64,8 @@ struct op {
         struct op_journal journal;
         struct nick_row *nick;
         struct alias_row *alias;
+        struct op_nick_edit *nick_edit;
+        struct access_row *access;
         struct op_reader *reader;
         struct op_seen seen;
         struct op_retry retry;

@@ -207,6 +207,31 @@ static int delete_row(struct db *d, const struct nick_row *row, struct why *w)
     return rc;
 }
 
+int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
+                 struct why *w)
+{
+    if (edit == NICK_ADD)
+        return nickrow_insert(d, row, w);
+    struct nick_row now;
+    struct arena *a = arena_new(65536);
+    int rc = nickrow_get(d, row->nick, a, &now, w);
+    if (rc == OK && owner.n > 0 && !str_eq_nocase(now.owner, owner))
+        rc = why_set(w, E_DENIED, 0, NULL, "the nickname %.*s belongs to %.*s",
+                     STR_ARG(now.nick), STR_ARG(now.owner.n > 0 ? now.owner : STR("nobody")));
+    else if (rc == OK && edit == NICK_DELETE)
+        rc = delete_row(d, row, w);
+    else if (rc == OK) {
+        now.mailbox = row->mailbox;
+        now.name = row->name.n > 0 ? row->name : now.name;
+        now.automatic = false;
+        now.changed = row->changed;
+        now.by = row->by;
+        rc = update(d, &now, w);
+    }
+    arena_free(&a);
+    return rc;
+}
+
 /* BEGIN IMMEDIATE waits up to 5 s for another writer (db.c's busy timeout). */
 static int alone(struct db *d, int (*fn)(struct db *, const struct nick_row *, struct why *),
                  const struct nick_row *row, struct why *w)

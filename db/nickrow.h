@@ -30,6 +30,12 @@ int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const st
                  void *arg, struct why *w) MUST_CHECK;
 /* As nickrow_add, inside the caller's transaction; for the store. */
 int nickrow_insert(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK;
+/* What a user asks of the nickname service, inside the caller's transaction; for the store. owner:
+ * only when the row there is his ("" any): E_DENIED names its owner. NICK_SET keeps the row's real
+ * name, owner and the rest and gives it row->mailbox (and row->name unless ""). */
+enum nick_edit { NICK_ADD, NICK_SET, NICK_DELETE };
+int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
+                 struct why *w) MUST_CHECK;
 /* Largest number used by an automatic nickname of this prefix ("QSM"), 0 when none. */
 unsigned nickrow_last_auto(struct db *d, struct str prefix);
 

@@ -53,6 +53,11 @@ void change_journal(struct change *c, msg_id id, const char *event, const char *
     PRINTF_LIKE(4, 5);
 struct nick_row;
 void change_nick(struct change *c, const struct nick_row *row); /* an automatic nickname */
+/* A nickname as a user asked for it (enum nick_edit of db/nickrow.h); E_DENIED and E_ABSENT come with
+ * the callback. */
+void change_nick_edit(struct change *c, int edit, const struct nick_row *row, struct str owner);
+struct access_row;
+void change_access(struct change *c, const struct access_row *row); /* who may use nicknames */
 struct alias_row;
 void change_alias(struct change *c, const struct alias_row *row); /* an automatic alias */
 struct reader_row;

@@ -18,6 +18,9 @@
 #define SETTLE_MS 200   /* of rest before the WAL is copied back */
 #define REST_MS 60000   /* look for something to tidy at least so often */
 #define PRUNE_MS 600000 /* between rounds over old rows */
+/* From this time on a batch is one of a slow disk; most time spent in gathering the next. */
+#define SLOW_BATCH_US 1500
+#define GATHER_MOST_US 4000
 #define PRUNE_ROUNDS 20
 
 enum outcome { DONE, ONE_BY_ONE, DISK };
@@ -38,13 +41,35 @@ struct writer {
     bool folder_dirty;    /* a rename in body/ is not yet synced */
     int wal_pages, checkpoint_at;
     int64_t pruned_ms;
+    int64_t batch_us; /* the last batch took this long */
+    size_t released;  /* waiters it let go, */
+    size_t expected;  /* and how many may wait again soon: they and who came meanwhile */
 };
 
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+    return now_us() / 1000;
+}
+
+static struct timespec time_in(int64_t us)
+{
+    int64_t at = now_us() + us;
+    return (struct timespec){.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
+}
+
+static size_t waiters(const struct change_list *l)
+{
+    size_t n = 0;
+    for (const struct change *c = l->first; c != NULL; c = c->next)
+        n += c->fn != NULL && !c->patient;
+    return n;
 }
 
 /* --- what cancels out ---------------------------------------------------------------------------
@@ -128,6 +153,8 @@ static int seal_change(struct writer *wr, const struct change *c, struct why *w)
     return OK;
 }
 
+/* A change that is kept for later would come after those that follow it: then all wait or are told.
+ */
 static enum outcome seal_all(struct writer *wr, const struct change_list *l, struct why *w)
 {
     enum outcome out = DONE;
@@ -135,6 +162,8 @@ static enum outcome seal_all(struct writer *wr, const struct change_list *l, str
         if (c->verdict != CHANGE_WAITS || seal_change(wr, c, w) == OK)
             continue;
         refuse(c, w);
+        if (c->verdict == CHANGE_KEPT)
+            return DISK;
         out = ONE_BY_ONE; /* another change may have been cancelled against this one */
     }
     if (wr->folder_dirty) {
@@ -278,15 +307,23 @@ static void deliver(struct writer *wr, struct change_list *done, const struct wh
     wake(wr);
 }
 
+/* Nothing may overtake a change that is kept: while there is one, all fail as it did. */
+static enum outcome try_batch(struct writer *wr, const struct change_list *l, struct why *w)
+{
+    if (wr->kept.first != NULL) {
+        *w = wr->kept.first->why;
+        return DISK;
+    }
+    enum outcome out = attempt(wr, l, true, w);
+    return out == ONE_BY_ONE ? attempt(wr, l, false, w) : out;
+}
+
 static void batch(struct writer *wr, struct change_list *l)
 {
     struct why w;
-    enum outcome out = attempt(wr, l, true, &w);
-    if (out == ONE_BY_ONE)
-        out = attempt(wr, l, false, &w);
+    enum outcome out = try_batch(wr, l, &w);
     struct change_list done;
     change_list_init(&done);
-    const struct why *failed = NULL;
     for (struct change *c = l->first, *next; c != NULL; c = next) {
         next = c->next;
         if (c->verdict == CHANGE_WAITS && out == DONE)
@@ -295,14 +332,13 @@ static void batch(struct writer *wr, struct change_list *l)
             refuse(c, &w);
         note_files(wr, c, c->verdict == CHANGE_DURABLE);
         if (c->verdict == CHANGE_KEPT) {
-            failed = &c->why;
             c->verdict = CHANGE_WAITS;
             change_list_add(&wr->kept, c);
         } else {
             change_list_add(&done, c);
         }
     }
-    deliver(wr, &done, out == DONE ? failed : &w);
+    deliver(wr, &done, out == DONE ? NULL : &w);
     if (out == DONE)
         settle_files(wr);
 }
@@ -354,19 +390,33 @@ static void tidy(struct writer *wr)
 /* Under the lock. False when it is time to tidy. */
 static bool wait_for_work(struct writer *wr)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ms = wr->wal_pages > 0 ? SETTLE_MS : REST_MS;
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = time_in((wr->wal_pages > 0 ? SETTLE_MS : REST_MS) * INT64_C(1000));
     while (wr->ready.first == NULL && !wr->stop && !wr->retry)
         if (pthread_cond_timedwait(&wr->cond, &wr->lock, &until) != 0)
             return false;
     return true;
+}
+
+/* Under the lock. On a slow disk the clients fall into two groups, each waiting out the other's
+ * sync. So a batch waits a part of a sync for those the last one released: then they share the
+ * next. */
+static void gather(struct writer *wr)
+{
+    if (wr->batch_us < SLOW_BATCH_US)
+        return;
+    int64_t us = wr->batch_us / 2;
+    struct timespec until = time_in(us < GATHER_MOST_US ? us : GATHER_MOST_US);
+    while (waiters(&wr->ready) < wr->expected && !wr->stop)
+        if (pthread_cond_timedwait(&wr->cond, &wr->lock, &until) != 0)
+            return;
+}
+
+static void timed_batch(struct writer *wr, struct change_list *l)
+{
+    int64_t start = now_us();
+    wr->released = waiters(l);
+    batch(wr, l);
+    wr->batch_us = now_us() - start;
 }
 
 static bool turn(struct writer *wr)
@@ -375,7 +425,11 @@ static bool turn(struct writer *wr)
     change_list_init(&l);
     change_list_init(&again);
     pthread_mutex_lock(&wr->lock);
-    bool work = wait_for_work(wr), stop = wr->stop;
+    wr->expected = wr->released + waiters(&wr->ready);
+    bool work = wait_for_work(wr);
+    if (work)
+        gather(wr);
+    bool stop = wr->stop;
     change_list_join(&l, &wr->ready);
     wr->retry = false;
     pthread_mutex_unlock(&wr->lock);
@@ -384,7 +438,7 @@ static bool turn(struct writer *wr)
         batch(wr, &again);
     }
     if (l.first != NULL)
-        batch(wr, &l);
+        timed_batch(wr, &l);
     if (!work)
         tidy(wr);
     else if (wr->wal_pages >= wr->checkpoint_at)

@@ -21,12 +21,15 @@
 #define SECTOR 512u
 #define NAMES_MOST 4096
 
-enum kind { WRITE, TRUNCATE, SYNC, CREATE, MOVE, REMOVE, SYNC_FOLDER, MARK };
+/* LOST: a sync that failed. The system then holds the pages for clean: only written again will they
+ * reach the disk. */
+enum kind { WRITE, TRUNCATE, SYNC, LOST, CREATE, MOVE, REMOVE, SYNC_FOLDER, MARK };
 
 struct event {
     enum kind kind;
     unsigned inode;
     size_t off, n; /* TRUNCATE: off is the new size; MARK: n */
+    bool durable;  /* for the image being made */
     uint8_t *data;
     char name[80], to[80];
 };
@@ -38,6 +41,8 @@ static bool recording;
 static char root[400];
 static unsigned steps, fail_from, fail_count, kill_at;
 static int fail_errno;
+static const char *sync_part;
+static unsigned sync_fails;
 
 /* Names now, while recording: which inode each stands for. */
 struct name {
@@ -75,6 +80,14 @@ void power_fail(unsigned from, unsigned count, int no)
     pthread_mutex_unlock(&lock);
 }
 
+void power_fail_sync(const char *part, unsigned count)
+{
+    pthread_mutex_lock(&lock);
+    sync_part = part;
+    sync_fails = count;
+    pthread_mutex_unlock(&lock);
+}
+
 void power_kill(unsigned at)
 {
     pthread_mutex_lock(&lock);
@@ -91,6 +104,18 @@ static int step(void)
         raise(SIGKILL);
     int no =
         fail_count > 0 && steps >= fail_from && steps - fail_from < fail_count ? fail_errno : 0;
+    pthread_mutex_unlock(&lock);
+    return no;
+}
+
+static int sync_step(const char *path)
+{
+    int no = step();
+    pthread_mutex_lock(&lock);
+    if (no == 0 && sync_fails > 0 && strstr(path, sync_part) != NULL) {
+        sync_fails--;
+        no = EIO;
+    }
     pthread_mutex_unlock(&lock);
     return no;
 }
@@ -243,13 +268,14 @@ static ssize_t power_write(int fd, const void *p, size_t n)
 
 static int power_sync(int fd, int folder)
 {
-    int no = step();
+    char path[PATH_MAX];
+    unsigned inode = inode_of_fd(fd, path);
+    int no = sync_step(path);
     if (no != 0) {
+        record_inode(LOST, inode, 0);
         errno = no;
         return -1;
     }
-    char path[PATH_MAX];
-    unsigned inode = inode_of_fd(fd, path);
     if (folder)
         record_names(SYNC_FOLDER, path, "");
     else
@@ -341,11 +367,11 @@ static int v_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int v_sync(sqlite3_file *f, int flags)
 {
     (void)flags;
-    int no = vf(f)->counts ? step() : 0;
+    int no = vf(f)->counts ? sync_step(vf(f)->path) : 0;
+    if (vf(f)->counts)
+        record_inode(no != 0 ? LOST : SYNC, vf(f)->inode, 0);
     if (no != 0)
         return SQLITE_IOERR_FSYNC;
-    if (vf(f)->counts)
-        record_inode(SYNC, vf(f)->inode, 0);
     if (vf(f)->counts && vf(f)->fresh) /* the unix VFS then syncs the folder as well */
         record_names(SYNC_FOLDER, root, "");
     vf(f)->fresh = false;
@@ -565,13 +591,20 @@ unsigned power_marked(size_t point)
     return most;
 }
 
+void power_marks_before(size_t point, bool *marked, unsigned most)
+{
+    for (size_t i = 0; i < point; i++)
+        if (log_[i].kind == MARK && log_[i].n <= most)
+            marked[log_[i].n] = true;
+}
+
 /* --- what survives
  * ---------------------------------------------------------------------------------- */
 
 struct disk_file {
     uint8_t *p;
     size_t n, space;
-    size_t synced; /* log entries before this one are durable */
+    bool covered; /* going back in time: a sync came after */
 };
 static struct disk_file *content;
 static unsigned lot; /* state of the draw */
@@ -607,20 +640,28 @@ static void put_torn(struct disk_file *f, const struct event *e, unsigned varian
     }
 }
 
+static void mark_durable(size_t point)
+{
+    for (size_t i = point; i-- > 0;) {
+        struct event *e = &log_[i];
+        struct disk_file *f = &content[e->inode];
+        if (e->kind == SYNC || e->kind == LOST)
+            f->covered = e->kind == SYNC;
+        e->durable = f->covered;
+    }
+}
+
 static void replay_content(size_t point, unsigned variant)
 {
-    for (size_t i = 0; i < point; i++)
-        if (log_[i].kind == SYNC)
-            content[log_[i].inode].synced = i;
+    mark_durable(point);
     for (size_t i = 0; i < point; i++) {
         const struct event *e = &log_[i];
         struct disk_file *f = &content[e->inode];
-        bool durable = i < f->synced;
-        if (e->kind == WRITE && durable)
+        if (e->kind == WRITE && e->durable)
             put(f, e->data, e->n, e->off);
         else if (e->kind == WRITE)
             put_torn(f, e, variant);
-        else if (e->kind == TRUNCATE && (durable || draw(variant)) && e->off < f->n)
+        else if (e->kind == TRUNCATE && (e->durable || draw(variant)) && e->off < f->n)
             f->n = e->off;
     }
 }

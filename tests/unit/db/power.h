@@ -21,12 +21,15 @@ size_t power_points(void);
 /* Is there anything to lose or gain at this point (around a sync, rename or unlink)? */
 bool power_worth(size_t point);
 unsigned power_marked(size_t point); /* greatest mark before the point */
+void power_marks_before(size_t point, bool *marked,
+                        unsigned most); /* marked[n]: the mark was set */
 void power_image(size_t point, unsigned variant, const char *folder);
 
 /* Steps are the calls that change the disk, counted from power_reset. */
 void power_reset(void);
 unsigned power_steps(void);
 void power_fail(unsigned from, unsigned count, int no); /* these steps fail with errno no */
+void power_fail_sync(const char *part, unsigned count); /* next syncs of files so named fail, EIO */
 void power_kill(unsigned at);                           /* SIGKILL instead of that step */
 
 #endif
