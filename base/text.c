@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define REPLACEMENT 0xfffdu
 
@@ -485,4 +488,51 @@ int text_to_utf8(struct buf *b, const char *charset, struct cur bytes, size_t *r
         return why_set(w, E_LIMIT, 0, NULL, "text of more than %zu bytes after conversion from %s",
                        b->max, name);
     return OK;
+}
+
+struct text_iconv {
+    iconv_t cd;
+};
+
+struct text_iconv *text_iconv_open(const char *to, const char *from)
+{
+    iconv_t cd = iconv_open(to, from);
+    if (cd == (iconv_t)-1)
+        return NULL;
+    struct text_iconv *c = mem_new(sizeof *c);
+    c->cd = cd;
+    return c;
+}
+
+size_t text_iconv_put(struct text_iconv *c, struct buf *out, struct str s)
+{
+    char *in = (char *)(uintptr_t)s.p; /* iconv's prototype lacks the const it keeps */
+    size_t left = s.n;
+    for (bool more = left > 0; more && !out->over;) {
+        char part[1024];
+        char *to = part;
+        size_t room = sizeof part;
+        size_t r = iconv(c->cd, &in, &left, &to, &room);
+        more = r == (size_t)-1 && errno == E2BIG;
+        buf_add(out, part, sizeof part - room);
+    }
+    return s.n - left;
+}
+
+void text_iconv_end(struct text_iconv *c, struct buf *out)
+{
+    char part[16];
+    char *to = part;
+    size_t room = sizeof part;
+    (void)iconv(c->cd, NULL, NULL, &to, &room);
+    buf_add(out, part, sizeof part - room);
+}
+
+void text_iconv_close(struct text_iconv **c)
+{
+    if (*c == NULL)
+        return;
+    (void)iconv_close((*c)->cd);
+    free(*c);
+    *c = NULL;
 }

@@ -21,6 +21,17 @@ int text_unxtext(struct buf *b, struct str s) MUST_CHECK;
  * U+FFFD and are counted in *replaced (may be NULL). */
 int text_to_utf8(struct buf *b, const char *charset, struct cur bytes, size_t *replaced,
                  struct why *w) MUST_CHECK;
+/* The same door for code pages with shift states, whose caller knows what to do about a character
+ * that does not exist: a conversion takes text piece by piece, keeps its shift state from one to
+ * the next, and stops where it cannot go on. */
+struct text_iconv;
+/* NULL when this C library does not have both; text_iconv_close() sets *c to NULL. */
+struct text_iconv *text_iconv_open(const char *to, const char *from);
+/* Append what s becomes; answers the bytes taken: s.n, or fewer up to a character that cannot be
+ * converted. */
+size_t text_iconv_put(struct text_iconv *c, struct buf *out, struct str s);
+void text_iconv_end(struct text_iconv *c, struct buf *out); /* back to the initial shift state */
+void text_iconv_close(struct text_iconv **c);
 /* '*' matches any run of characters, without ASCII case. */
 bool text_glob(struct str pattern, struct str s);
 /* Print s for a log value: quoted when it holds blanks or quotes, controls and 8-bit as \xNN. */

@@ -5,6 +5,8 @@
 
 #define BLANK 0x40u
 #define TAB 0x05u
+#define SO 0x0Eu
+#define SI 0x0Fu
 #define FORM_FEED 0x0Cu
 #define TAB_STOP 8u
 
@@ -15,73 +17,116 @@ static bool is_control(uint8_t e)
 }
 
 /* A control in a record ends no line and says nothing to a reader of mail; a tab stays one. */
+static uint8_t clean(uint8_t e)
+{
+    return is_control(e) && e != TAB ? BLANK : e;
+}
+
 static void clean_to_utf8(struct buf *line, struct cur bytes, const struct ebc_page *page)
 {
-    uint8_t clean[256];
+    uint8_t part[256];
     while (cur_left(&bytes) > 0) {
-        size_t n = cur_left(&bytes) < sizeof clean ? cur_left(&bytes) : sizeof clean;
-        cur_copy(&bytes, clean, n);
+        size_t n = cur_left(&bytes) < sizeof part ? cur_left(&bytes) : sizeof part;
+        cur_copy(&bytes, part, n);
         for (size_t i = 0; i < n; i++)
-            if (is_control(clean[i]) && clean[i] != TAB)
-                clean[i] = BLANK;
-        ebc_to_utf8(line, page, cur_of(clean, n));
+            part[i] = clean(part[i]);
+        ebc_to_utf8(line, page, cur_of(part, n));
     }
+}
+
+/* Between SO and SI every byte is half a character; X'4040' there is a blank of its own. */
+static void double_line(struct buf *line, struct cur card, const struct ebc_page *page)
+{
+    struct buf record;
+    bool shifted = false;
+    size_t used = 0; /* up to the last byte that says something */
+    buf_init(&record, cur_left(&card));
+    while (cur_left(&card) > 0) {
+        uint8_t e = cur_u8(&card);
+        bool shift = e == SO || e == SI, fill = e == BLANK || e == 0;
+        shifted = shift ? e == SO : shifted;
+        buf_u8(&record, shifted || shift ? e : clean(e));
+        used = shifted || !fill ? record.n : used;
+    }
+    ebc_to_utf8(line, page, cur_of(record.p, used));
+    buf_done(&record);
 }
 
 void punch_line(struct buf *line, struct cur card, const struct ebc_page *page)
 {
     size_t n = cur_left(&card);
+    if (ebc_page_double(page)) {
+        double_line(line, card, page);
+        return;
+    }
     while (n > 0 && (card.p[n - 1] == BLANK || card.p[n - 1] == 0))
         n--;
     clean_to_utf8(line, cur_sub(&card, n), page);
 }
 
-/* Where a card is filled, column by column. */
-struct puncher {
-    void (*card)(void *arg, struct cur bytes);
-    void *arg;
-    uint8_t bytes[CARD_SIZE];
-    size_t n;
-};
+/* --- lines to cards
+ * ------------------------------------------------------------------------------------------------
+ */
 
-static void punch_card(struct puncher *k)
+/* How many bytes stay as they are: up to a control, but over SO, its pairs and SI. */
+static size_t plain_run(const struct cur *c, bool pairs)
 {
-    memset(k->bytes + k->n, BLANK, sizeof k->bytes - k->n);
-    k->card(k->arg, cur_of(k->bytes, sizeof k->bytes));
-    k->n = 0;
+    size_t n = 0;
+    bool shifted = false;
+    for (; n < cur_left(c); n++) {
+        uint8_t e = c->p[n];
+        if (pairs && (e == SO || e == SI))
+            shifted = e == SO;
+        else if (!shifted && is_control(e))
+            break;
+    }
+    return n;
 }
 
-static void punch_byte(struct puncher *k, uint8_t e)
+/* Tabs go to the next stop of the line, which is one of the card, for a card's width is a multiple
+ * of it; other controls are blanks, a form feed nothing. */
+static size_t expand_controls(struct buf *out, struct cur line, bool pairs)
 {
-    if (k->n == sizeof k->bytes)
-        punch_card(k);
-    k->bytes[k->n++] = e;
+    size_t replaced = 0;
+    while (cur_left(&line) > 0) {
+        size_t run = plain_run(&line, pairs);
+        buf_add(out, line.p, run);
+        cur_skip(&line, run);
+        if (cur_left(&line) == 0)
+            break;
+        uint8_t e = cur_u8(&line);
+        if (e == TAB)
+            buf_fill(out, BLANK, TAB_STOP - out->n % TAB_STOP);
+        else if (e != FORM_FEED)
+            buf_u8(out, BLANK);
+        replaced += e != TAB;
+    }
+    return replaced;
 }
 
 size_t punch_text(struct str line, const struct ebc_page *page,
                   void (*card)(void *arg, struct cur bytes), void *arg)
 {
-    struct puncher k = {.card = card, .arg = arg};
-    struct buf b;
+    bool pairs = ebc_page_double(page);
+    struct buf b, plain;
+    struct ebc_cut cut;
+    struct cur record;
     buf_init(&b, 4 * line.n); /* no replacement is longer than four for each byte of UTF-8 */
     size_t replaced = ebc_from_utf8(&b, page, line);
     while (b.n > 0 && b.p[b.n - 1] == BLANK)
         buf_trim(&b, b.n - 1);
-    for (size_t i = 0; i < b.n; i++) {
-        uint8_t e = b.p[i];
-        if (e == TAB) {
-            do
-                punch_byte(&k, BLANK);
-            while (k.n % TAB_STOP != 0); /* a card's width is a multiple of it */
-        } else if (is_control(e)) {
-            replaced++;
-            if (e != FORM_FEED)
-                punch_byte(&k, BLANK);
-        } else {
-            punch_byte(&k, e);
-        }
+    buf_init(&plain, TAB_STOP * b.n);
+    replaced += expand_controls(&plain, buf_cur(&b), pairs);
+    ebc_cut_begin(&cut, page, buf_cur(&plain));
+    while (ebc_cut_next(&cut, CARD_SIZE, &record)) {
+        uint8_t bytes[CARD_SIZE];
+        size_t n = cur_left(&record);
+        cur_copy(&record, bytes, n);
+        memset(bytes + n, BLANK, sizeof bytes - n);
+        card(arg, cur_of(bytes, sizeof bytes));
     }
-    punch_card(&k); /* the rest of the line, or the blank card of an empty one */
+    ebc_cut_end(&cut);
+    buf_done(&plain);
     buf_done(&b);
     return replaced;
 }

@@ -18,10 +18,34 @@ START_TEST(pages_by_name)
     static const struct {
         const char *name, *want;
     } t[] = {
-        {"037", "037"},      {"37", "037"},       {"IBM-037", "037"},   {"ibm037", "037"},
-        {"cp1047", "1047"},  {"CP_1047", "1047"}, {"IBM-1047", "1047"}, {"1047", "1047"},
-        {"", NULL},          {"IBM-", NULL},      {"38", NULL},         {"0x37", NULL},
-        {"IBM-CP037", NULL}, {"latin1", NULL},    {"-37", NULL},        {"99999999999", NULL},
+        {"037", "037"},
+        {"37", "037"},
+        {"IBM-037", "037"},
+        {"ibm037", "037"},
+        {"cp1047", "1047"},
+        {"CP_1047", "1047"},
+        {"IBM-1047", "1047"},
+        {"1047", "1047"},
+        {"", NULL},
+        {"IBM-", NULL},
+        {"38", NULL},
+        {"0x37", NULL},
+        {"IBM-CP037", NULL},
+        {"latin1", NULL},
+        {"-37", NULL},
+        {"99999999999", NULL},
+        {"273", "273"},
+        {"EBCDIC-273", "273"},
+        {"IBM00924", "924"},
+        {"CCSID01140", "1140"},
+        {"csIBM500", "500"},
+        {"x-IBM1149", "1149"},
+        {"ebcdic-cp-dk", "277"},
+        {"IBM4711", NULL},
+        {"EBCDIC-US", NULL},
+        {"EBCDIC-UK", NULL},
+        {"838", NULL},
+        {"EBCDIC-CP-", NULL},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         const struct ebc_page *p = ebc_page(str_of(t[i].name));
