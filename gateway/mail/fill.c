@@ -53,28 +53,22 @@ static void put_line(struct fill *f, struct str line)
 }
 
 /* Length of the next word of s (no blanks at its start) and its columns. East Asian text has no
- * blanks: a word of wide characters that is too long for a line is cut where the line is full. */
+ * blanks: a word with wide characters is cut where the line is full, any other stays whole. */
 static size_t next_word(struct str s, unsigned room, size_t *columns)
 {
-    size_t n = 0;
-    while (n < s.n && s.p[n] != ' ')
-        n++;
-    *columns = text_columns(str_sub(s, 0, n));
-    if (*columns <= room || *columns == n || text_is_ascii(str_sub(s, 0, n)))
-        return n;
-    struct str rest = str_sub(s, 0, n);
-    size_t used = 0, cut = 0;
-    while (rest.n > 0) {
+    struct str rest = s;
+    bool wide = false;
+    *columns = 0;
+    while (rest.n > 0 && rest.p[0] != ' ') {
         struct str from = rest;
         (void)text_rune(&rest);
-        size_t wide = text_columns(str_sub(from, 0, from.n - rest.n));
-        if (cut > 0 && used + wide > room)
-            break;
-        used += wide;
-        cut = n - rest.n;
+        size_t one = text_columns(str_sub(from, 0, from.n - rest.n));
+        wide = wide || one > 1;
+        if (wide && *columns > 0 && *columns + one > room)
+            return s.n - from.n;
+        *columns += one;
     }
-    *columns = used;
-    return cut;
+    return s.n - rest.n;
 }
 
 static void put_wrapped(struct fill *f, struct str s)

@@ -16,8 +16,9 @@
 #include "gateway/mail/tags.h"
 
 #define WIDTH_DEFAULT 78u
-#define CELL_BYTES (2 * TAGS_PAGE_MAX) /* text of a cell or block */
-#define DEPTH_MAX 300u                 /* the parser itself stops at 256 */
+#define PAGE_MAX ((size_t)1 << 20) /* of a clean page; larger ones are only stripped of tags */
+#define CELL_BYTES (8 * PAGE_MAX)  /* text of a cell or block */
+#define DEPTH_MAX 300u             /* the parser itself stops at 256 */
 #define CELL_WIDTH 10000u /* so wide that a cell is not wrapped before its column is known */
 #define RULE_COLUMNS 58u
 
@@ -813,7 +814,7 @@ static void render(struct fill *f, struct str html)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, start_libxml);
     struct page p = {.a = arena_new(html.n * 32 + 65536), .links = mem_new(sizeof *p.links)};
-    htmlDocPtr doc = tags_tame(html) && html.n > 0 ? parse(html) : NULL;
+    htmlDocPtr doc = html.n > 0 && html.n <= PAGE_MAX ? parse(html) : NULL;
     if (doc != NULL) {
         for (const xmlNode *c = doc->children; c != NULL; c = c->next)
             walk(&p, f, c, 0);
@@ -830,13 +831,16 @@ static void render(struct fill *f, struct str html)
 int html_to_text(struct buf *utf8, struct str html, const char *charset, unsigned width,
                  struct why *w)
 {
-    struct buf page;
+    struct buf page, clean;
     struct fill f;
     buf_init(&page, html.n * 4 + 64);
+    buf_init(&clean, html.n * 24 + 64);
     tags_convert(&page, html, charset);
-    fill_init(&f, utf8, width > 0 ? width : WIDTH_DEFAULT);
-    render(&f, buf_text(&page));
-    fill_done(&f);
+    tags_clean(&clean, buf_text(&page));
     buf_done(&page);
+    fill_init(&f, utf8, width > 0 ? width : WIDTH_DEFAULT);
+    render(&f, buf_text(&clean));
+    fill_done(&f);
+    buf_done(&clean);
     return utf8->over ? why_set(w, E_LIMIT, 552, "5.3.4", "text of an HTML page is too long") : OK;
 }

@@ -18,6 +18,8 @@
 
 #define DEPTH_MAX 50u
 #define PARTS_MAX 1000u
+#define SCAN_LEVELS 16u /* levels that may each hold nearly all of a large message */
+#define SCAN_LEAST ((size_t)8 << 20)
 #define FIELD_BYTES 8192u /* of a Content-Type or -Disposition that are looked at */
 #define BOUNDARY_MAX 200u /* RFC 2046 5.1.1 says 70 */
 #define HTML_WIDTH 78u
@@ -32,6 +34,8 @@ struct walk {
     struct why *w;
     size_t parts; /* entities seen */
     size_t part_room;
+    size_t scan_left;   /* bytes that may still be searched for boundaries: each level searches its
+                           own */
     unsigned pictures;  /* embedded ones, not shown */
     bool only_pictures; /* a page without a word was seen */
     bool files_only;    /* in an alternative that is not shown: its attachments count, its text does
@@ -429,8 +433,9 @@ struct children {
     size_t n;
 };
 
-/* The next delimiter line of the boundary (RFC 2046 5.1.1) at or after `from`: where it starts,
- * where the next line starts, and whether it is the closing one. `needle` is "--boundary". */
+/* The next delimiter line of the boundary (RFC 2046 5.1.1) at or after `from`, a line's start:
+ * where it starts, where the next line starts, and whether it is the closing one. `needle` is
+ * "--boundary". */
 static bool find_delimiter(struct str s, size_t from, struct str needle, size_t *start,
                            size_t *next, bool *closing)
 {
@@ -448,7 +453,8 @@ static bool find_delimiter(struct str s, size_t from, struct str needle, size_t 
             *next = i < s.n ? i + 1 : i;
             return true;
         }
-        from = at + 1;
+        const char *line = memchr(hit, '\n', s.n - at); /* only a line's start can be one */
+        from = line != NULL ? (size_t)(line - s.p) + 1 : s.n;
     }
     return false;
 }
@@ -467,6 +473,10 @@ static int split(struct walk *k, const struct entity *e, struct children *c)
     *c = (struct children){0};
     if (e->boundary.n == 0 || e->boundary.n > BOUNDARY_MAX)
         return OK;
+    if (e->body.n > k->scan_left)
+        return why_set(k->w, E_LIMIT, 554, "5.6.0",
+                       "MIME message is nested too deeply for its size");
+    k->scan_left -= e->body.n;
     struct str needle = arena_printf(k->a, "--%.*s", STR_ARG(e->boundary));
     size_t room = 0, start, next, from = 0;
     bool closing = false, more = find_delimiter(e->body, 0, needle, &start, &next, &closing);
@@ -813,7 +823,8 @@ static bool read_plain(struct walk *k, struct str message, const struct hdr *h)
 int mime_read(struct arena *a, struct str message, struct mime_text *out, struct why *w)
 {
     *out = (struct mime_text){.text = STR("")};
-    struct walk k = {.a = a, .out = out, .w = w, .parts = 1};
+    struct walk k = {
+        .a = a, .out = out, .w = w, .parts = 1, .scan_left = message.n * SCAN_LEVELS + SCAN_LEAST};
     struct hdr h;
     int rc = hdr_parse(a, message, &h, w);
     if (rc != OK)

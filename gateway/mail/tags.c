@@ -6,51 +6,158 @@
 
 #include "base/text.h"
 
-#define ATTRIBUTES_MAX 300u /* of one tag */
-#define PREFIX_MAX 8u       /* letters before a colon in a tag's name */
-#define HEAD_SCAN 2048u     /* bytes in which a page names its charset */
+#define VALUE_MAX 2048u /* of an attribute; pictures in the text are longer */
+#define NAME_BYTES 20u  /* of a tag */
+#define HEAD_SCAN 2048u /* bytes in which a page names its charset */
 
-/* Length of the tag or comment at the start of s (a '<'), 0 when it does not end; words: of the
- * tag, outside quotes. */
-static size_t tag_length(struct str s, unsigned *words)
+/* The attributes that anything here looks at. */
+static const char *const kept[] = {"alt",   "border",   "class", "colspan", "height",   "hidden",
+                                   "href",  "reversed", "role",  "rowspan", "selected", "start",
+                                   "style", "type",     "value", "width"};
+
+static bool is_letter(char c)
 {
-    char quote = '\0';
-    *words = 0;
-    if (s.n > 3 && memcmp(s.p, "<!--", 4) == 0) {
-        const char *end = memmem(s.p + 4, s.n - 4, "-->", 3);
-        return end != NULL ? (size_t)(end - s.p) + 3 : 0;
-    }
-    for (size_t i = 1; i < s.n; i++) {
-        char c = s.p[i];
-        if (quote != '\0')
-            quote = c == quote ? '\0' : quote;
-        else if (c == '>')
-            return i + 1;
-        else if (c == '"' || c == '\'')
-            quote = c;
-        else
-            *words += (unsigned char)c <= ' ' || c == '/';
-    }
-    return 0;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The parser compares each attribute of a tag with each: a page could buy hours with one tag. */
-bool tags_tame(struct str html)
+static bool is_gap(char c)
 {
-    if (html.n > TAGS_PAGE_MAX)
-        return false;
-    for (size_t i = 0; i < html.n; i++) {
-        unsigned words = 0;
-        if (html.p[i] != '<')
-            continue;
-        size_t n = tag_length(str_sub(html, i, html.n), &words);
-        if (words > ATTRIBUTES_MAX)
-            return false;
-        if (n == 0)
-            break;
-        i += n - 1;
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static void put_escaped(struct buf *out, struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        if (c == '"')
+            buf_z(out, "&quot;");
+        else if (c == '<')
+            buf_z(out, "&lt;");
+        else if (c == '>')
+            buf_z(out, "&gt;");
+        else
+            buf_u8(out, (unsigned char)c < ' ' ? ' ' : (uint8_t)c);
     }
-    return true;
+}
+
+/* Take a run of characters off *s that are neither gaps nor in `stop`. */
+static struct str take_run(struct str *s, const char *stop)
+{
+    size_t n = 0;
+    while (n < s->n && !is_gap(s->p[n]) && strchr(stop, s->p[n]) == NULL)
+        n++;
+    struct str run = str_sub(*s, 0, n);
+    *s = str_sub(*s, n, s->n);
+    return run;
+}
+
+static void skip_gaps(struct str *s)
+{
+    while (s->n > 0 && is_gap(s->p[0]))
+        *s = str_sub(*s, 1, s->n);
+}
+
+/* The value behind an '='; a quote that never closes is part of an unquoted value. */
+static struct str take_value(struct str *s)
+{
+    skip_gaps(s);
+    char quote = s->n > 0 ? s->p[0] : '\0';
+    struct str rest = str_sub(*s, 1, s->n);
+    ptrdiff_t end = quote == '"' || quote == '\'' ? str_find(rest, quote) : -1;
+    if (end < 0)
+        return take_run(s, ">");
+    *s = str_sub(rest, (size_t)end + 1, rest.n);
+    return str_sub(rest, 0, (size_t)end);
+}
+
+/* Copy one attribute when it is of use and new to its tag. */
+static void copy_attribute(struct buf *out, struct str *s, uint32_t *seen)
+{
+    struct str first = str_sub(*s, 0, 1); /* an '=' may begin a name, it cannot be a name's end */
+    *s = str_sub(*s, 1, s->n);
+    struct str tail = take_run(s, "/>="), name = {first.p, first.n + tail.n}, value = STR("");
+    skip_gaps(s);
+    if (s->n > 0 && s->p[0] == '=') {
+        *s = str_sub(*s, 1, s->n);
+        value = take_value(s);
+    }
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (str_is(name, kept[i]) && (*seen & 1u << i) == 0 && value.n <= VALUE_MAX) {
+            *seen |= 1u << i;
+            buf_printf(out, " %s=\"", kept[i]);
+            put_escaped(out, value);
+            buf_z(out, "\"");
+        }
+}
+
+/* From the end tag of script or style on. */
+static struct str from_end_tag(struct str s, const char *end_tag)
+{
+    while (s.n > 0 && !str_starts_nocase(s, end_tag)) {
+        ptrdiff_t open = str_find(str_sub(s, 1, s.n), '<');
+        s = open < 0 ? str_sub(s, s.n, 0) : str_sub(s, (size_t)open + 1, s.n);
+    }
+    return s;
+}
+
+/* Copy the start or end tag that s begins with; answers what follows. A tag that does not end is
+ * dropped, and with a script or style goes its text. */
+static struct str copy_tag(struct buf *out, struct str s)
+{
+    size_t undo = out->n;
+    uint32_t seen = 0;
+    bool closing = s.p[1] == '/';
+    s = str_sub(s, closing ? 2 : 1, s.n);
+    struct str name = str_sub(take_run(&s, "/>"), 0, NAME_BYTES);
+    buf_z(out, closing ? "</" : "<");
+    for (size_t i = 0; i < name.n;
+         i++) /* the parser would drop the prefix of Office's empty <o:p> */
+        buf_u8(out, name.p[i] == ':' ? '-' : (uint8_t)name.p[i]);
+    for (;;) {
+        while (s.n > 0 && (is_gap(s.p[0]) || s.p[0] == '/'))
+            s = str_sub(s, 1, s.n);
+        if (s.n == 0) {
+            buf_trim(out, undo);
+            return s;
+        }
+        if (s.p[0] == '>')
+            break;
+        copy_attribute(out, &s, &seen);
+    }
+    buf_z(out, ">");
+    s = str_sub(s, 1, s.n);
+    if (!closing && str_is(name, "script"))
+        return from_end_tag(s, "</script");
+    return !closing && str_is(name, "style") ? from_end_tag(s, "</style") : s;
+}
+
+/* Past a comment, declaration or processing instruction. */
+static struct str after_comment(struct str s)
+{
+    bool comment = s.n > 3 && memcmp(s.p, "<!--", 4) == 0;
+    const char *end = comment ? memmem(s.p + 4, s.n - 4, "-->", 3) : memchr(s.p, '>', s.n);
+    size_t n = end != NULL ? (size_t)(end - s.p) + (comment ? 3 : 1) : s.n;
+    return str_sub(s, n, s.n);
+}
+
+void tags_clean(struct buf *out, struct str s)
+{
+    while (s.n > 0) {
+        ptrdiff_t open = str_find(s, '<');
+        buf_str(out, str_sub(s, 0, open < 0 ? s.n : (size_t)open));
+        if (open < 0)
+            return;
+        s = str_sub(s, (size_t)open, s.n);
+        char next = s.n > 1 ? s.p[1] : ' ';
+        if (is_letter(next) || (next == '/' && s.n > 2 && is_letter(s.p[2]))) {
+            s = copy_tag(out, s);
+        } else if (next == '!' || next == '?' || next == '/') {
+            s = after_comment(s);
+        } else {
+            buf_z(out, "&lt;");
+            s = str_sub(s, 1, s.n);
+        }
+    }
 }
 
 static bool is_tag(struct str tag, const char *name)
@@ -101,16 +208,6 @@ static void strip_text(struct fill *f, struct str s)
     }
 }
 
-/* Past the end tag of script or style. */
-static size_t skip_element(struct str s, const char *end_tag)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '<' && str_starts_nocase(str_sub(s, i, s.n), end_tag))
-            return i;
-    return s.n;
-}
-
-/* Tags away, lines where blocks were: for pages too large or too strange to be parsed. */
 void tags_strip(struct fill *f, struct str s)
 {
     static const char *const blocks[] = {"p",  "div", "tr", "li", "table", "h1", "h2",
@@ -121,23 +218,14 @@ void tags_strip(struct fill *f, struct str s)
         if (open < 0)
             return;
         s = str_sub(s, (size_t)open, s.n);
-        unsigned words;
-        size_t n = tag_length(s, &words);
-        if (n == 0)
-            return;
-        struct str tag = str_sub(s, 0, n);
-        s = str_sub(s, n, s.n);
+        ptrdiff_t end = str_find(s, '>'); /* quoted ones were escaped */
+        struct str tag = str_sub(s, 0, end < 0 ? s.n : (size_t)end + 1);
+        s = str_sub(s, tag.n, s.n);
         if (is_tag(tag, "br"))
             fill_break(f);
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
             if (is_tag(tag, blocks[i]))
                 fill_flush(f);
-        if (tag.p[1] == '/')
-            continue;
-        if (is_tag(tag, "script"))
-            s = str_sub(s, skip_element(s, "</script"), s.n);
-        else if (is_tag(tag, "style"))
-            s = str_sub(s, skip_element(s, "</style"), s.n);
     }
 }
 
@@ -168,22 +256,6 @@ static struct str claimed_charset(struct str html)
     return STR("");
 }
 
-/* The parser drops prefixes: Office's empty <o:p> would be a paragraph. <o-p> is nothing to it. */
-static void hide_prefixes(struct buf *page)
-{
-    for (size_t i = 0; i < page->n; i++) {
-        if (page->p[i] != '<')
-            continue;
-        size_t at = i + 1 + (i + 1 < page->n && page->p[i + 1] == '/');
-        size_t end = at;
-        while (end < page->n && end - at < PREFIX_MAX && (page->p[end] | 0x20) >= 'a' &&
-               (page->p[end] | 0x20) <= 'z')
-            end++;
-        if (end > at && end < page->n && page->p[end] == ':')
-            page->p[end] = '-';
-    }
-}
-
 void tags_convert(struct buf *utf8, struct str html, const char *charset)
 {
     struct why ignored;
@@ -199,5 +271,4 @@ void tags_convert(struct buf *utf8, struct str html, const char *charset)
         if (utf8->p[i] != '\0')
             utf8->p[n++] = utf8->p[i];
     buf_trim(utf8, n);
-    hide_prefixes(utf8);
 }

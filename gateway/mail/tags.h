@@ -6,16 +6,15 @@
 #include "base/bytes.h"
 #include "gateway/mail/fill.h"
 
-#define TAGS_PAGE_MAX ((size_t)4 << 20) /* larger pages are only stripped of tags */
-
-/* Put the page into an empty buffer as UTF-8, without NUL bytes, which end it for the parser, and
- * with the colons of tags' prefixes as hyphens. charset NULL: a byte order mark, the page's <meta>,
- * or a guess tells; so does an unknown one. */
+/* Put the page into an empty buffer as UTF-8, without NUL bytes, which end it for the parser.
+ * charset NULL: a byte order mark, the page's <meta>, or a guess tells; so does an unknown one. */
 void tags_convert(struct buf *utf8, struct str html, const char *charset);
-/* The parser compares each attribute of a tag with each: a page could buy hours with one tag. False
- * for such pages and for those over TAGS_PAGE_MAX. */
-bool tags_tame(struct str html);
-/* Text without tags, lines where blocks were; script, style and comments left out. Linear. */
-void tags_strip(struct fill *f, struct str html);
+/* Append the page in a form that leaves its parser no work but the tree: tags with only the
+ * attributes that matter, each once, its value quoted; no comments, declarations, scripts, styles
+ * or name prefixes; a '<' that begins no tag escaped. The parser compares each attribute of a tag
+ * with each other: as it comes, a page could buy hours with one tag. Linear. */
+void tags_clean(struct buf *out, struct str utf8);
+/* The text of a clean page without any understanding: no tags, lines where blocks were. Linear. */
+void tags_strip(struct fill *f, struct str clean);
 
 #endif

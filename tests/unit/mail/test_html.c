@@ -127,6 +127,42 @@ START_TEST(charset)
 }
 END_TEST
 
+static const struct {
+    const char *in, *out;
+} cleanings[] = {
+    {"a<b>c</b>", "a<b>c</b>"},
+    {"<a href=x onclick=y>", "<a href=\"x\">"},
+    {"<a href='\"<>' HREF=z>", "<a href=\"&quot;&lt;&gt;\">"},
+    {"<a  href = \"a b\"/>", "<a href=\"a b\">"},
+    {"<a \"=\" x href=y>", "<a href=\"y\">"},
+    {"<a =href href>", "<a href=\"\">"},
+    {"<a href=\"unclosed>text", "<a href=\"&quot;unclosed\">text"},
+    {"<a href=x\nclass=y\tid=z>", "<a href=\"x\" class=\"y\">"},
+    {"<o:p>x</o:p>", "<o-p>x</o-p>"},
+    {"a<!-- <b> -->c<!DOCTYPE x><?xml y?></ z>d", "acd"},
+    {"a<!-- never closed <b>", "a"},
+    {"1 < 2 <3 <", "1 &lt; 2 &lt;3 &lt;"},
+    {"<script>a<b></script>c<STYLE>d</sTyLe >e", "<script></script>c<STYLE></sTyLe>e"},
+    {"<script>a", "<script>"},
+    {"a<b", "a"},
+    {"a<b c=\"", "a"},
+    {"</p class=x>", "</p class=\"x\">"},
+};
+
+START_TEST(clean_tags)
+{
+    struct buf b;
+    size_t n = strlen(cleanings[_i].in);
+    char *exact = malloc(n);
+    memcpy(exact, cleanings[_i].in, n);
+    buf_init(&b, 4096);
+    tags_clean(&b, (struct str){exact, n});
+    ck_assert_str_eq(buf_cstr(&b), cleanings[_i].out);
+    free(exact);
+    buf_done(&b);
+}
+END_TEST
+
 /* Pages made to hurt: each is answered, with its text, in time that grows with its size. */
 static const struct {
     const char *again, *tail;
@@ -147,6 +183,8 @@ static const struct {
     {"<", "end", 200000, NULL},
     {"<td>", "end", 20000, "end"},
     {"<script>", "</script>end", 20000, "end"},
+    {"\xe6\x97\xa5", "end", 100000, "end"},
+    {"<a href=\"", "end", 50000, NULL},
 };
 
 START_TEST(hostile_pages)
@@ -171,7 +209,7 @@ START_TEST(large_page)
     struct buf in, out;
     buf_init(&in, 16 << 20);
     buf_z(&in, "<style>no</style><p>one</p><!-- no --><p>t&auml;t &#228; &#xe4; &bad; &amp</p>");
-    while (in.n <= TAGS_PAGE_MAX)
+    while (in.n <= 4 << 20)
         buf_z(&in, "<i title='>'></i>");
     buf_z(&in, "<div>two<br>three</div>");
     render(&out, buf_text(&in), "utf-8", 78);
@@ -241,6 +279,7 @@ static Suite *test_html_suite(void)
     tcase_add_test(t, golden_files);
     tcase_add_loop_test(t, small_pages, 0, N(small));
     tcase_add_loop_test(t, charset, 0, N(charsets));
+    tcase_add_loop_test(t, clean_tags, 0, N(cleanings));
     tcase_add_loop_test(t, hostile_pages, 0, N(hostile));
     tcase_add_test(t, large_page);
     tcase_add_test(t, small_buffer);

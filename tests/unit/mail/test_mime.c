@@ -258,6 +258,11 @@ START_TEST(limits)
     for (int i = 0; i < 100000; i++)
         buf_z(&in, "--b\n\n");
     ck_assert_int_eq(read_error(&in, a), E_LIMIT);
+    buf_reset(&in);
+    for (int depth = 0; depth < 40; depth++)
+        buf_printf(&in, CT "multipart/mixed; boundary=x%d\n\n--x%d\n", depth, depth);
+    buf_fill(&in, '\n', 1 << 20); /* 40 levels of a megabyte: too much to search */
+    ck_assert_int_eq(read_error(&in, a), E_LIMIT);
     struct arena *small = arena_new(20000);
     buf_reset(&in);
     buf_z(&in, CT "x/y\n" CTE "base64\n\n");
