@@ -7,10 +7,10 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-#define RULES_TEXT_MAX (1u << 20)   /* bytes of a rules file */
-#define RULES_MAX 2000u             /* rules in it */
-#define RULES_ADDRESS_MAX 1000u     /* bytes of an address that is looked at */
-#define RULES_FIELD_MAX (1u << 20)  /* bytes of a rewritten field */
+#define RULES_TEXT_MAX (1u << 20)  /* bytes of a rules file */
+#define RULES_MAX 2000u            /* rules in it */
+#define RULES_ADDRESS_MAX 1000u    /* bytes of an address that is looked at */
+#define RULES_FIELD_MAX (1u << 20) /* bytes of a rewritten field */
 
 /* What the single-valued keywords stand for; "" is IBM's null. Copied by rules_parse. */
 struct rules_env {

@@ -35,6 +35,7 @@ struct parser {
     struct str rest;
     unsigned line;
     struct token tok;
+    bool quiet; /* looking ahead: what is wrong will be read again */
     struct frame frame[IF_DEPTH];
     size_t depth;
 };
@@ -132,6 +133,8 @@ static void error(struct parser *p, unsigned line, const char *fmt, ...)
 {
     char text[300];
     va_list ap;
+    if (p->quiet)
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -209,7 +212,7 @@ static void next(struct parser *p)
         p->tok.text = cut(p, 2);
     } else if (c == '=' || c == ':' || c == ';' || c == '+' || c == '-') {
         p->tok.kind = T_SIGN;
-        p->tok.text = cut(p, 1);
+        p->tok.text = cut(p, c == '-' && p->rest.n > 1 && p->rest.p[1] == '>' ? 2 : 1);
     } else {
         p->tok.kind = T_BAD;
         p->tok.text = cut(p, 1);
@@ -222,7 +225,7 @@ static void next(struct parser *p)
 
 static bool at_sign(const struct parser *p, char c)
 {
-    return p->tok.kind == T_SIGN && p->tok.text.p[0] == c;
+    return p->tok.kind == T_SIGN && p->tok.text.n == 1 && p->tok.text.p[0] == c;
 }
 
 static bool at_word(const struct parser *p, const char *word)
@@ -230,12 +233,18 @@ static bool at_word(const struct parser *p, const char *word)
     return p->tok.kind == T_WORD && str_is(p->tok.text, word);
 }
 
-/* After an error: behind the statement's semicolon. */
+static bool at_frame(const struct parser *p)
+{
+    return at_word(p, "IF") || at_word(p, "ELSE") || at_word(p, "ENDIF");
+}
+
+/* Behind the statement's semicolon; when that is missing, before the next word that frames rules.
+ */
 static void skip_statement(struct parser *p)
 {
-    while (p->tok.kind != T_END && !at_sign(p, ';'))
+    while (p->tok.kind != T_END && !at_sign(p, ';') && !at_frame(p))
         next(p);
-    if (p->tok.kind != T_END)
+    if (at_sign(p, ';'))
         next(p);
 }
 
@@ -341,8 +350,7 @@ static bool operand(struct parser *p, struct field_set *set, bool minus)
 static bool alias_expression(struct parser *p, struct field_set *set)
 {
     bool minus = false, want = true; /* want: an operand must follow */
-    while (p->tok.kind == T_STRING || p->tok.kind == T_WORD || at_sign(p, '+') ||
-           at_sign(p, '-')) {
+    while (p->tok.kind == T_STRING || p->tok.kind == T_WORD || at_sign(p, '+') || at_sign(p, '-')) {
         if (p->tok.kind == T_SIGN) {
             if (want)
                 break;
@@ -366,15 +374,525 @@ static bool alias_expression(struct parser *p, struct field_set *set)
 static void alias_store(struct parser *p, const struct field_set *set, unsigned line)
 {
     struct field_set *old = alias_named(p->rules, set->name);
-    static const char twice[] = "the alias %.*s is defined twice";
-    if (old == &p->rules->alias[0] && old->name.p == default_fields[0])
-        error(p, line, twice, STR_ARG(set->name));
-    else if (old != NULL && old != &p->rules->alias[0])
-        error(p, line, twice, STR_ARG(set->name));
+    if (old != NULL && old->defined)
+        error(p, line, "the alias %.*s is defined twice", STR_ARG(set->name));
     else if (old == NULL && p->rules->nalias == RULES_ALIASES_MAX)
         error(p, line, "more than %u aliases", RULES_ALIASES_MAX);
-    else if (old != NULL)
-        *old = *set;
     else
-        p->rules->alias[p->rules->nalias++] = *set;
+        *(old != NULL ? old : &p->rules->alias[p->rules->nalias++]) = *set;
+}
+
+static void field_statement(struct parser *p)
+{
+    unsigned line = p->tok.line;
+    struct str name = p->tok.text;
+    struct field_set set = {.defined = true};
+    if (p->tok.kind != T_WORD) {
+        expected(p, "the name of an alias");
+        return;
+    }
+    if (is_reserved(name)) {
+        error(p, line, "%.*s is a word of the language, no alias can have its name", STR_ARG(name));
+        next(p);
+        skip_statement(p);
+        return;
+    }
+    next(p);
+    if (!at_sign(p, '=')) {
+        expected(p, "\"=\"");
+        return;
+    }
+    next(p);
+    set_new(p, &set, str_sub(name, 0, 80));
+    if (alias_expression(p, &set))
+        alias_store(p, &set, line);
+    skip_statement(p);
+}
+
+/* --- patterns --------------------------------------------------------------------------------- */
+
+/* A rule while it is read. */
+struct draft {
+    struct rule rule;
+    struct elem left[RULES_ELEMS_MAX], right[RULES_ELEMS_MAX];
+    unsigned slots;
+    bool wrong;
+};
+
+static void wrong(struct draft *d)
+{
+    d->wrong = true;
+}
+
+static struct elem *add_elem(struct parser *p, struct draft *d, bool right, enum elem_kind kind)
+{
+    static struct elem none;
+    size_t *n = right ? &d->rule.nright : &d->rule.nleft;
+    if (*n == RULES_ELEMS_MAX) {
+        if (!d->wrong)
+            error(p, p->tok.line, "more than %u parts on one side of a rule", RULES_ELEMS_MAX);
+        wrong(d);
+        return &none;
+    }
+    struct elem *e = right ? &d->right[*n] : &d->left[*n];
+    *e = (struct elem){.kind = kind};
+    ++*n;
+    return e;
+}
+
+/* Adjacent texts that compare alike become one. */
+static void add_text(struct parser *p, struct draft *d, bool right, struct str text, bool nocase)
+{
+    size_t n = right ? d->rule.nright : d->rule.nleft;
+    struct elem *last = n > 0 ? &(right ? d->right : d->left)[n - 1] : NULL;
+    if (text.n == 0)
+        return;
+    if (last != NULL && last->kind == EL_TEXT && last->nocase == nocase) {
+        last->text = arena_printf(p->rules->arena, "%.*s%.*s", STR_ARG(last->text), STR_ARG(text));
+        return;
+    }
+    struct elem *e = add_elem(p, d, right, EL_TEXT);
+    e->text = arena_str(p->rules->arena, text);
+    e->nocase = nocase;
+}
+
+static bool is_run(const struct elem *e)
+{
+    return e->kind == EL_WILD || e->kind == EL_DOMAIN;
+}
+
+static void new_slot(struct parser *p, struct draft *d, struct elem *e)
+{
+    if (d->slots == RULES_SLOTS) {
+        error(p, p->tok.line, "more than %u different parts on the left", RULES_SLOTS);
+        wrong(d);
+        return;
+    }
+    e->slot = d->slots++;
+}
+
+/* What one cannot tell the end of may not stand beside another such thing. */
+static void check_beside(struct parser *p, struct draft *d)
+{
+    size_t n = d->rule.nleft;
+    if (n < 2 || d->wrong || !is_run(&d->left[n - 1]) || !is_run(&d->left[n - 2]))
+        return;
+    error(p, p->tok.line,
+          "%.*s directly follows another wildcard: nothing tells where the first one ends",
+          STR_ARG(p->tok.text));
+    wrong(d);
+}
+
+static void left_wild(struct parser *p, struct draft *d)
+{
+    struct elem *e = add_elem(p, d, false, EL_WILD);
+    e->text = p->tok.text;
+    for (size_t i = 0; i + 1 < d->rule.nleft; i++)
+        if (d->left[i].kind == EL_WILD && str_eq_nocase(d->left[i].text, e->text)) {
+            e->slot = d->left[i].slot; /* the same name means the same text */
+            check_beside(p, d);
+            return;
+        }
+    new_slot(p, d, e);
+    check_beside(p, d);
+}
+
+static size_t count_left(const struct draft *d, enum elem_kind kind, struct elem *found)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->rule.nleft; i++)
+        if (d->left[i].kind == kind) {
+            *found = d->left[i];
+            n++;
+        }
+    return n;
+}
+
+static void right_wild(struct parser *p, struct draft *d)
+{
+    for (size_t i = 0; i < d->rule.nleft; i++)
+        if (d->left[i].kind == EL_WILD && str_eq_nocase(d->left[i].text, p->tok.text)) {
+            *add_elem(p, d, true, EL_WILD) = d->left[i];
+            return;
+        }
+    error(p, p->tok.line, "%.*s is unbound: it stands on the right only", STR_ARG(p->tok.text));
+    wrong(d);
+}
+
+/* A keyword with many values on the right: the left must say which, once. The two Secure ones tell
+ * each other. */
+static void right_many(struct parser *p, struct draft *d, const struct keyword *k)
+{
+    struct elem found = {.kind = k->kind}, other;
+    size_t n = count_left(d, k->kind, &found);
+    if (k->kind == EL_NICK_ADDR)
+        n += count_left(d, EL_NICK_NAME, n > 0 ? &other : &found);
+    else if (k->kind == EL_NICK_NAME)
+        n += count_left(d, EL_NICK_ADDR, n > 0 ? &other : &found);
+    if (n == 1) {
+        struct elem *e = add_elem(p, d, true, k->kind);
+        e->slot = found.slot;
+        d->rule.nick_is_left = d->rule.nick_is_left || found.kind == EL_NICK_NAME;
+        return;
+    }
+    error(p, p->tok.line,
+          n == 0 ? "%.*s is unbound: it has many values and does not stand on the left"
+                 : "%.*s is ambiguous: it has many values and stands on the left more than once",
+          STR_ARG(p->tok.text));
+    wrong(d);
+}
+
+static void keyword(struct parser *p, struct draft *d, bool right, const struct keyword *k)
+{
+    if (keyword_null(p->env, k) && d->rule.ignored == NULL)
+        d->rule.ignored = k->vm;
+    if (k->kind == EL_TEXT) {
+        add_text(p, d, right, keyword_value(p->env, k), true);
+    } else if (right) {
+        right_many(p, d, k);
+    } else {
+        new_slot(p, d, add_elem(p, d, false, k->kind));
+        check_beside(p, d);
+    }
+}
+
+/* One part of a pattern; false when the token is none. */
+static bool part(struct parser *p, struct draft *d, bool right)
+{
+    const struct keyword *k = p->tok.kind == T_WORD ? keyword_named(p->tok.text) : NULL;
+    if (p->tok.kind == T_STRING)
+        add_text(p, d, right, p->tok.text, p->tok.nocase);
+    else if (k != NULL)
+        keyword(p, d, right, k);
+    else if (p->tok.kind != T_WORD || is_reserved(p->tok.text))
+        return false;
+    else if (right)
+        right_wild(p, d);
+    else
+        left_wild(p, d);
+    return true;
+}
+
+static void put_token(struct buf *b, const struct token *t)
+{
+    const char *quote = t->kind != T_STRING ? "" : t->nocase ? "'" : "\"";
+    if (b->n > 0)
+        buf_u8(b, ' ');
+    buf_printf(b, "%s%.*s%s", quote, STR_ARG(t->text), quote);
+}
+
+/* Parts up to what is none; their words go to *source. */
+static void side(struct parser *p, struct draft *d, bool right, struct buf *source)
+{
+    while (part(p, d, right)) {
+        put_token(source, &p->tok);
+        next(p);
+    }
+}
+
+static void store(struct parser *p, struct draft *d, struct buf *source)
+{
+    struct rules *r = p->rules;
+    struct rule *rule = &d->rule;
+    if (r->nrule == RULES_MAX) {
+        error(p, rule->line, "more than %u rules", RULES_MAX);
+        return;
+    }
+    rule->source = arena_str(r->arena, buf_text(source));
+    rule->left = arena_alloc(r->arena, (rule->nleft + 1) * sizeof *rule->left);
+    rule->right = arena_alloc(r->arena, (rule->nright + 1) * sizeof *rule->right);
+    for (size_t i = 0; i < rule->nleft; i++) {
+        rule->left[i] = d->left[i];
+        rule->least += d->left[i].kind == EL_TEXT ? d->left[i].text.n : 1;
+    }
+    for (size_t i = 0; i < rule->nright; i++)
+        rule->right[i] = d->right[i];
+    r->rule = mem_grow(r->rule, r->nrule + 1, sizeof *r->rule);
+    r->rule[r->nrule++] = *rule;
+}
+
+/* The alias before a colon, which is already behind us. */
+static void rule_alias(struct parser *p, struct draft *d, const struct token *name)
+{
+    struct field_set *set = alias_named(p->rules, name->text);
+    if (set == NULL) {
+        error(p, name->line, "there is no alias %.*s in the Field Definition Section",
+              STR_ARG(str_sub(name->text, 0, 40)));
+        wrong(d);
+        return;
+    }
+    d->rule.alias = (size_t)(set - p->rules->alias);
+}
+
+/* Is a colon behind the word that stands here? Both are taken when it is. */
+static bool take_alias(struct parser *p)
+{
+    struct token tok = p->tok;
+    struct str rest = p->rest;
+    unsigned line = p->line;
+    p->quiet = true;
+    next(p);
+    p->quiet = false;
+    if (at_sign(p, ':')) {
+        next(p);
+        return true;
+    }
+    p->tok = tok, p->rest = rest, p->line = line;
+    return false;
+}
+
+static void left_side(struct parser *p, struct draft *d, struct buf *source)
+{
+    struct token first = p->tok;
+    if (first.kind == T_WORD && take_alias(p)) {
+        rule_alias(p, d, &first);
+        put_token(source, &first);
+        buf_z(source, " :");
+    }
+    side(p, d, false, source);
+}
+
+static void finish_rule(struct parser *p, struct draft *d, bool active, struct buf *source)
+{
+    bool null = d->rule.ignored != NULL || d->wrong;
+    if (d->rule.nleft == 0 && !null)
+        error(p, d->rule.line, "nothing stands on the left of the rule");
+    else if (d->rule.nright == 0 && !null)
+        error(p, d->rule.line, "nothing stands on the right of the rule");
+    else if (active && !d->wrong)
+        store(p, d, source);
+    skip_statement(p);
+}
+
+static void rule_statement(struct parser *p, bool active)
+{
+    struct draft d = {.rule = {.line = p->tok.line}};
+    struct buf source;
+    buf_init(&source, 8192);
+    left_side(p, &d, &source);
+    if (p->tok.kind == T_ARROW) {
+        put_token(&source, &p->tok);
+        next(p);
+        side(p, &d, true, &source);
+        if (at_sign(p, ';'))
+            finish_rule(p, &d, active, &source);
+        else
+            expected(p, "a semicolon");
+    } else {
+        expected(p, p->tok.kind == T_SIGN && str_is(p->tok.text, "->")
+                        ? "\"=>\" (\"->\" is no arrow of a rule)"
+                        : "\"=>\"");
+    }
+    buf_done(&source);
+}
+
+/* --- conditions ------------------------------------------------------------------------------- */
+
+static bool in_force(const struct parser *p)
+{
+    if (p->depth == 0)
+        return true;
+    const struct frame *f = &p->frame[p->depth - 1];
+    return f->outer && f->truth != f->other;
+}
+
+static bool same_text(struct str a, struct str b, bool nocase)
+{
+    return nocase ? str_eq_nocase(a, b) : str_eq(a, b);
+}
+
+static bool contains(struct str hay, struct str needle, bool nocase)
+{
+    for (size_t i = 0; i + needle.n <= hay.n; i++)
+        if (same_text(str_sub(hay, i, needle.n), needle, nocase))
+            return true;
+    return false;
+}
+
+/* keyword [NOT] = 'string' | keyword [NOT] CONTAINS 'string', then THEN. */
+static bool condition(struct parser *p, bool *truth)
+{
+    const struct keyword *k = p->tok.kind == T_WORD ? keyword_named(p->tok.text) : NULL;
+    if (k == NULL || k->kind != EL_TEXT) {
+        if (p->tok.kind != T_BAD)
+            error(p, p->tok.line,
+                  k != NULL ? "%.*s has many values, IF cannot ask for it"
+                            : "IF must ask for a keyword, not for \"%.*s\"",
+                  STR_ARG(seen(p)));
+        return false;
+    }
+    next(p);
+    bool negated = at_word(p, "NOT");
+    if (negated)
+        next(p);
+    bool has = at_word(p, "CONTAINS");
+    if (!has && !at_sign(p, '=')) {
+        error(p, p->tok.line, "= or CONTAINS is expected before \"%.*s\"", STR_ARG(seen(p)));
+        return false;
+    }
+    next(p);
+    struct token with = p->tok;
+    if (with.kind != T_STRING) {
+        error(p, p->tok.line, "a string is expected before \"%.*s\"", STR_ARG(seen(p)));
+        return false;
+    }
+    next(p);
+    if (!at_word(p, "THEN")) {
+        error(p, p->tok.line, "THEN is expected before \"%.*s\"", STR_ARG(seen(p)));
+        return false;
+    }
+    struct str value = keyword_value(p->env, k);
+    *truth = (has ? contains(value, with.text, with.nocase)
+                  : same_text(value, with.text, with.nocase)) != negated;
+    return true;
+}
+
+/* A condition that cannot be read opens its IF all the same, so that its ENDIF fits. */
+static void if_word(struct parser *p)
+{
+    struct frame f = {.line = p->tok.line, .outer = in_force(p)};
+    next(p);
+    if (!condition(p, &f.truth))
+        while (p->tok.kind != T_END && !at_word(p, "THEN") && !at_sign(p, ';'))
+            next(p);
+    next(p);
+    if (p->depth == IF_DEPTH)
+        error(p, f.line, "IF is nested deeper than %u", IF_DEPTH);
+    else
+        p->frame[p->depth++] = f;
+}
+
+static void else_word(struct parser *p)
+{
+    if (p->depth == 0)
+        error(p, p->tok.line, "ELSE without IF");
+    else if (p->frame[p->depth - 1].other)
+        error(p, p->tok.line, "a second ELSE for the IF of line %u", p->frame[p->depth - 1].line);
+    else
+        p->frame[p->depth - 1].other = true;
+    next(p);
+}
+
+static void endif_word(struct parser *p)
+{
+    if (p->depth == 0)
+        error(p, p->tok.line, "ENDIF without IF");
+    else
+        p->depth--;
+    next(p);
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+/* "Field Definition Section", "Rule Definition Section": taken when it stands here. */
+static bool heading(struct parser *p, const char *first)
+{
+    struct token tok = p->tok;
+    struct str rest = p->rest;
+    unsigned line = p->line;
+    bool good = at_word(p, first);
+    p->quiet = true;
+    if (good) {
+        next(p);
+        good = at_word(p, "DEFINITION");
+    }
+    if (good) {
+        next(p);
+        good = at_word(p, "SECTION");
+    }
+    p->quiet = false;
+    if (good)
+        next(p);
+    else
+        p->tok = tok, p->rest = rest, p->line = line;
+    return good;
+}
+
+static void rule_section(struct parser *p)
+{
+    while (p->tok.kind != T_END) {
+        if (at_word(p, "IF"))
+            if_word(p);
+        else if (at_word(p, "ELSE"))
+            else_word(p);
+        else if (at_word(p, "ENDIF"))
+            endif_word(p);
+        else if (at_sign(p, ';'))
+            next(p);
+        else
+            rule_statement(p, in_force(p));
+    }
+    for (; p->depth > 0; p->depth--)
+        error(p, p->frame[p->depth - 1].line, "this IF has no ENDIF");
+}
+
+static void file(struct parser *p)
+{
+    next(p);
+    if (heading(p, "FIELD")) {
+        while (p->tok.kind != T_END) {
+            if (heading(p, "RULE")) {
+                rule_section(p);
+                return;
+            }
+            if (at_sign(p, ';'))
+                next(p);
+            else
+                field_statement(p);
+        }
+        error(p, p->line, "there is no Rule Definition Section");
+    } else if (heading(p, "RULE")) {
+        rule_section(p);
+    } else {
+        error(p, p->tok.line,
+              "the file must begin with \"Field Definition Section\" or \"Rule Definition "
+              "Section\"");
+    }
+}
+
+static struct rules *new_rules(const struct rules_env *env)
+{
+    struct rules *r = mem_new(sizeof *r);
+    r->arena = arena_new(64u << 20);
+    size_t n = sizeof default_fields / sizeof default_fields[0];
+    struct field_set *set = &r->alias[r->nalias++];
+    *set = (struct field_set){.name = STR("DefaultFields"), .n = n};
+    set->field = arena_alloc(r->arena, n * sizeof *set->field);
+    for (size_t i = 0; i < n; i++)
+        set->field[i] = str_of(default_fields[i]);
+    r->alt_host = arena_alloc(r->arena, (env->nalt_host + 1) * sizeof *r->alt_host);
+    for (size_t i = 0; i < env->nalt_host; i++)
+        r->alt_host[r->nalt_host++] = arena_str(r->arena, env->alt_host[i]);
+    return r;
+}
+
+struct rules *rules_parse(const struct rules_env *env, struct str text, rules_report_fn *report,
+                          void *arg, struct why *w)
+{
+    struct parser p = {.rules = new_rules(env),
+                       .env = env,
+                       .report = report,
+                       .arg = arg,
+                       .w = w,
+                       .rest = text,
+                       .line = 1};
+    if (text.n > RULES_TEXT_MAX)
+        error(&p, 1, "the file is larger than %u bytes", RULES_TEXT_MAX);
+    else
+        file(&p);
+    if (arena_full(p.rules->arena))
+        error(&p, p.line, "the rules need too much memory");
+    if (p.errors > 0)
+        rules_free(&p.rules);
+    return p.rules;
+}
+
+void rules_free(struct rules **r)
+{
+    if (*r == NULL)
+        return;
+    arena_free(&(*r)->arena);
+    free((*r)->rule);
+    free(*r);
+    *r = NULL;
 }

@@ -1,5 +1,5 @@
-/* gateway/mail/rules_private.h -- a rule set in memory: between rules_parse.c (makes it), rules_match.c
- * (applies it to an address) and rewrite.c (finds the addresses of a field). */
+/* gateway/mail/rules_private.h -- a rule set in memory: between rules_parse.c (makes it),
+ * rules_match.c (applies it to an address) and rewrite.c (finds the addresses of a field). */
 #ifndef GATEWAY_MAIL_RULES_PRIVATE_H
 #define GATEWAY_MAIL_RULES_PRIVATE_H
 
@@ -25,11 +25,12 @@ struct rule {
     size_t alias;        /* whose fields */
     struct elem *left, *right;
     size_t nleft, nright;
-    size_t least;     /* shortest address that can match */
+    size_t least;      /* shortest address that can match */
     bool nick_is_left; /* SecureNickName stands on the left, not SecureNickAddr */
 };
 struct field_set {
     struct str name;
+    bool defined; /* by the file: not the built-in DefaultFields */
     struct str *field;
     size_t n;
 };
