@@ -6,70 +6,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gateway/smtp/client_private.h"
 
 #define PIECE 65536u       /* content is dotted and queued in pieces of this */
 #define QUEUE_MOST 262144u /* and no more than about this waits for the kernel */
 #define OUT_MOST (2u * PIECE + 4096u)
 #define COMMANDS_MOST 32768u /* commands gathered before they go to the stream */
-#define QUIT_MS 5000         /* the answer to QUIT is a courtesy */
 #define ADDRESS_ARENA 4096u
-
-enum state {
-    CONNECT,
-    GREETING,
-    EHLO,
-    HELO,
-    ASK, /* next() is being asked */
-    IDLE,
-    RSET,
-    MAIL,
-    RCPT,
-    DATA,
-    CONTENT, /* 354 was given, content is left to be queued */
-    DOT,     /* all is queued, the final dot too */
-    QUIT,
-    OVER, /* closed() follows by the timer */
-};
-enum fate { WAITING, TAKEN, TOLD };
-
-struct smtpc {
-    struct smtpc_set set;
-    const struct smtpc_ops *ops;
-    void *arg;
-    char helo[256];
-    struct smtp_target *targets;
-    size_t ntargets, target;
-    char peer[352];
-
-    struct stream *s;
-    struct timer timer;
-    enum state state;
-    struct smtp_reply reply;
-    struct buf out;
-    struct arena *arena; /* for checking addresses */
-    bool pipelining, eightbit, size_known;
-    uint64_t size_max; /* 0: no limit told */
-    unsigned answered; /* messages over this connection */
-    bool need_rset;    /* a transaction was left open */
-    bool quitting;
-
-    struct smtpc_job job;
-    bool active;       /* job holds a message */
-    uint8_t *fate;     /* of each recipient */
-    size_t fates;      /* room there */
-    size_t at, ntaken; /* recipient whose reply is awaited; how many were taken */
-    bool mail_ok;
-    struct why refused; /* MAIL's refusal */
-    struct cur left;    /* content not yet queued */
-    struct smtp_dot dot;
-    size_t queued; /* when the timer was set: progress is measured against it */
-
-    bool has_why;
-    struct why why;      /* for closed(); until then the last target's */
-    unsigned connection; /* counts them: a freed stream's place may be a new one's */
-    unsigned depth;      /* entries from the loop or the owner under way */
-    bool dead;           /* freed at the end of the outermost */
-};
 
 static void try_target(struct smtpc *c);
 static void ask(struct smtpc *c);
@@ -100,55 +43,12 @@ static void leave(struct smtpc *c)
 
 static void on_timer(void *arg);
 
-/* RFC 5321 4.5.3.2 */
-static int64_t time_of(const struct smtpc *c)
-{
-    switch (c->state) {
-    case CONNECT:
-        return c->set.connect_ms;
-    case IDLE:
-        return c->set.linger_ms;
-    case DATA:
-        return c->set.data_ms;
-    case CONTENT:
-        return c->set.block_ms;
-    case DOT:
-        return c->queued > 0 ? c->set.block_ms : c->set.dot_ms;
-    case QUIT:
-        return QUIT_MS;
-    case ASK:
-    case OVER:
-        return 0;
-    default:
-        return c->set.command_ms;
-    }
-}
-
 /* The only place that changes the state. Not the stream's time-out: that starts again with each
  * byte, and a server that drips must not hold us for ever. */
 static void await(struct smtpc *c, enum state next)
 {
     c->state = next;
-    loop_arm(c->set.loop, &c->timer, time_of(c), on_timer, c);
-}
-
-static const char *awaited(const struct smtpc *c)
-{
-    static const char *const word[] = {[CONNECT] = "connection",
-                                       [GREETING] = "greeting",
-                                       [EHLO] = "answer to EHLO",
-                                       [HELO] = "answer to HELO",
-                                       [ASK] = "next message",
-                                       [IDLE] = "next message",
-                                       [RSET] = "answer to RSET",
-                                       [MAIL] = "answer to MAIL",
-                                       [RCPT] = "answer to RCPT",
-                                       [DATA] = "answer to DATA",
-                                       [CONTENT] = "sending of the message",
-                                       [DOT] = "answer to the end of the message",
-                                       [QUIT] = "answer to QUIT",
-                                       [OVER] = "end"};
-    return word[c->state];
+    loop_arm(c->set.loop, &c->timer, smtpc_time(c), on_timer, c);
 }
 
 /* The end: closed() runs from the loop, so that no caller finds its client gone under its feet. */
@@ -214,14 +114,21 @@ static void lose(struct smtpc *c, const struct why *w)
 {
     if (c->s != NULL)
         stream_free(&c->s);
-    if (c->state <= HELO) {
+    if (smtpc_may_go_plain(c, w)) {
+        c->plain = true;
+        try_target(c);
+        return;
+    }
+    if (c->state <= HANDSHAKE) {
         c->why = *w;
         c->target++;
+        c->plain = false;
         try_target(c);
         return;
     }
     if (is_stale(c)) {
         c->target = 0;
+        c->plain = false;
         try_target(c);
         return;
     }
@@ -238,7 +145,7 @@ static void lose_gone(struct smtpc *c, const char *how)
 {
     struct why w;
     why_set(&w, E_GONE, 0, NULL, "connection to %s lost while waiting for the %s: %s", c->peer,
-            awaited(c), how);
+            smtpc_awaited(c), how);
     lose(c, &w);
 }
 
@@ -247,7 +154,7 @@ static void lose_confused(struct smtpc *c, const char *what)
 {
     struct why w;
     why_set(&w, E_TEMP, 451, "4.5.0", "host %s does not keep to the protocol (%s): %s", c->peer,
-            awaited(c), what);
+            smtpc_awaited(c), what);
     lose(c, &w);
 }
 
@@ -276,6 +183,12 @@ static void no_target(struct smtpc *c)
         over(c, &c->why);
 }
 
+static void forget_extensions(struct smtpc *c)
+{
+    c->pipelining = c->eightbit = c->size_known = c->starttls = false;
+    c->size_max = 0;
+}
+
 static void try_target(struct smtpc *c)
 {
     if (c->target >= c->ntargets) {
@@ -289,8 +202,8 @@ static void try_target(struct smtpc *c)
     smtp_reply_done(&c->reply);
     smtp_reply_init(&c->reply);
     c->answered = 0;
-    c->need_rset = c->pipelining = c->eightbit = c->size_known = false;
-    c->size_max = 0;
+    c->need_rset = c->secure = false;
+    forget_extensions(c);
     c->connection++;
     await(c, CONNECT);
     c->s = stream_connect(c->set.loop, &t->at, NULL, on_stream, c);
@@ -304,6 +217,13 @@ static void command(struct smtpc *c, enum state next, const char *verb, const ch
     await(c, next);
 }
 
+static void leave_target(struct smtpc *c, const struct why *w)
+{
+    stream_puts(c->s, STR("QUIT\r\n"));
+    stream_finish(&c->s);
+    lose(c, w);
+}
+
 /* A target that will not serve us is left politely. Its 5xx is about the host, not about the mail,
  * so it is temporary: another day or another target may do (RFC 5321 3.1 leaves it to us). */
 static void refuse_target(struct smtpc *c)
@@ -311,9 +231,42 @@ static void refuse_target(struct smtpc *c)
     struct why w;
     server_why(c, &w);
     why_set(&w, E_TEMP, 451, "4.4.0", "%s", w.text);
-    stream_puts(c->s, STR("QUIT\r\n"));
-    stream_finish(&c->s);
-    lose(c, &w);
+    leave_target(c, &w);
+}
+
+/* The server is ready for mail. */
+static void ready(struct smtpc *c)
+{
+    bool retry = c->active;
+    if (!(retry && send_envelope(c)) && !c->dead)
+        ask(c);
+}
+
+/* What the server sent behind its 220, in the clear, is discarded by stream_secure. */
+static void starttls_reply(struct smtpc *c)
+{
+    struct why w;
+    if (c->reply.code != 220 && c->set.tls_policy == SMTPC_TLS_REQUIRED) {
+        server_why(c, &w);
+        smtpc_tls_why(c, w.text, &w);
+        leave_target(c, &w);
+    } else if (c->reply.code != 220) {
+        ready(c);
+    } else if (stream_secure(c->s, tls_context(c->set.tls, TLS_SMTP_OUT), false,
+                             c->targets[c->target].name, &w) < 0) {
+        smtpc_tls_why(c, w.text, &w);
+        lose(c, &w);
+    } else {
+        await(c, HANDSHAKE);
+    }
+}
+
+/* RFC 3207 4.2: what was said in the clear is forgotten on both sides. */
+static void secured(struct smtpc *c)
+{
+    c->secure = true;
+    forget_extensions(c);
+    command(c, EHLO, "EHLO ", c->helo);
 }
 
 static void greeting_reply(struct smtpc *c)
@@ -322,20 +275,6 @@ static void greeting_reply(struct smtpc *c)
         command(c, EHLO, "EHLO ", c->helo);
     else
         refuse_target(c);
-}
-
-static void learn(struct smtpc *c, struct str line)
-{
-    struct str word = str_word(&line);
-    if (str_is(word, "PIPELINING"))
-        c->pipelining = true;
-    else if (str_is(word, "8BITMIME"))
-        c->eightbit = true;
-    else if (str_is(word, "SIZE")) {
-        c->size_known = true;
-        if (!str_number(str_word(&line), UINT64_MAX, &c->size_max))
-            c->size_max = 0;
-    }
 }
 
 static void helo_reply(struct smtpc *c)
@@ -351,10 +290,15 @@ static void helo_reply(struct smtpc *c)
     }
     (void)str_line(&text, &line); /* the host's name and greetings */
     while (c->state == EHLO && str_line(&text, &line))
-        learn(c, line);
-    bool retry = c->active;
-    if (!(retry && send_envelope(c)) && !c->dead)
-        ask(c);
+        smtpc_learn(c, line);
+    struct why w;
+    int v = smtpc_wants_tls(c, &w);
+    if (v < 0)
+        leave_target(c, &w);
+    else if (v > 0)
+        command(c, STARTTLS, "STARTTLS", "");
+    else
+        ready(c);
 }
 
 /* --- the envelope ------------------------------------------------------------------------------
@@ -670,9 +614,13 @@ static void quit_reply(struct smtpc *c)
 static void handle_reply(struct smtpc *c)
 {
     static void (*const handle[])(struct smtpc *) = {
-        [GREETING] = greeting_reply, [EHLO] = helo_reply, [HELO] = helo_reply, [IDLE] = idle_reply,
-        [RSET] = rset_reply,         [MAIL] = mail_reply, [RCPT] = rcpt_reply, [DATA] = data_reply,
-        [CONTENT] = early_reply,     [DOT] = dot_reply,   [QUIT] = quit_reply, [OVER] = NULL};
+        [GREETING] = greeting_reply, [EHLO] = helo_reply,
+        [HELO] = helo_reply,         [STARTTLS] = starttls_reply,
+        [HANDSHAKE] = NULL,          [IDLE] = idle_reply,
+        [RSET] = rset_reply,         [MAIL] = mail_reply,
+        [RCPT] = rcpt_reply,         [DATA] = data_reply,
+        [CONTENT] = early_reply,     [DOT] = dot_reply,
+        [QUIT] = quit_reply,         [OVER] = NULL};
     int code = c->reply.code, kind = code / 100;
     bool transaction = c->state >= RSET && c->state <= DATA;
     if (code == 421 && c->state != QUIT)
@@ -739,6 +687,13 @@ static void connect_failed(struct smtpc *c, const struct why *cause)
     lose(c, &w);
 }
 
+static void handshake_failed(struct smtpc *c, const struct why *cause)
+{
+    struct why w;
+    smtpc_tls_why(c, cause->text, &w);
+    lose(c, &w);
+}
+
 static void on_stream(struct stream *s, enum stream_event ev, void *arg)
 {
     struct smtpc *c = arg;
@@ -746,6 +701,10 @@ static void on_stream(struct stream *s, enum stream_event ev, void *arg)
     enter(c);
     if (ev == STREAM_OPEN)
         await(c, GREETING);
+    else if (ev == STREAM_SECURE)
+        secured(c);
+    else if (ev == STREAM_FAIL && c->state == HANDSHAKE)
+        handshake_failed(c, stream_why(s));
     else if (ev == STREAM_FAIL && c->state == CONNECT)
         connect_failed(c, stream_why(s));
     else if (ev == STREAM_DRAINED)
@@ -770,7 +729,8 @@ static void late(struct smtpc *c)
         return;
     }
     why_set(&w, E_TEMP, 451, c->state == CONNECT ? "4.4.1" : "4.4.2",
-            "host %s: no %s within %lld s", c->peer, awaited(c), (long long)(time_of(c) / 1000));
+            "host %s: no %s within %lld s", c->peer, smtpc_awaited(c),
+            (long long)(smtpc_time(c) / 1000));
     lose(c, &w);
 }
 
@@ -794,26 +754,12 @@ static void on_timer(void *arg)
 /* --- the owner's calls -------------------------------------------------------------------------
  */
 
-static void defaults(struct smtpc_set *set)
-{
-    struct {
-        int64_t *at, value;
-    } const row[] = {{&set->connect_ms, 30000}, {&set->command_ms, 300000},
-                     {&set->data_ms, 120000},   {&set->block_ms, 180000},
-                     {&set->dot_ms, 600000},    {&set->linger_ms, 5000}};
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-        if (*row[i].at == 0)
-            *row[i].at = row[i].value;
-    if (set->max_messages == 0)
-        set->max_messages = 1000;
-}
-
 struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets,
                         size_t ntargets, const struct smtpc_ops *ops, void *arg)
 {
     struct smtpc *c = mem_new(sizeof *c);
     c->set = *set;
-    defaults(&c->set);
+    smtpc_defaults(&c->set);
     str_copy(c->helo, sizeof c->helo, str_of(set->helo));
     c->ops = ops;
     c->arg = arg;
@@ -852,7 +798,7 @@ void smtpc_quit(struct smtpc *c)
     c->quitting = true;
     if (c->state == IDLE)
         command(c, QUIT, "QUIT", "");
-    else if (c->state <= HELO && !c->active)
+    else if (c->state <= HANDSHAKE && !c->active)
         over(c, NULL);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/stream.h"
 #include "gateway/smtp/syntax.h"
+#include "security/tls.h"
 
 struct smtpc;
 
@@ -46,6 +47,10 @@ struct smtpc_ops {
      * (what then broke has told its recipients), or an idle connection was closed by the server. */
     void (*closed)(void *arg, struct smtpc *c, const struct why *w);
 };
+/* MAY: where it is offered; when it then fails the target is tried once more in the clear.
+ * REQUIRED: never in the clear; a target without it is none (4.7.4, 4.7.5). Certificates are not
+ * checked: this keeps listeners out, not those who pose as the target. */
+enum smtpc_tls { SMTPC_TLS_NO, SMTPC_TLS_MAY, SMTPC_TLS_REQUIRED };
 struct smtpc_set {
     struct loop *loop;
     const char *helo;
@@ -55,6 +60,8 @@ struct smtpc_set {
     int64_t block_ms;      /* progress of content, 0: 180000 */
     int64_t dot_ms;        /* answer to the dot, 0: 600000 */
     int64_t linger_ms;     /* idle connection kept for more, 0: 5000 */
+    const struct tls *tls; /* NULL: no STARTTLS */
+    enum smtpc_tls tls_policy;
     unsigned max_messages; /* per connection, 0: 1000 */
 };
 /* targets are copied, in order of preference. No callback runs inside. */

@@ -136,7 +136,7 @@ static void turn_away(struct smtpd *d, struct stream *st, const struct why *w)
 static void on_stream(struct stream *st, enum stream_event ev, void *arg)
 {
     static const enum smtpd_input inputs[] = {
-        [STREAM_OPEN] = SMTPD_IN_DATA,       [STREAM_SECURE] = SMTPD_IN_DATA,
+        [STREAM_OPEN] = SMTPD_IN_DATA,       [STREAM_SECURE] = SMTPD_IN_SECURE,
         [STREAM_DATA] = SMTPD_IN_DATA,       [STREAM_DRAINED] = SMTPD_IN_DATA,
         [STREAM_TIMEOUT] = SMTPD_IN_TIMEOUT, [STREAM_EOF] = SMTPD_IN_EOF,
         [STREAM_FAIL] = SMTPD_IN_FAIL,

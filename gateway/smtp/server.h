@@ -1,7 +1,7 @@
 /* gateway/smtp/server.h -- the SMTP server: sessions on accepted streams, their limits, the order
  * of replies. What a recipient means and what becomes of a message is asked of the owner (struct
  * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034
- * (ENHANCEDSTATUSCODES). */
+ * (ENHANCEDSTATUSCODES), 3207 (STARTTLS). */
 #ifndef GATEWAY_SMTP_SERVER_H
 #define GATEWAY_SMTP_SERVER_H
 
@@ -9,6 +9,7 @@
 #include "base/stream.h"
 #include "db/store.h"
 #include "gateway/smtp/syntax.h"
+#include "security/tls.h"
 
 struct smtpd;
 
@@ -55,6 +56,7 @@ struct smtpd_set {
     unsigned max_per_client; /* 0: 50; trusted clients are exempt */
     unsigned max_errors;     /* wrong commands before 421, 0: 20 */
     int64_t idle_ms;         /* INACTIVE, 0: 300000 */
+    const struct tls *tls;   /* STARTTLS is offered while it has a certificate; NULL: never */
     int64_t greet_ms; /* GREETPAUSE: who speaks before the greeting is refused; 0: one turn */
 };
 struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg);

@@ -105,6 +105,12 @@ static void do_helo(struct smtpd_session *s, struct str rest)
         say(s, 250, "", str_of(s->d->hostname));
 }
 
+/* NULL when TLS is not to be had (any more): there is no certificate, or it is on already. */
+static struct ssl_ctx_st *tls_of(const struct smtpd_session *s)
+{
+    return stream_is_secure(s->stream) ? NULL : tls_context(s->d->set.tls, TLS_SMTP_IN);
+}
+
 static void do_ehlo(struct smtpd_session *s, struct str rest)
 {
     if (!hello(s, rest, true))
@@ -113,6 +119,8 @@ static void do_ehlo(struct smtpd_session *s, struct str rest)
     buf_init(&b, 512);
     buf_printf(&b, "%s\n8BITMIME\nSIZE %llu\nPIPELINING\nENHANCEDSTATUSCODES\nHELP", s->d->hostname,
                (unsigned long long)s->d->set.max_size);
+    if (tls_of(s) != NULL)
+        buf_z(&b, "\nSTARTTLS");
     say(s, 250, "", buf_text(&b));
     buf_done(&b);
 }
@@ -268,6 +276,30 @@ static void do_not(struct smtpd_session *s, struct str rest)
     wrong(s, 502, "5.5.1", "This command is not implemented here");
 }
 
+/* RFC 3207 4. What the client sent behind the command is discarded by stream_secure, unread: it
+ * came in the clear, from anybody. */
+static void do_starttls(struct smtpd_session *s, struct str rest)
+{
+    struct why w;
+    struct ssl_ctx_st *ctx = tls_of(s);
+    if (stream_is_secure(s->stream)) {
+        wrong(s, 503, "5.5.1", "TLS is on already");
+    } else if (ctx == NULL) {
+        do_not(s, rest);
+    } else if (rest.n > 0) {
+        wrong(s, 501, "5.5.4", "Syntax: STARTTLS");
+    } else if (s->tx != NULL) {
+        wrong(s, 503, "5.5.1", "Not within a mail; RSET ends it");
+    } else {
+        say(s, 220, "2.0.0", STR("Ready to start TLS"));
+        set_state(s, SMTPD_TLS);
+        if (stream_secure(s->stream, ctx, true, NULL, &w) < 0) {
+            smtpd_event(s, "closed", &w);
+            set_state(s, SMTPD_OVER); /* 220 is said: nothing else can be */
+        }
+    }
+}
+
 static void do_http(struct smtpd_session *s, struct str rest)
 {
     (void)rest;
@@ -295,7 +327,7 @@ static const struct verb verbs[] = {
     {"ETRN", do_not, ANY_TIME, ARG_MAY, NULL},
     {"AUTH", do_not, ANY_TIME, ARG_MAY, NULL},
     {"BDAT", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"STARTTLS", do_not, ANY_TIME, ARG_MAY, NULL},
+    {"STARTTLS", do_starttls, ANY_TIME, ARG_MAY, NULL},
     /* A browser made to talk to us: nothing it sends after this may be read as commands. */
     {"GET", do_http, ANY_TIME, ARG_MAY, NULL},
     {"HEAD", do_http, ANY_TIME, ARG_MAY, NULL},
@@ -319,6 +351,8 @@ static void do_help(struct smtpd_session *s, struct str rest)
     for (size_t i = 0; i < NVERBS; i++)
         if (verbs[i].usage != NULL)
             buf_printf(&b, "\n  %s", verbs[i].usage);
+    if (tls_of(s) != NULL)
+        buf_z(&b, "\n  STARTTLS");
     say(s, 214, "2.0.0", buf_text(&b));
     buf_done(&b);
 }
@@ -485,6 +519,8 @@ static void gone(struct smtpd_session *s)
     if (s->tx != NULL && s->state != SMTPD_WAIT) {
         why_set(&w, E_GONE, 0, NULL, "The client has gone before the end of its message");
         smtpd_event(s, "closed", &w);
+    } else if (s->state == SMTPD_TLS) {
+        smtpd_event(s, "closed", stream_why(s->stream));
     }
     set_state(s, SMTPD_OVER);
 }
@@ -501,6 +537,17 @@ static void greet(struct smtpd_session *s)
     buf_reset(b);
     buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
     stream_puts(s->stream, buf_text(b));
+    stream_timeout(s->stream, s->d->set.idle_ms);
+    set_state(s, SMTPD_START);
+}
+
+/* RFC 3207 4.2: as if the client had just come; what it said in the clear is forgotten. */
+static void secured(struct smtpd_session *s)
+{
+    free(s->helo);
+    s->helo = NULL;
+    s->esmtp = s->overlong = s->bare = false;
+    s->fresh = true;
     stream_timeout(s->stream, s->d->set.idle_ms);
     set_state(s, SMTPD_START);
 }
@@ -532,6 +579,7 @@ static bool advance(struct smtpd_session *s)
         return !unread_replies(s) && take_content(s);
     case SMTPD_WAIT:
         return take_verdict(s);
+    case SMTPD_TLS: /* nothing said now was said to us */
     case SMTPD_OVER:
         break;
     }
@@ -566,6 +614,10 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
     switch (in) {
     case SMTPD_IN_GREET:
         greet(s);
+        break;
+    case SMTPD_IN_SECURE:
+        secured(s);
+        go_on(s);
         break;
     case SMTPD_IN_TIMEOUT:
         /* While the owner decides the client rightly says nothing. */

@@ -18,11 +18,13 @@ enum smtpd_state {
     SMTPD_READY, /* HELO seen, no transaction */
     SMTPD_MAIL,  /* MAIL taken, recipients may follow */
     SMTPD_DATA,  /* content comes in */
+    SMTPD_TLS,   /* STARTTLS answered, the handshake goes on */
     SMTPD_WAIT,  /* content complete, the owner's verdict is awaited */
     SMTPD_OVER,  /* freed at the end of the step */
 };
 enum smtpd_input {
     SMTPD_IN_DATA,    /* input has come, or room for output */
+    SMTPD_IN_SECURE,  /* the TLS handshake is done */
     SMTPD_IN_GREET,   /* the pause is over */
     SMTPD_IN_VERDICT, /* the owner has spoken */
     SMTPD_IN_TIMEOUT,

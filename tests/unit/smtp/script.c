@@ -90,6 +90,17 @@ static bool do_step(struct conn *n, struct str step)
     } else if (str_is(word, "hold")) {
         stream_hold(n->s, true);
         return false;
+    } else if (str_is(word, "tls")) {
+        struct why why;
+        ck_assert_int_eq(stream_secure(n->s, tls_context(n->w->tls, TLS_SMTP_IN), true, NULL, &why),
+                         0);
+    } else if (str_is(word, "any")) {
+        struct cur in = stream_in(n->s);
+        size_t left = cur_left(&in);
+        stream_take(n->s, left);
+        return left > 0;
+    } else if (str_is(word, "secure")) {
+        ck_assert(stream_is_secure(n->s));
     } else if (str_is(word, "close")) {
         stream_finish(&n->s);
         return false;
@@ -118,7 +129,7 @@ static void on_server(struct stream *s, enum stream_event ev, void *arg)
 {
     struct conn *n = arg;
     (void)s;
-    if (ev == STREAM_DATA)
+    if (ev == STREAM_DATA || ev == STREAM_SECURE)
         server_step(n);
     if (ev == STREAM_EOF || ev == STREAM_FAIL) {
         stream_free(&n->s);
@@ -221,6 +232,7 @@ void world_done(struct world *w)
         buf_done(&w->conn[i].content);
     }
     listener_free(&w->ln);
+    tls_free(&w->tls);
     while (loop_turn(w->loop, false))
         ;
     loop_free(&w->loop);
@@ -229,7 +241,11 @@ void world_done(struct world *w)
 
 void world_start(struct world *w)
 {
-    struct smtpc_set set = {.loop = w->loop, .helo = "gw.example", .max_messages = w->max_messages};
+    struct smtpc_set set = {.loop = w->loop,
+                            .helo = "gw.example",
+                            .max_messages = w->max_messages,
+                            .tls = w->tls,
+                            .tls_policy = w->policy};
     w->c = smtpc_new(&set, w->targets, w->ntargets, &ops, w);
 }
 

@@ -7,6 +7,9 @@
  *   <. text      read content up to the lone dot; it must be the text ("-": anything)
  *   batch        what is unread now ends with DATA: the envelope came in one piece
  *   none         nothing is unread now
+ *   any          read something, whatever it is
+ *   tls          begin TLS
+ *   secure       TLS is on
  *   close        close the connection
  *   hold         stop reading and stop here, until the test calls server_step
  * A script for each connection in order. At the end of its script a server is silent. */
@@ -42,6 +45,8 @@ struct world {
     struct smtp_target targets[4]; /* all at the one listener, named mx0.example and so on */
     size_t ntargets;               /* world_init: 1 */
     unsigned max_messages;
+    struct tls *tls; /* of both sides; freed by world_done */
+    enum smtpc_tls policy;
     int open_jobs, closed;
     size_t verdicts;
     size_t free_at; /* smtpc_free inside the nth verdict, 0: no */

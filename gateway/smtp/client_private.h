@@ -1,0 +1,80 @@
+/* gateway/smtp/client_private.h -- a conversation's insides, shared by client.c (the machine) and
+ * client_state.c (what a state waits for, what a server offers, what the TLS policy says). */
+#ifndef GATEWAY_SMTP_CLIENT_PRIVATE_H
+#define GATEWAY_SMTP_CLIENT_PRIVATE_H
+
+#include "gateway/smtp/client.h"
+
+enum state {
+    CONNECT,
+    GREETING,
+    EHLO,
+    HELO,
+    STARTTLS,
+    HANDSHAKE, /* of TLS; then EHLO again */
+    ASK,       /* next() is being asked */
+    IDLE,
+    RSET,
+    MAIL,
+    RCPT,
+    DATA,
+    CONTENT, /* 354 was given, content is left to be queued */
+    DOT,     /* all is queued, the final dot too */
+    QUIT,
+    OVER, /* closed() follows by the timer */
+};
+enum fate { WAITING, TAKEN, TOLD };
+
+struct smtpc {
+    struct smtpc_set set;
+    const struct smtpc_ops *ops;
+    void *arg;
+    char helo[256];
+    struct smtp_target *targets;
+    size_t ntargets, target;
+    char peer[352];
+
+    struct stream *s;
+    struct timer timer;
+    enum state state;
+    struct smtp_reply reply;
+    struct buf out;
+    struct arena *arena; /* for checking addresses */
+    bool pipelining, eightbit, size_known, starttls;
+    bool secure;       /* TLS is on */
+    bool plain;        /* this target's TLS has failed: it is tried without */
+    uint64_t size_max; /* 0: no limit told */
+    unsigned answered; /* messages over this connection */
+    bool need_rset;    /* a transaction was left open */
+    bool quitting;
+
+    struct smtpc_job job;
+    bool active;       /* job holds a message */
+    uint8_t *fate;     /* of each recipient */
+    size_t fates;      /* room there */
+    size_t at, ntaken; /* recipient whose reply is awaited; how many were taken */
+    bool mail_ok;
+    struct why refused; /* MAIL's refusal */
+    struct cur left;    /* content not yet queued */
+    struct smtp_dot dot;
+    size_t queued; /* when the timer was set: progress is measured against it */
+
+    bool has_why;
+    struct why why;      /* for closed(); until then the last target's */
+    unsigned connection; /* counts them: a freed stream's place may be a new one's */
+    unsigned depth;      /* entries from the loop or the owner under way */
+    bool dead;           /* freed at the end of the outermost */
+};
+
+void smtpc_defaults(struct smtpc_set *set);
+int64_t smtpc_time(const struct smtpc *c);        /* milliseconds the state may last, 0: for ever */
+const char *smtpc_awaited(const struct smtpc *c); /* "answer to MAIL" */
+void smtpc_learn(struct smtpc *c, struct str line); /* a line of the answer to EHLO */
+/* Behind EHLO or HELO: 1 begin TLS, 0 go on without (more), negative: not without, *w tells. */
+int smtpc_wants_tls(const struct smtpc *c, struct why *w) MUST_CHECK;
+/* The connection was lost for this reason: may the same target be tried again without TLS? */
+bool smtpc_may_go_plain(const struct smtpc *c, const struct why *w);
+/* A failure of TLS where the policy does not do without, as a temporary reason. */
+void smtpc_tls_why(const struct smtpc *c, const char *what, struct why *w);
+
+#endif
