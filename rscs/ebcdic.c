@@ -404,15 +404,16 @@ size_t ebc_from_utf8(struct buf *out, const struct ebc_page *page, struct str te
     if (page->to == NULL)
         return double_from_utf8(out, page, text);
     uint8_t made[256];
-    const struct way way = {page, from_latin1(page, made)};
+    const uint8_t *from = from_latin1(page, made);
+    const struct way way = {page, from};
     size_t replaced = 0;
     uint32_t last = 0; /* the character just written, when it was ASCII */
     while (text.n > 0) {
         size_t run = ascii_run(text);
         if (run > 0) {
-            put_ascii(out, way.from, str_sub(text, 0, run));
+            put_ascii(out, from, str_sub(text, 0, run));
             if (page->from == NULL)
-                replaced += lost_ascii(way.from, str_sub(text, 0, run));
+                replaced += lost_ascii(from, str_sub(text, 0, run));
             last = (uint8_t)text.p[run - 1];
             text = (struct str){text.p + run, text.n - run};
             continue;

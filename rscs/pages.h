@@ -17,7 +17,7 @@ struct ebc_page {
     const uint16_t *to;  /* 256: byte to code point. NULL: a double-byte page */
     const uint8_t *from; /* Latin-1 to byte, for the pages of daily use; NULL: look it up in `to` */
     const char *charset; /* double-byte: iconv's name, else NULL */
-    const char *exact;   /* double-byte: characters and their bytes where iconv does not come back */
+    const char *exact; /* double-byte: characters and their bytes where iconv does not come back */
 };
 
 /* How a character no page has is best written: Latin-1 with an end, "" for nothing at all, NULL
