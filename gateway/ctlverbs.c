@@ -42,8 +42,10 @@ static void bounce_message(struct family *f, struct message *m)
     struct dsn_rcpt rcpt[64];
     size_t n = 0;
     why_set(&w, E_PERM, 554, "5.0.0", "returned by the administrator");
-    for (size_t i = 0; i < m->nrcpt && n < 64; i++)
-        rcpt[n++] = (struct dsn_rcpt){m->rcpt[i].addr, &w};
+    for (size_t i = 0; i < m->nrcpt && n < 64; i++) {
+        const struct rcpt *r = &m->rcpt[i];
+        rcpt[n++] = (struct dsn_rcpt){r->original.n > 0 ? r->original : r->addr, &w};
+    }
     dsn_add(f->call->g, f->intake, DSN_FAILED, m, rcpt, n);
     change_remove(f->change, m->id);
     change_journal(f->change, m->origin, "bounced", "by the administrator");
