@@ -8,13 +8,14 @@
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 
-#define LOOK_LINES 5      /* header lines and leading blank lines that note_looks allows */
-#define ADDR_BYTES 1024u  /* most of one address with its name; more is text that holds commas */
-#define WORD_BYTES 255u   /* most of a user or node; RFC 5321 4.5.3.1 */
-#define LINE_BYTES 65536u /* of a header line that are looked at */
-#define NAME_WIDTH 46u    /* columns 7-52 */
-#define NAME_BYTES 200u   /* combining marks take no column */
-#define COL_USER_FROM 50u /* a userid of a continuation line begins about column 54 */
+#define LOOK_LINES 5        /* header lines and leading blank lines that note_looks allows */
+#define ADDR_BYTES 1024u    /* most of one address with its name; more is text that holds commas */
+#define WORD_BYTES 255u     /* most of a user or node; RFC 5321 4.5.3.1 */
+#define SUBJECT_BYTES 1000u /* of a subject of several lines; what is more is no subject */
+#define LINE_BYTES 65536u   /* of a header line that are looked at */
+#define NAME_WIDTH 46u      /* columns 7-52 */
+#define NAME_BYTES 200u     /* combining marks take no column */
+#define COL_USER_FROM 50u   /* a userid of a continuation line begins about column 54 */
 #define COL_USER_TO 58u
 
 enum tag {
@@ -386,9 +387,9 @@ static int take_tag(struct reader *r, enum tag tag, struct str value, struct why
 static int take_continuation(struct reader *r, struct str line, struct why *w)
 {
     struct str value = str_trim(line);
-    if (r->last == TAG_SUBJECT && r->note->subject.n > 0)
-        r->note->subject =
-            arena_printf(r->arena, "%.*s %.*s", STR_ARG(r->note->subject), STR_ARG(value));
+    struct str subject = r->note->subject;
+    if (r->last == TAG_SUBJECT && subject.n > 0 && subject.n + value.n < SUBJECT_BYTES)
+        r->note->subject = arena_printf(r->arena, "%.*s %.*s", STR_ARG(subject), STR_ARG(value));
     if ((r->last == TAG_TO || r->last == TAG_CC) && continues_list(r, line))
         return take_list(r, r->last == TAG_TO ? NOTE_TO : NOTE_CC, value, w);
     return OK;

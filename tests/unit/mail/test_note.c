@@ -343,6 +343,24 @@ START_TEST(too_many_recipients)
 }
 END_TEST
 
+/* A subject that never ends is cut, in time that grows with it. */
+START_TEST(endless_subject)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct buf in;
+    buf_init(&in, 16 << 20);
+    buf_z(&in, "From: A at B\nSubject: x\n");
+    for (int i = 0; i < 500000; i++)
+        buf_z(&in, " more\n");
+    struct note n;
+    struct why w;
+    ck_assert(note_parse(a, buf_text(&in), &n, &w) == OK);
+    ck_assert(str_starts_nocase(n.subject, "x more more ") && n.subject.n < 1000);
+    buf_done(&in);
+    arena_free(&a);
+}
+END_TEST
+
 /* A date without a zone is of the local zone; an arena too small is told, never overrun. */
 START_TEST(local_zone_and_small_arena)
 {
@@ -374,6 +392,7 @@ static Suite *test_note_suite(void)
     tcase_add_loop_test(t, written_is_read, 0, 3);
     tcase_add_test(t, no_field_adds_a_line);
     tcase_add_test(t, too_many_recipients);
+    tcase_add_test(t, endless_subject);
     tcase_add_test(t, local_zone_and_small_arena);
     suite_add_tcase(s, t);
     return s;
