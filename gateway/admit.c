@@ -1,6 +1,11 @@
 /* gateway/admit.c -- what an address means here, and whether its sender may use it. */
 #include "gateway/admit.h"
 
+#include <stdarg.h>
+
+#include "db/accessrow.h"
+#include "security/sectab.h"
+
 bool admit_is_local_node(const struct gate *g, struct str node)
 {
     return str_eq_nocase(node, g->conf->local);
@@ -11,137 +16,308 @@ bool admit_is_mailer(struct str user)
     return str_is(user, "SMTP") || str_is(user, "MAILER") || str_is(user, "BSMTP");
 }
 
-static int judge(struct gate *g, enum policy_source source, enum policy_target target,
-                 struct str recipient, struct why *w)
+/* One address being looked up. */
+struct question {
+    struct gate *g;
+    enum policy_source source;
+    bool mail; /* of mail from outside ourselves: SECURE and RESTRICT ask who receives it */
+    struct arena *arena;
+    struct admitted *out;
+    struct buf *steps; /* NULL: nobody wants to know */
+};
+
+static void step(struct question *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void step(struct question *q, const char *fmt, ...)
 {
-    struct policy_facts f = {.source = source,
+    va_list ap;
+    if (q->steps == NULL)
+        return;
+    va_start(ap, fmt);
+    buf_vprintf(q->steps, fmt, ap);
+    va_end(ap);
+    buf_u8(q->steps, '\n');
+}
+
+static int judge(struct question *q, enum policy_target target, struct why *w)
+{
+    struct policy_facts f = {.source = q->source,
                              .target = target,
-                             .gateway = g->conf->gateway,
-                             .neighbour_is_local = source == FROM_LOCAL,
-                             .recipient = recipient};
+                             .gateway = q->g->conf->gateway,
+                             .neighbour_is_local = q->source == FROM_LOCAL,
+                             .recipient = q->out->original};
     return policy_rcpt(&f, w);
 }
 
-static void set_net(struct admitted *out, struct str mailbox)
+static void set_net(struct question *q, struct str mailbox)
 {
-    out->to = DOOR_SMTP;
-    out->mailbox = mailbox;
+    q->out->to = DOOR_SMTP;
+    q->out->mailbox = mailbox;
 }
 
-static void set_local(struct gate *g, struct admitted *out, const struct conf_user *u)
+static void set_local(struct question *q, const struct conf_user *u)
 {
-    out->to = DOOR_LOCAL;
-    out->user = u->userid;
-    out->node = g->conf->local;
-    out->forward = u->mailbox;
+    q->out->to = DOOR_LOCAL;
+    q->out->user = u->userid;
+    q->out->node = q->g->conf->local;
+    q->out->forward = u->mailbox;
 }
 
 static struct str upper(struct arena *a, struct str s)
 {
     char *p = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        if (p[i] >= 'a' && p[i] <= 'z')
-            p[i] = (char)(p[i] - 'a' + 'A');
-    return (struct str){p, s.n};
+    for (char *c = p; *c != '\0'; c++)
+        if (*c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+    return str_of(p);
 }
+
+/* --- the tables of who may
+ * ----------------------------------------------------------------------------------------------
+ */
+
+int admit_restricted(struct gate *g, struct str user, struct str node, struct arena *a,
+                     struct restrict_row *row, struct why *w)
+{
+    const struct restrict_row *best = NULL;
+    int most = 0;
+    for (size_t i = 0; i < g->conf->nrestricted; i++) {
+        const struct restrict_row *r = &g->conf->restricted[i];
+        int fit = restrictrow_fits(r->user, r->node, user, node);
+        if (fit > most)
+            most = fit, best = r;
+    }
+    struct restrict_row found;
+    int rc = restrictrow_find(store_reader(g->store), user, node, a, &found, w);
+    if (rc < 0)
+        return rc;
+    if (rc > 0 && restrictrow_fits(found.user, found.node, user, node) > most)
+        best = &found;
+    if (best != NULL)
+        *row = *best;
+    return best != NULL;
+}
+
+/* Registered, and not restricted? name is what the refusal calls him. */
+static int check_user(struct gate *g, struct str user, struct str node, bool restricts,
+                      struct arena *a, struct why *w)
+{
+    struct restrict_row row;
+    struct policy_user who = {.secure = g->conf->secure,
+                              .user = arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(node))};
+    int rc = restricts ? admit_restricted(g, user, node, a, &row, w) : 0;
+    who.restricted = rc > 0;
+    if (rc >= 0 && who.secure) {
+        rc = secrow_registered(store_reader(g->store), user, node, w);
+        who.registered = rc > 0;
+    }
+    return rc < 0 ? rc : policy_user(&who, w);
+}
+
+int admit_sender(struct gate *g, struct str user, struct str node, struct why *w)
+{
+    struct arena *a = arena_new(4096);
+    int rc = check_user(g, user, node, false, a, w);
+    arena_free(&a);
+    return rc;
+}
+
+int admit_access(struct gate *g, struct str user, struct str node, struct why *w)
+{
+    int rc = accessrow_allowed(store_reader(g->store), user, node, w);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return why_set(w, E_DENIED, 550, "5.7.1", "%.*s at %.*s may not use the nickname service",
+                   STR_ARG(user), STR_ARG(node));
+}
+
+static int check_receiver(struct question *q, struct str user, struct str node, struct why *w)
+{
+    if (!q->mail)
+        return 0;
+    int rc = check_user(q->g, user, node, true, q->arena, w);
+    if (q->g->conf->secure || rc < 0)
+        step(q, "may %.*s at %.*s receive mail (SECURE, RESTRICT): %s", STR_ARG(user),
+             STR_ARG(node), rc < 0 ? "no" : "yes");
+    return rc;
+}
+
+/* --- the tables of who is meant
+ * -----------------------------------------------------------------------------------------
+ */
+
+static int find_user(struct question *q, struct str user, struct str node, struct why *w);
 
 /* postmaster and abuse are always taken: POSTMASTER names who reads them, else the first local
  * user. */
-static int admit_postmaster(struct gate *g, struct arena *a, struct admitted *out, struct why *w)
+static int find_postmaster(struct question *q, struct why *w)
 {
-    struct str who = g->conf->postmaster;
+    const struct conf *c = q->g->conf;
+    struct str who = c->postmaster;
     ptrdiff_t at = str_find_last(who, '@');
-    const struct conf_user *u = at < 0 ? conf_user_of(g->conf, who) : NULL;
-    if (u == NULL && who.n == 0 && g->conf->nuser > 0)
-        u = &g->conf->user[0];
+    const struct conf_user *u = at < 0 ? conf_user_of(c, who) : NULL;
+    if (u == NULL && who.n == 0 && c->nuser > 0)
+        u = &c->user[0];
+    step(q, "postmaster and abuse: read by %.*s (POSTMASTER, else the first LOCALUSER)",
+         STR_ARG(u != NULL ? u->userid : who));
     if (u != NULL) {
-        set_local(g, out, u);
+        set_local(q, u);
         return 0;
     }
     if (at > 0) {
-        struct str user = str_sub(who, 0, (size_t)at), host = str_sub(who, (size_t)at + 1, who.n);
-        return admit_user(g, FROM_LOCAL, user, host, a, out, w);
+        struct question inner = *q;
+        inner.source = FROM_LOCAL;
+        inner.mail = false; /* he is reached also by those who are not registered */
+        return find_user(&inner, str_sub(who, 0, (size_t)at), str_sub(who, (size_t)at + 1, who.n),
+                         w);
     }
     return why_set(w, E_TEMP, 451, "4.3.5",
                    "Nobody reads mail for postmaster here yet: POSTMASTER is not configured");
 }
 
-/* One of our own bare names: a local user, postmaster, or a nickname (which is an Internet
- * mailbox). */
-static int admit_bare(struct gate *g, enum policy_source source, struct str user, struct arena *a,
-                      struct admitted *out, struct why *w)
+/* A name of the security table. 1 found, 0 it is none, or the refusal. */
+static int find_secure(struct question *q, struct str name, struct why *w)
 {
-    if (str_is(user, "postmaster") || str_is(user, "abuse"))
-        return admit_postmaster(g, a, out, w);
-    const struct conf_user *u = conf_user_of(g->conf, user);
-    if (u != NULL) {
-        int v = judge(g, source, TO_LOCAL_USER, out->original, w);
-        if (v == 0)
-            set_local(g, out, u);
-        return v;
+    struct sec_row row;
+    struct why said;
+    const struct conf *c = q->g->conf;
+    int rc =
+        sectab_inbound(store_reader(q->g->store), name, c->secure_strict, q->arena, &row, &said);
+    if (rc == E_ABSENT) {
+        step(q, "security table: no nickname %.*s", STR_ARG(name));
+        return 0;
     }
+    if (rc == E_DENIED) {
+        step(q, "security table: %s%s", said.text, c->secure_strict ? " (STRICT)" : "");
+        struct policy_user who = {.secure = true, .user = name};
+        return policy_user(&who, w);
+    }
+    if (rc < 0) {
+        *w = said;
+        return rc;
+    }
+    step(q, "security table: the nickname %.*s is %.*s at %.*s (%s)", STR_ARG(name),
+         STR_ARG(row.user), STR_ARG(row.node),
+         row.primary_nick ? "primary_nick=Y" : "its only row");
+    rc = find_user(q, row.user, row.node, w);
+    return rc < 0 ? rc : 1;
+}
+
+static int find_local(struct question *q, const struct conf_user *u, struct why *w)
+{
+    step(q, "local users: %.*s", STR_ARG(u->userid));
+    int v = check_receiver(q, u->userid, q->g->conf->local, w);
+    if (v == 0)
+        v = judge(q, TO_LOCAL_USER, w);
+    if (v == 0)
+        set_local(q, u);
+    return v;
+}
+
+static int find_nick(struct question *q, struct str user, struct why *w)
+{
     struct nick_row row;
     struct why absent;
-    int found = nick_mailbox(g->nicks, upper(a, user), a, &row, &absent);
+    int found = nick_mailbox(q->g->nicks, upper(q->arena, user), q->arena, &row, &absent);
     if (found < 0 && absent.err != E_ABSENT) {
         *w = absent;
         return found;
     }
-    int v = judge(g, source, found == 0 ? TO_NICKNAME : TO_UNKNOWN_USER, out->original, w);
+    if (found == 0)
+        step(q, "nicknames: %.*s is %.*s", STR_ARG(row.nick), STR_ARG(row.mailbox));
+    else
+        step(q, "nicknames: no %.*s", STR_ARG(user));
+    int v = judge(q, found == 0 ? TO_NICKNAME : TO_UNKNOWN_USER, w);
     if (v == 0)
-        set_net(out, row.mailbox);
+        set_net(q, row.mailbox);
+    q->out->nick = v == 0;
     return v;
 }
 
-int admit_user(struct gate *g, enum policy_source source, struct str user, struct str node,
-               struct arena *a, struct admitted *out, struct why *w)
+/* One of our own names: a local user, a nickname (which is an Internet mailbox). */
+static int find_own(struct question *q, struct str user, struct why *w)
 {
-    if (out->original.n == 0)
-        out->original = arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
+    const struct conf_user *u = conf_user_of(q->g->conf, user);
+    if (u != NULL)
+        return find_local(q, u, w);
+    step(q, "local users: no %.*s", STR_ARG(user));
+    return find_nick(q, user, w);
+}
+
+/* name@gateway: postmaster, a name of the security table (SECURE), one of our own names. */
+static int find_bare(struct question *q, struct str name, struct why *w)
+{
+    if (str_is(name, "postmaster") || str_is(name, "abuse"))
+        return find_postmaster(q, w);
+    int v = q->g->conf->secure ? find_secure(q, name, w) : 0;
+    if (v != 0)
+        return v < 0 ? v : 0;
+    v = find_own(q, name, w);
+    if (v == E_ABSENT && q->g->conf->secure) {
+        struct policy_user who = {.secure = true, .user = name};
+        return policy_user(&who, w);
+    }
+    return v;
+}
+
+static int find_mailbox(struct question *q, struct str local, struct str domain, struct why *w);
+
+static int find_user(struct question *q, struct str user, struct str node, struct why *w)
+{
+    struct gate *g = q->g;
+    if (q->out->original.n == 0)
+        q->out->original = arena_printf(q->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
     if (str_find(node, '.') >= 0)
-        return admit_mailbox(g, source, user, node, a, out, w);
+        return find_mailbox(q, user, node, w);
     if (admit_is_local_node(g, node) || str_eq_nocase(node, g->conf->dim_node))
-        return admit_bare(g, source, user, a, out, w);
+        return find_own(q, user, w);
     struct nje_name name;
     if (!addr_userid_ok(user) || !ebc_name(&name, node))
         return why_set(w, E_ABSENT, 550, "5.1.1",
                        "%.*s at %.*s: a user and node have 1 to 8 characters", STR_ARG(user),
                        STR_ARG(node));
-    bool known = routes_link(g->routes, &name) != NULL;
-    int v = judge(g, source, known ? TO_NJE_USER : TO_UNKNOWN_NODE, out->original, w);
+    user = upper(q->arena, user);
+    node = upper(q->arena, node);
+    const char *link = routes_link(g->routes, &name);
+    /* Who is not registered learns nothing of the nodes there are. */
+    int v = check_receiver(q, user, node, w);
+    if (v < 0)
+        return v;
+    step(q, "routes: node %.*s %s%s", STR_ARG(node), link != NULL ? "by link " : "has none",
+         link != NULL ? link : "");
+    v = judge(q, link != NULL ? TO_NJE_USER : TO_UNKNOWN_NODE, w);
     if (v == 0) {
-        out->to = DOOR_NJE;
-        out->user = upper(a, user);
-        out->node = upper(a, node);
+        q->out->to = DOOR_NJE;
+        q->out->user = user;
+        q->out->node = node;
     }
     return v;
 }
 
-int admit_mailbox(struct gate *g, enum policy_source source, struct str local, struct str domain,
-                  struct arena *a, struct admitted *out, struct why *w)
+static int find_mailbox(struct question *q, struct str local, struct str domain, struct why *w)
 {
-    *out = (struct admitted){
-        .original = domain.n > 0 ? arena_printf(a, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain))
-                                 : arena_str(a, local)};
-    if (domain.n == 0 && source == FROM_INTERNET && !str_is(local, "postmaster"))
+    const struct addr_names *names = &q->g->names;
+    if (domain.n == 0 && q->source == FROM_INTERNET && !str_is(local, "postmaster"))
         return why_set(w, E_SYNTAX, 550, "5.1.3", "%.*s: a domain is needed after the user",
                        STR_ARG(local));
     if (domain.n == 0)
-        return admit_bare(g, source, local, a, out, w);
+        return find_bare(q, local, w);
     /* From NJE a "domain" may be a node's bare name. */
-    if (source != FROM_INTERNET && str_find(domain, '.') < 0 && !addr_is_ours(&g->names, domain) &&
+    if (q->source != FROM_INTERNET && str_find(domain, '.') < 0 && !addr_is_ours(names, domain) &&
         addr_userid_ok(domain))
-        return admit_user(g, source, local, domain, a, out, w);
-    struct addr addr = addr_read(a, &g->names, local, domain, w);
+        return find_user(q, local, domain, w);
+    struct addr addr = addr_read(q->arena, names, local, domain, w);
     switch (addr.kind) {
     case ADDR_BARE:
-        return admit_bare(g, source, addr.user, a, out, w);
+        step(q, "address: %.*s is one of our own names", STR_ARG(addr.user));
+        return find_bare(q, addr.user, w);
     case ADDR_NJE:
-        return admit_user(g, source, addr.user, addr.node, a, out, w);
+        step(q, "address: user %.*s at node %.*s", STR_ARG(addr.user), STR_ARG(addr.node));
+        return find_user(q, addr.user, addr.node, w);
     case ADDR_NET: {
-        int v = judge(g, source, TO_INTERNET, out->original, w);
+        step(q, "address: Internet mailbox %.*s", STR_ARG(addr.mailbox));
+        int v = judge(q, TO_INTERNET, w);
         if (v == 0)
-            set_net(out, addr.mailbox);
+            set_net(q, addr.mailbox);
         return v;
     }
     case ADDR_BAD:
@@ -150,8 +326,44 @@ int admit_mailbox(struct gate *g, enum policy_source source, struct str local, s
     return w->err;
 }
 
+int admit_user(struct gate *g, enum policy_source source, struct str user, struct str node,
+               struct arena *a, struct admitted *out, struct why *w)
+{
+    struct question q = {.g = g, .source = source, .arena = a, .out = out};
+    return find_user(&q, user, node, w);
+}
+
+int admit_explain(struct gate *g, enum policy_source source, struct str local, struct str domain,
+                  struct arena *a, struct admitted *out, struct buf *steps, struct why *w)
+{
+    struct question q = {.g = g,
+                         .source = source,
+                         .mail = source != FROM_LOCAL,
+                         .arena = a,
+                         .out = out,
+                         .steps = steps};
+    *out = (struct admitted){
+        .original = domain.n > 0 ? arena_printf(a, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain))
+                                 : arena_str(a, local)};
+    return find_mailbox(&q, local, domain, w);
+}
+
+int admit_mailbox(struct gate *g, enum policy_source source, struct str local, struct str domain,
+                  struct arena *a, struct admitted *out, struct why *w)
+{
+    return admit_explain(g, source, local, domain, a, out, NULL, w);
+}
+
+/* --- the way back
+ * -------------------------------------------------------------------------------------------------------
+ */
+
 struct str admit_internet(struct gate *g, struct arena *a, struct str user, struct str node)
 {
+    struct sec_row row;
+    struct why w;
+    if (g->conf->secure && sectab_outbound(store_reader(g->store), user, node, a, &row, &w) == 0)
+        return arena_printf(a, "%.*s@%.*s", STR_ARG(row.nick), STR_ARG(g->names.hostname));
     if (admit_is_local_node(g, node)) {
         const struct conf_user *u = conf_user_of(g->conf, user);
         if (u != NULL && u->mailbox.n > 0)
@@ -160,26 +372,44 @@ struct str admit_internet(struct gate *g, struct arena *a, struct str user, stru
     return addr_internet(a, &g->names, user, node);
 }
 
+bool admit_owner(struct gate *g, struct arena *a, struct str local, struct str domain,
+                 struct str *user, struct str *node)
+{
+    struct why w;
+    struct sec_row row;
+    struct addr addr = addr_read(a, &g->names, local, domain, &w);
+    bool bare = addr.kind == ADDR_BARE;
+    if (bare && g->conf->secure &&
+        sectab_inbound(store_reader(g->store), addr.user, g->conf->secure_strict, a, &row, &w) ==
+            0) {
+        *user = row.user;
+        *node = row.node;
+    } else if (bare && conf_user_of(g->conf, addr.user) != NULL) {
+        *user = upper(a, addr.user);
+        *node = g->conf->local;
+    } else if (addr.kind == ADDR_NJE) {
+        *user = addr.user;
+        *node = addr.node;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void admit_nje_view(struct gate *g, struct arena *a, struct str local, struct str domain,
                     struct str *user, struct str *node, bool *nick)
 {
     struct why w;
-    struct addr addr = addr_read(a, &g->names, local, domain, &w);
+    struct nick_row row;
     *nick = false;
-    *user = local;
+    if (admit_owner(g, a, local, domain, user, node))
+        return;
+    struct addr addr = addr_read(a, &g->names, local, domain, &w);
+    *user = addr.kind == ADDR_BARE ? addr.user : local;
     *node = domain;
-    if (addr.kind == ADDR_NJE) {
-        *user = addr.user;
-        *node = addr.node;
-    } else if (addr.kind == ADDR_BARE) {
-        *user = conf_user_of(g->conf, addr.user) != NULL ? upper(a, addr.user) : addr.user;
-        *node = conf_user_of(g->conf, addr.user) != NULL ? g->conf->local : domain;
-    } else if (addr.kind == ADDR_NET) {
-        struct nick_row row;
-        if (nick_of(g->nicks, addr.mailbox, a, &row, &w) == 0) {
-            *user = row.nick;
-            *node = g->conf->dim_node;
-            *nick = true;
-        }
+    if (addr.kind == ADDR_NET && nick_of(g->nicks, addr.mailbox, a, &row, &w) == 0) {
+        *user = row.nick;
+        *node = g->conf->dim_node;
+        *nick = true;
     }
 }

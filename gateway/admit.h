@@ -4,6 +4,7 @@
 #define GATEWAY_ADMIT_H
 
 #include "db/message.h"
+#include "db/restrictrow.h"
 #include "gateway/gate.h"
 #include "security/policy.h"
 
@@ -14,6 +15,7 @@ struct admitted {
     struct str node;
     struct str mailbox;  /* SMTP */
     struct str forward;  /* LOCAL: a mailbox that gets a copy (LOCALUSER MBOX=), "" none */
+    bool nick;           /* SMTP: found through a nickname (the access table counts) */
     struct str original; /* as the sender wrote it */
 };
 /* A mailbox (local part, domain) as written on SMTP, in a batch or in a note. domain "" is
@@ -24,7 +26,24 @@ int admit_mailbox(struct gate *g, enum policy_source source, struct str local, s
  * with a period is an Internet host. */
 int admit_user(struct gate *g, enum policy_source source, struct str user, struct str node,
                struct arena *a, struct admitted *out, struct why *w) MUST_CHECK;
-/* The Internet address of an NJE user (of his MBOX when he is a local user who has one). */
+/* As admit_mailbox, each table asked and what it said as a line in *steps (njegate resolve). */
+int admit_explain(struct gate *g, enum policy_source source, struct str local, struct str domain,
+                  struct arena *a, struct admitted *out, struct buf *steps,
+                  struct why *w) MUST_CHECK;
+/* May this NJE user send mail through the gateway: under SECURE only who is registered. 0, E_DENIED
+ * or the database's trouble. */
+int admit_sender(struct gate *g, struct str user, struct str node, struct why *w) MUST_CHECK;
+/* Does RESTRICT name him, in the configuration or the table? 1 and what to do with his files, 0 no,
+ * negative. The entry that fits best counts, the configuration's before the table's. */
+int admit_restricted(struct gate *g, struct str user, struct str node, struct arena *a,
+                     struct restrict_row *row, struct why *w) MUST_CHECK;
+/* May he use nicknames (njegate access)? 0, E_DENIED or the database's trouble. */
+int admit_access(struct gate *g, struct str user, struct str node, struct why *w) MUST_CHECK;
+/* The NJE user a mailbox of ours stands for; false when it is none of ours or nobody's. */
+bool admit_owner(struct gate *g, struct arena *a, struct str local, struct str domain,
+                 struct str *user, struct str *node);
+/* The Internet address of an NJE user: under SECURE his primary nickname, else his MBOX when he is a
+ * local user who has one, else the form of his node. */
 struct str admit_internet(struct gate *g, struct arena *a, struct str user, struct str node);
 /* The address as an NJE user sees it: "USER" at NODE, nickname at DIMNODE when known, else local
  * part at host. Makes no nickname. nick tells that user is a nickname. */

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aliases/addr.h"
 #include "base/mem.h"
 #include "gateway/conf.h"
+#include "gateway/mail/rewrite.h"
 
 #define INCLUDE_DEPTH 8u
 #define FILE_MAX (4u << 20)
@@ -321,6 +323,8 @@ static void read_lines(struct conf_reader *r, struct str text)
             include(r, rest);
         else if (str_is(name, "SMSGAUTHLIST"))
             statement(r, name, gather_block(r, rest, "ENDSMSGAUTHLIST", &text));
+        else if (str_is(name, "RESTRICT"))
+            statement(r, name, gather_block(r, rest, "ENDRESTRICT", &text));
         else
             statement(r, name, rest);
     }
@@ -386,6 +390,7 @@ void conf_free(struct conf **c)
 {
     if (*c == NULL)
         return;
+    rules_free(&(*c)->rules);
     arena_free(&(*c)->arena);
     free(*c);
     *c = NULL;
@@ -397,6 +402,20 @@ const struct conf_user *conf_user_of(const struct conf *c, struct str userid)
         if (str_eq_nocase(c->user[i].userid, userid))
             return &c->user[i];
     return NULL;
+}
+
+int conf_transfer(const struct conf *c, struct str to, struct why *w)
+{
+    ptrdiff_t at = str_find(to, '@');
+    struct str user = at < 0 ? to : str_sub(to, 0, (size_t)at);
+    struct str node = at < 0 ? c->local : str_sub(to, (size_t)at + 1, to.n);
+    if (!addr_userid_ok(user) || !addr_userid_ok(node))
+        return why_set(w, E_SYNTAX, 0, NULL, "\"%.*s\": must be a LOCALUSER or user@node",
+                       STR_ARG(to));
+    if (str_eq_nocase(node, c->local) && conf_user_of(c, user) == NULL)
+        return why_set(w, E_ABSENT, 0, NULL, "%.*s: there is no LOCALUSER %.*s", STR_ARG(to),
+                       STR_ARG(user));
+    return 0;
 }
 
 const struct conf_node *conf_node_of(const struct conf *c, struct str node)
@@ -480,9 +499,12 @@ static void show_row(const struct conf *c, const struct row *row, struct buf *ou
 
 static void show_links(const struct conf *c, struct buf *out)
 {
+    static const char *const link_tls[] = {
+        [LINK_TLS_NO] = "NO", [LINK_TLS_YES] = "YES", [LINK_TLS_VERIFY] = "VERIFY"};
     char at[64];
     for (size_t i = 0; i < c->nlisten_nje; i++)
-        buf_printf(out, "LISTENNJE %s\n", endpoint_text(&c->listen_nje[i].at, true, at));
+        buf_printf(out, "LISTENNJE %s%s\n", endpoint_text(&c->listen_nje[i].at, true, at),
+                   c->listen_nje[i].tls ? " TLS" : "");
     for (size_t i = 0; i < c->nlink; i++) {
         const struct conf_link *k = &c->link[i];
         buf_printf(out, "LINKDEFINE %.*s TYPE TCPNJE NODE %.*s%s\n", STR_ARG(k->name),
@@ -490,9 +512,9 @@ static void show_links(const struct conf *c, struct buf *out)
         buf_printf(out, "PARM %.*s", STR_ARG(k->name));
         if (k->host.n > 0)
             buf_printf(out, " HOST=%.*s PORT=%u", STR_ARG(k->host), k->port);
-        buf_printf(out, " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld ORIGIN=%s\n", k->bufsize,
-                   k->streams, (long long)k->keepalive_s, (long long)k->retry_s,
-                   k->origin_any ? "ANY" : "VERIFY");
+        buf_printf(out, " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld ORIGIN=%s TLS=%s\n",
+                   k->bufsize, k->streams, (long long)k->keepalive_s, (long long)k->retry_s,
+                   k->origin_any ? "ANY" : "VERIFY", link_tls[k->tls]);
     }
     for (size_t i = 0; i < c->nroute; i++)
         buf_printf(out, "ROUTE %.*s TO %.*s\n", STR_ARG(c->route[i].pattern),
@@ -502,18 +524,40 @@ static void show_links(const struct conf *c, struct buf *out)
                    c->user[i].mailbox.n > 0 ? " MBOX=" : "", STR_ARG(c->user[i].mailbox));
 }
 
+/* Who may: the statements whose value is not one field. */
+static void show_who(const struct conf *c, struct buf *out)
+{
+    if (c->secure)
+        buf_printf(out, "SECURE%s\n", c->secure_strict ? " STRICT" : "");
+    for (size_t i = 0; i < c->nrestricted; i++) {
+        const struct restrict_row *r = &c->restricted[i];
+        buf_printf(out, "RESTRICT %s %.*s%s%.*s@%.*s ENDRESTRICT\n", restrictrow_name(r->action),
+                   STR_ARG(r->transfer), r->transfer.n > 0 ? " " : "", STR_ARG(r->user),
+                   STR_ARG(r->node));
+    }
+}
+
 void conf_show(const struct conf *c, struct buf *out)
 {
+    static const char *const host_tls[] = {
+        [HOST_TLS_MAY] = "MAY", [HOST_TLS_NO] = "NO", [HOST_TLS_REQUIRED] = "REQUIRED"};
     char at[64];
     buf_printf(out, "LOCAL %.*s\nHOSTNAME %.*s\n", STR_ARG(c->local), STR_ARG(c->hostname));
     for (size_t i = 0; i < NROWS; i++)
         show_row(c, &rows[i], out);
     buf_printf(out, "DIMNODE %.*s %s\nCODEPAGE %s\n", STR_ARG(c->dim_node),
                c->dim_closed ? "CLOSED" : "OPEN", ebc_page_name(c->page));
+    if (c->snads.address.n > 0)
+        buf_printf(out, "SNADSADDRESS %.*s%s PREFIX=%.*s DELIMITER=%c%s%.*s\n",
+                   STR_ARG(c->snads.address), c->snads.autoadd ? " AUTOADD" : "",
+                   STR_ARG(c->snads.prefix), c->snads.delimiter,
+                   c->snads.router.n > 0 ? " ROUTER=" : "", STR_ARG(c->snads.router));
+    show_who(c, out);
     for (size_t i = 0; i < c->nlisten_smtp; i++)
         buf_printf(out, "LISTENSMTP %s\n", endpoint_text(&c->listen_smtp[i].at, true, at));
     for (size_t i = 0; i < c->nsmarthost; i++)
-        buf_printf(out, "SMARTHOST %.*s:%u\n", STR_ARG(c->smarthost[i].host), c->smarthost[i].port);
+        buf_printf(out, "SMARTHOST %.*s:%u TLS=%s\n", STR_ARG(c->smarthost[i].host),
+                   c->smarthost[i].port, host_tls[c->smarthost[i].tls]);
     for (size_t i = 0; i < c->ndestination; i++)
         buf_printf(out, "DESTINATION %.*s %.*s:%u\n", STR_ARG(c->destination[i].domain),
                    STR_ARG(c->destination[i].host), c->destination[i].port);

@@ -5,15 +5,21 @@
 #ifndef GATEWAY_CONF_H
 #define GATEWAY_CONF_H
 
+#include "aliases/snads.h"
 #include "base/arena.h"
 #include "base/stream.h"
+#include "db/restrictrow.h"
 #include "rscs/ebcdic.h"
 
 enum file_format { FORMAT_NETDATA, FORMAT_PUNCH };
 enum mail_style { STYLE_NOTE, STYLE_RFC822 };
 
+enum link_tls { LINK_TLS_NO, LINK_TLS_YES, LINK_TLS_VERIFY };
+enum host_tls { HOST_TLS_MAY, HOST_TLS_NO, HOST_TLS_REQUIRED };
+
 struct conf_listen {
     union endpoint at;
+    bool tls;
 };
 struct conf_link {
     struct str name; /* link id, upper case */
@@ -27,6 +33,7 @@ struct conf_link {
     int64_t keepalive_s, retry_s;
     const struct ebc_page *page; /* NULL: CODEPAGE */
     bool origin_any;
+    enum link_tls tls;
 };
 struct conf_route {
     struct str pattern, link;
@@ -37,6 +44,7 @@ struct conf_node {
     int format;                  /* enum file_format, -1 not given */
     int style;                   /* enum mail_style, -1 not given */
     struct str bsmtp;            /* userid that takes batch SMTP, "" none */
+    bool snads;                  /* SCHEME=SNADS */
 };
 struct conf_user {
     struct str userid, mailbox; /* mailbox "" none */
@@ -45,6 +53,7 @@ struct conf_host {
     struct str domain; /* DESTINATION: "a.example" or ".a.example"; SMARTHOST: "" */
     struct str host;
     uint16_t port;
+    enum host_tls tls;
 };
 
 struct conf {
@@ -74,6 +83,13 @@ struct conf {
     struct str postmaster;
     int64_t max_mail_bytes, retry_int, retry_age, warning_age, inactive, finish_open;
     int64_t inbound_limit, outbound_limit, conn_per_site, hop_count, temp_retries;
+    bool secure, secure_strict;
+    struct str memo; /* path of the text for unregistered users, "" none */
+    struct restrict_row *restricted; /* RESTRICT; transfer "USER" or "USER@NODE" */
+    size_t nrestricted;
+    bool rewrite_off, rewrite_print; /* REWRITE822HEADER NO; YES PRINT */
+    struct str rules_path;
+    struct rules *rules; /* gateway/mail/rewrite.h; NULL: REWRITE822HEADER NO */
     bool verify_batch_sender;
     struct str *exempt_mailer;
     size_t nexempt_mailer;
@@ -95,8 +111,10 @@ struct conf {
     const char **resolver; /* NULL-terminated "addr@port", NULL: the system's */
     size_t nresolver;
     struct str database, spooldir, control;
+    struct str tls_cert, tls_key, tls_ca; /* paths, "" none */
     struct str dim_node;
     bool dim_closed;
+    struct snads_set snads; /* SNADSADDRESS; address "": not coded */
     const struct ebc_page *page;
     struct str timezone;
     int64_t note_style; /* enum note_style */
@@ -120,6 +138,8 @@ void conf_show(const struct conf *c, struct buf *out);
 const struct conf_user *conf_user_of(const struct conf *c, struct str userid);
 const struct conf_node *conf_node_of(const struct conf *c,
                                      struct str node); /* NULL: not described */
+/* Is this where RESTRICT TRANSFERTO may send files: a LOCALUSER's name, or user@node? */
+int conf_transfer(const struct conf *c, struct str to, struct why *w) MUST_CHECK;
 const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
 /* The rows of the statement table, for the manual page and tests: name, form of its words, one or
  * two sentences (lent until the next call). False past the end. */

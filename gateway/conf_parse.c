@@ -1,7 +1,9 @@
 /* gateway/conf_parse.c -- the configuration statements with a form of their own, and the final
  * checks. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aliases/addr.h"
 #include "base/mem.h"
@@ -71,21 +73,21 @@ static bool listener(struct conf_reader *r, struct str *rest, uint16_t port,
 
 void parse_listen_nje(struct conf_reader *r, struct str rest)
 {
-    struct conf_listen ln;
+    struct conf_listen ln = {.tls = false};
     if (!listener(r, &rest, 175, &ln))
         return;
     struct str word = str_word(&rest);
-    if (str_is(word, "TLS"))
-        conf_error(r, "LISTENNJE ... TLS: NJE over TLS is not in this version");
-    else if (word.n > 0)
+    ln.tls = str_is(word, "TLS");
+    if (word.n > 0 && !ln.tls)
         conf_error(r, "LISTENNJE: \"%.*s\" is too much", STR_ARG(word));
     else
         APPEND(r, r->c->listen_nje, r->c->nlisten_nje) = ln;
+    no_more(r, rest);
 }
 
 void parse_listen_smtp(struct conf_reader *r, struct str rest)
 {
-    struct conf_listen ln;
+    struct conf_listen ln = {.tls = false};
     if (!listener(r, &rest, 25, &ln))
         return;
     struct str word = str_word(&rest);
@@ -165,6 +167,17 @@ static const struct ebc_page *page_named(struct conf_reader *r, struct str name)
     return page;
 }
 
+/* The place of a word in a list, 0 when it is not there (and that is said). */
+static int one_of(struct conf_reader *r, const char *what, struct str word, const char *list)
+{
+    struct str rest = str_of(list), name;
+    for (int i = 0; str_split(&rest, '|', &name); i++)
+        if (str_eq_nocase(name, word))
+            return i;
+    conf_error(r, "%s=%.*s: must be one of %s", what, STR_ARG(word), list);
+    return 0;
+}
+
 static void parm(struct conf_reader *r, struct conf_link *k, struct str key, struct str value)
 {
     if (str_is(key, "HOST"))
@@ -187,9 +200,9 @@ static void parm(struct conf_reader *r, struct conf_link *k, struct str key, str
         k->page = page_named(r, value);
     else if (str_is(key, "ORIGIN") && (str_is(value, "VERIFY") || str_is(value, "ANY")))
         k->origin_any = str_is(value, "ANY");
-    else if (str_is(key, "TLS") && !str_is(value, "NO"))
-        conf_error(r, "PARM TLS=%.*s: NJE over TLS is not in this version", STR_ARG(value));
-    else if (!str_is(key, "TLS"))
+    else if (str_is(key, "TLS"))
+        k->tls = (enum link_tls)one_of(r, "PARM TLS", value, "NO|YES|VERIFY");
+    else
         conf_error(r, "PARM: unknown word %.*s=%.*s", STR_ARG(key), STR_ARG(value));
 }
 
@@ -243,7 +256,9 @@ static void node_word(struct conf_reader *r, struct conf_node *n, struct str key
         n->style = str_is(value, "NOTE") ? STYLE_NOTE : STYLE_RFC822;
     else if (str_is(key, "STYLE") && str_is(value, "PROFS"))
         conf_error(r, "NODE STYLE=PROFS: PROFS notes are not in this version");
-    else if (!str_is(key, "SCHEME") || !str_is(value, "RSCS"))
+    else if (str_is(key, "SCHEME") && (str_is(value, "RSCS") || str_is(value, "SNADS")))
+        n->snads = str_is(value, "SNADS");
+    else
         conf_error(r, "NODE: unknown word %.*s=%.*s", STR_ARG(key), STR_ARG(value));
 }
 
@@ -304,6 +319,55 @@ void parse_smsg_auth(struct conf_reader *r, struct str rest)
     struct str word;
     while ((word = str_word(&rest)).n > 0)
         APPEND(r, r->c->smsg_auth, r->c->nsmsg_auth) = conf_upper(r, word);
+}
+
+void parse_secure(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    r->c->secure = true;
+    r->c->secure_strict = r->c->secure_strict || str_is(word, "STRICT");
+    if (word.n > 0 && !str_is(word, "STRICT"))
+        conf_error(r, "SECURE: \"%.*s\" must be STRICT, or nothing", STR_ARG(word));
+    no_more(r, rest);
+}
+
+/* "user@node", each part a name or "*". */
+static bool restrict_who(struct conf_reader *r, struct str word, struct restrict_row *row)
+{
+    ptrdiff_t at = str_find(word, '@');
+    if (at <= 0 || (size_t)at + 1 >= word.n) {
+        conf_error(r, "RESTRICT \"%.*s\": must be user@node, *@node or user@*", STR_ARG(word));
+        return false;
+    }
+    struct str user = str_sub(word, 0, (size_t)at), node = str_sub(word, (size_t)at + 1, word.n);
+    row->user = str_is(user, "*") ? STR("*") : conf_name(r, user, "RESTRICT user");
+    row->node = str_is(node, "*") ? STR("*") : conf_name(r, node, "RESTRICT node");
+    return row->user.n > 0 && row->node.n > 0;
+}
+
+/* Whether a TRANSFERTO's user exists is known at the end: finish_restrict. */
+void parse_restrict(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    struct restrict_row row = {.action = RESTRICT_NONE, .by = STR("configuration")};
+    if (str_is(word, "PURGE"))
+        row.action = RESTRICT_PURGE;
+    else if (str_is(word, "RETURN"))
+        row.action = RESTRICT_RETURN;
+    else if (str_is(word, "TRANSFERTO") || str_is(word, "TRANSFER"))
+        row.action = RESTRICT_TRANSFER;
+    else
+        conf_error(r, "RESTRICT \"%.*s\": must be PURGE, RETURN or TRANSFERTO userid",
+                   STR_ARG(word));
+    if (row.action == RESTRICT_TRANSFER)
+        row.transfer = conf_upper(r, str_word(&rest));
+    if (row.action == RESTRICT_NONE)
+        return;
+    if (str_trim(rest).n == 0)
+        conf_error(r, "RESTRICT: nobody is named");
+    while ((word = str_word(&rest)).n > 0)
+        if (restrict_who(r, word, &row))
+            APPEND(r, r->c->restricted, r->c->nrestricted) = row;
 }
 
 static struct str domain_word(struct conf_reader *r, struct str rest, const char *what)
@@ -368,12 +432,14 @@ void parse_smarthost(struct conf_reader *r, struct str rest)
 {
     struct conf_host h = {.domain = STR("")};
     struct str word = str_word(&rest);
-    if (!need(r, word, "SMARTHOST host[:port]") || !host_port(r, word, &h))
+    if (!need(r, word, "SMARTHOST host[:port] [TLS=NO|MAY|REQUIRED]") || !host_port(r, word, &h))
         return;
     while ((word = str_word(&rest)).n > 0) {
-        if (str_is(word, "ALL") || str_is(word, "TLS=NO"))
-            continue;
-        conf_error(r, "SMARTHOST: %.*s is not in this version", STR_ARG(word));
+        if (str_starts_nocase(word, "TLS="))
+            h.tls = (enum host_tls)one_of(r, "SMARTHOST TLS", str_sub(word, 4, word.n),
+                                          "MAY|NO|REQUIRED");
+        else if (!str_is(word, "ALL"))
+            conf_error(r, "SMARTHOST: %.*s is not in this version", STR_ARG(word));
     }
     APPEND(r, r->c->smarthost, r->c->nsmarthost) = h;
 }
@@ -381,7 +447,7 @@ void parse_smarthost(struct conf_reader *r, struct str rest)
 void parse_destination(struct conf_reader *r, struct str rest)
 {
     struct str domain = str_word(&rest), word = str_word(&rest);
-    struct conf_host h;
+    struct conf_host h = {.tls = HOST_TLS_MAY};
     if (!need(r, word, "DESTINATION domain host[:port]") || !host_port(r, word, &h))
         return;
     no_more(r, rest);
@@ -412,6 +478,47 @@ void parse_resolver(struct conf_reader *r, struct str rest)
         r->c->resolver[r->c->nresolver++] = text.p;
     else
         conf_error(r, "RESOLVER: at most 8");
+}
+
+static void snads_word(struct conf_reader *r, struct snads_set *s, struct str key, struct str value)
+{
+    if (str_is(key, "PREFIX") && value.n <= 3 && addr_userid_ok(value))
+        s->prefix = conf_upper(r, value);
+    else if (str_is(key, "PREFIX"))
+        conf_error(r, "SNADSADDRESS PREFIX: \"%.*s\" must be 1 to 3 characters of a user ID",
+                   STR_ARG(value));
+    else if (str_is(key, "DELIMITER") && value.n == 1 &&
+             str_find(STR(SNADS_DELIMITERS), *value.p) >= 0)
+        s->delimiter = *value.p;
+    else if (str_is(key, "DELIMITER"))
+        conf_error(r, "SNADSADDRESS DELIMITER: \"%.*s\" must be one of %s", STR_ARG(value),
+                   SNADS_DELIMITERS);
+    else if (str_is(key, "ROUTER") && str_find(value, '.') > 0)
+        s->router = arena_str(r->c->arena, value);
+    else if (str_is(key, "ROUTER"))
+        conf_error(r, "SNADSADDRESS ROUTER: \"%.*s\" must be a host with its domain",
+                   STR_ARG(value));
+    else
+        conf_error(r, "SNADSADDRESS: unknown word %.*s", STR_ARG(key));
+}
+
+void parse_snads(struct conf_reader *r, struct str rest)
+{
+    struct snads_set *s = &r->c->snads;
+    struct str word = STR("");
+    *s = (struct snads_set){
+        .address = STR("QSMRMTAD"), .prefix = STR("QSM"), .router = STR(""), .delimiter = '?'};
+    for (bool first = true; (word = str_word(&rest)).n > 0; first = false) {
+        ptrdiff_t eq = str_find(word, '=');
+        if (str_is(word, "AUTOADD"))
+            s->autoadd = true;
+        else if (eq > 0)
+            snads_word(r, s, str_sub(word, 0, (size_t)eq), str_sub(word, (size_t)eq + 1, word.n));
+        else if (first)
+            s->address = conf_name(r, word, "SNADSADDRESS");
+        else
+            conf_error(r, "SNADSADDRESS: unknown word %.*s", STR_ARG(word));
+    }
 }
 
 void parse_dimnode(struct conf_reader *r, struct str rest)
@@ -484,7 +591,7 @@ static void finish_names(struct conf_reader *r)
     }
     if (c->port > 0) {
         struct why w;
-        struct conf_listen ln;
+        struct conf_listen ln = {.tls = false};
         struct str at = c->listen_address.n > 0
                             ? arena_printf(c->arena, "%.*s:%lld", STR_ARG(c->listen_address),
                                            (long long)c->port)
@@ -508,7 +615,7 @@ static void finish_links(struct conf_reader *r)
             conf_error(r, "LINKDEFINE %.*s: NODE %.*s is our own name", STR_ARG(k->name),
                        STR_ARG(k->node));
         else if (k->host.n > 0 && k->port == 0)
-            k->port = 175;
+            k->port = k->tls == LINK_TLS_NO ? 175 : 2252;
         if (k->start && k->host.n == 0)
             conf_warn(
                 r,
@@ -521,10 +628,45 @@ static void finish_links(struct conf_reader *r)
                        STR_ARG(c->route[i].link));
 }
 
+static void finish_secure(struct conf_reader *r)
+{
+    struct conf *c = r->c;
+    for (size_t i = 0; i < c->nrestricted; i++) {
+        struct str to = c->restricted[i].transfer;
+        struct why w;
+        if (c->restricted[i].action == RESTRICT_TRANSFER && conf_transfer(c, to, &w) < 0 &&
+            (i == 0 || !str_eq(c->restricted[i - 1].transfer, to)))
+            conf_error(r, "RESTRICT TRANSFERTO %s", w.text);
+    }
+    if (c->secure && !c->gateway)
+        conf_warn(r, "SECURE without GATEWAY: only local users have mail");
+    if (c->memo.n > 0 && !c->secure)
+        conf_warn(r, "MEMO is used only with SECURE");
+    if (c->memo.n > 0 && access(c->memo.p, R_OK) < 0)
+        conf_warn(r, "MEMO %.*s: %s", STR_ARG(c->memo), strerror(errno));
+}
+
+static void finish_tls(struct conf_reader *r)
+{
+    const struct conf *c = r->c;
+    if (c->tls_cert.n > 0 && c->tls_key.n == 0)
+        conf_error(r, "TLSCERT without TLSKEY: the private key of the certificate is missing");
+    if (c->tls_key.n > 0 && c->tls_cert.n == 0)
+        conf_error(r, "TLSKEY without TLSCERT: the certificate of the key is missing");
+    for (size_t i = 0; i < c->nlisten_nje; i++)
+        if (c->listen_nje[i].tls && c->tls_cert.n == 0) {
+            conf_error(r, "LISTENNJE ... TLS needs a certificate: TLSCERT and TLSKEY");
+            return;
+        }
+}
+
 void conf_finish(struct conf_reader *r)
 {
+    finish_tls(r);
     finish_names(r);
+    finish_secure(r);
     finish_links(r);
+    finish_rules(r);
     if (r->c->nlisten_smtp == 0 && r->c->nlisten_nje == 0 && r->c->nlink == 0)
         conf_warn(r, "neither LISTENSMTP nor LISTENNJE nor a link: nothing can arrive");
 }

@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "db/secrow.h"
 #include "gateway/dsn.h"
+#include "gateway/origin.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
@@ -27,6 +29,12 @@ struct job {
     struct str sender, origin_sender;
     enum door from;
 };
+
+/* Who may not send is told so, and the file is done with: 0. 1: go on. */
+static int job_allowed(struct job *j, struct why *w)
+{
+    return origin_check(j->g, j->in, j->deck, j->source, &j->file, w);
+}
 
 static int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck,
                     enum policy_source source, struct why *w)
@@ -225,8 +233,33 @@ static void refuse(struct job *j, struct str recipient, const struct why *why, s
     j->g->stat.refused++;
 }
 
+/* A nickname the note itself gives, good for this note only; it comes before the table's. */
+static const struct note_nick *temporary(const struct job *j, const struct note *n, struct str user,
+                                         struct str node)
+{
+    for (size_t i = 0; i < n->nnick && str_eq_nocase(node, j->g->conf->dim_node); i++)
+        if (str_eq_nocase(n->nick[i].nick, user))
+            return &n->nick[i];
+    return NULL;
+}
+
+/* A recipient as the file names him. Who is denied nicknames gets to nobody through one. */
+static int admit_recipient(struct job *j, const struct note_nick *own, struct str local,
+                           struct str domain, struct admitted *out, struct why *w)
+{
+    ptrdiff_t at = own != NULL ? str_find_last(own->mailbox, '@') : -1;
+    if (at > 0) {
+        local = str_sub(own->mailbox, 0, (size_t)at);
+        domain = str_sub(own->mailbox, (size_t)at + 1, own->mailbox.n);
+    }
+    int v = admit_mailbox(j->g, j->source, local, domain, j->arena, out, w);
+    if (v == 0 && (out->nick || own != NULL))
+        v = admit_access(j->g, j->file.from_user, j->file.from_node, w);
+    return v;
+}
+
 /* A note to the gateway itself: its Internet recipients are the To and cc entries with a dotted
- * host. */
+ * host, and those by a nickname of its own. */
 static int note_by_header(struct job *j, const struct njefile_item *text, const struct note *n,
                           struct why *w)
 {
@@ -235,10 +268,11 @@ static int note_by_header(struct job *j, const struct njefile_item *text, const 
     for (size_t i = 0; i < n->nrcpt; i++) {
         struct why refusal;
         const struct note_addr *a = &n->rcpt[i].addr;
-        if (str_find(a->node, '.') < 0)
+        const struct note_nick *own = temporary(j, n, a->user, a->node);
+        if (str_find(a->node, '.') < 0 && own == NULL)
             continue;
         seen++;
-        if (admit_mailbox(j->g, j->source, a->user, a->node, j->arena, &rcpt[nrcpt], &refusal) == 0)
+        if (admit_recipient(j, own, a->user, a->node, &rcpt[nrcpt], &refusal) == 0)
             nrcpt++;
         else
             refuse(j, arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->user), STR_ARG(a->node)),
@@ -266,7 +300,15 @@ static struct str qualify(struct job *j, struct str value)
     buf_init(&b, HDR_BYTES_MAX);
     for (size_t i = 0; i < n; i++) {
         struct str mailbox = list[i].mailbox;
-        if (str_find(list[i].domain, '.') < 0) {
+        struct why w;
+        struct addr own = {.kind = ADDR_NET};
+        /* Under SECURE a registered user has one address outside, whatever form is written. */
+        if (j->g->conf->secure && list[i].domain.n > 0)
+            own = addr_read(j->arena, &j->g->names, list[i].local, list[i].domain, &w);
+        if (own.kind == ADDR_NJE) {
+            mailbox = admit_internet(j->g, j->arena, own.user, own.node);
+            change = true;
+        } else if (str_find(list[i].domain, '.') < 0) {
             struct str node = list[i].domain.n > 0 ? list[i].domain : j->file.from_node;
             mailbox = admit_internet(j->g, j->arena, list[i].local, node);
             change = true;
@@ -386,29 +428,67 @@ static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
     return post_note(j, message, &n, rcpt, 1, w);
 }
 
+/* A note to a nickname: one it gives itself, or the one that was found (to->mailbox "": none was,
+ * for that reason). */
+static int take_note(struct job *j, const struct njefile_item *text, const struct admitted *to,
+                     const struct why *reason, struct why *w)
+{
+    struct note n;
+    struct why refusal;
+    struct admitted rcpt = *to;
+    int v = note_parse(j->arena, text->content, &n, w);
+    if (v < 0)
+        return v;
+    const struct note_nick *own = temporary(j, &n, j->file.to_user, j->file.to_node);
+    if (own == NULL && to->mailbox.n == 0)
+        return fromnje_return(j->g, j->in, j->deck, reason, w);
+    if (own != NULL && admit_recipient(j, own, STR(""), STR(""), &rcpt, &refusal) < 0)
+        return fromnje_return(j->g, j->in, j->deck, &refusal, w);
+    return post_note(j, text, &n, &rcpt, 1, w);
+}
+
+static int take_any(struct job *j, const struct admitted *to, const struct why *reason,
+                    struct why *w)
+{
+    struct why denied;
+    const struct njefile_item *text = text_item(j);
+    if (to->nick && admit_access(j->g, j->file.from_user, j->file.from_node, &denied) < 0)
+        return fromnje_return(j->g, j->in, j->deck, &denied, w);
+    if (text != NULL && note_looks(text->content))
+        return take_note(j, text, to, reason, w);
+    if (to->mailbox.n == 0)
+        return fromnje_return(j->g, j->in, j->deck, reason, w);
+    if (text != NULL && j->file.nitem == 1 && looks_822(j, text))
+        return post_822(j, text->content, to, 1, w);
+    return post_file(j, to, w);
+}
+
+static int take_mailbox(struct gate *g, struct intake *in, struct body *deck,
+                        enum policy_source source, const struct admitted *to,
+                        const struct why *reason, struct why *w)
+{
+    struct job j;
+    int v = job_open(&j, g, in, deck, source, w);
+    if (v == 0 && only_acks(&j))
+        intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
+                       STR_ARG(j.origin_sender));
+    else if (v == 0 && (v = job_allowed(&j, w)) > 0)
+        v = take_any(&j, to, reason, w);
+    arena_free(&j.arena);
+    return v;
+}
+
 int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                     const struct admitted *to, struct why *w)
 {
-    struct job j;
-    struct note n;
-    int v = job_open(&j, g, in, deck, source, w);
-    if (v == 0 && only_acks(&j)) {
-        intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
-                       STR_ARG(j.origin_sender));
-    } else if (v == 0) {
-        const struct njefile_item *text = text_item(&j);
-        if (text != NULL && note_looks(text->content)) {
-            v = note_parse(j.arena, text->content, &n, w);
-            if (v == 0)
-                v = post_note(&j, text, &n, to, 1, w);
-        } else if (text != NULL && j.file.nitem == 1 && looks_822(&j, text)) {
-            v = post_822(&j, text->content, to, 1, w);
-        } else {
-            v = post_file(&j, to, w);
-        }
-    }
-    arena_free(&j.arena);
-    return v;
+    return take_mailbox(g, in, deck, source, to, NULL, w);
+}
+
+int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
+                    const struct why *reason, struct why *w)
+{
+    struct admitted none = {.to = DOOR_SMTP, .nick = true};
+    return take_mailbox(g, in, deck, source, &none, reason, w);
 }
 
 /* --- batch SMTP
@@ -423,30 +503,61 @@ static bool exempt_mailer(const struct job *j)
     return false;
 }
 
+/* Which NJE user does MAIL FROM name? user "": none of ours. */
+static void batch_user(struct job *j, const struct smtp_path *p, struct str *user, struct str *node)
+{
+    struct why bad;
+    struct addr a = {.kind = ADDR_NET, .mailbox = p->text};
+    *user = *node = STR("");
+    if (p->text.n == 0)
+        return;
+    if (p->domain.n > 0 && str_find(p->domain, '.') < 0 && !addr_is_ours(&j->g->names, p->domain))
+        a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = p->domain};
+    else
+        a = addr_read(j->arena, &j->g->names, p->local, p->domain, &bad);
+    if (j->g->conf->secure && a.kind == ADDR_BARE && p->domain.n > 0) {
+        /* One of his own nicknames, though mail to it may lead to somebody else. */
+        if (secrow_has_nick(store_reader(j->g->store), j->file.from_user, j->file.from_node, a.user,
+                            &bad) > 0)
+            *user = j->file.from_user, *node = j->file.from_node;
+        else if (!admit_owner(j->g, j->arena, p->local, p->domain, user, node))
+            *user = p->local, *node = j->g->conf->local;
+        return;
+    }
+    if (a.kind == ADDR_BARE || p->domain.n == 0)
+        a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = j->g->conf->local};
+    if (a.kind == ADDR_NJE)
+        *user = a.user, *node = a.node;
+}
+
+/* VERIFYBATCHSMTPSENDER and SECURE: the envelope's sender is the file's origin. The mailers named
+ * may speak for others: under SECURE for other registered users. */
+static int check_batch_sender(struct job *j, const struct smtp_path *p, struct str user,
+                              struct str node, struct why *w)
+{
+    const struct conf *c = j->g->conf;
+    bool same = str_eq_nocase(user, j->file.from_user) && str_eq_nocase(node, j->file.from_node);
+    if (c->secure && p->route)
+        return why_set(w, E_DENIED, 550, "5.1.7", "Source routes are not taken (SECURE)");
+    if ((!c->verify_batch_sender && !c->secure) || p->text.n == 0 || same)
+        return 0;
+    if (c->verify_batch_sender && exempt_mailer(j))
+        return c->secure && user.n > 0 ? admit_sender(j->g, user, node, w) : 0;
+    return why_set(w, E_DENIED, 550, "5.7.1",
+                   "Spool File Origin: <%.*s@%.*s> does not match Sender's Address: %.*s",
+                   STR_ARG(j->file.from_user), STR_ARG(j->file.from_node), STR_ARG(p->text));
+}
+
 /* MAIL FROM: an NJE user is mapped to his Internet address; another domain passes. */
 static int batch_sender(void *arg, const struct smtp_path *p, struct why *w)
 {
     struct job *j = arg;
-    struct str user = STR(""), node = STR("");
+    struct str user, node;
     j->from = DOOR_NJE;
-    if (p->text.n > 0) {
-        struct why bad;
-        struct addr a = {.kind = ADDR_NET, .mailbox = p->text};
-        if (p->domain.n > 0 && str_find(p->domain, '.') < 0 &&
-            !addr_is_ours(&j->g->names, p->domain))
-            a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = p->domain};
-        else
-            a = addr_read(j->arena, &j->g->names, p->local, p->domain, &bad);
-        if (a.kind == ADDR_BARE || p->domain.n == 0)
-            a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = j->g->conf->local};
-        if (a.kind == ADDR_NJE)
-            user = a.user, node = a.node;
-    }
-    bool same = str_eq_nocase(user, j->file.from_user) && str_eq_nocase(node, j->file.from_node);
-    if (j->g->conf->verify_batch_sender && p->text.n > 0 && !same && !exempt_mailer(j))
-        return why_set(w, E_DENIED, 550, "5.7.1",
-                       "Spool File Origin: <%.*s@%.*s> does not match Sender's Address: %.*s",
-                       STR_ARG(j->file.from_user), STR_ARG(j->file.from_node), STR_ARG(p->text));
+    batch_user(j, p, &user, &node);
+    int v = check_batch_sender(j, p, user, node, w);
+    if (v < 0)
+        return v;
     if (user.n > 0) {
         j->sender = admit_internet(j->g, j->arena, user, node);
         j->origin_sender = arena_printf(j->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
@@ -467,7 +578,7 @@ static int batch_rcpt(void *arg, const struct smtp_path *p, void **user, struct 
     *user = a;
     if (p->route)
         return why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken");
-    return admit_mailbox(j->g, j->source, p->local, p->domain, j->arena, a, w);
+    return admit_recipient(j, NULL, p->local, p->domain, a, w);
 }
 
 static int batch_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
@@ -514,13 +625,16 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
     if (v == 0 && only_acks(&j)) {
         intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
                        STR_ARG(j.origin_sender));
+    } else if (v < 0 || (v = job_allowed(&j, w)) <= 0) {
+        text = NULL; /* v says what came of it */
     } else if (text != NULL && bsmtp_looks(first_line(text->content))) {
         run_batch(&j, text);
+        v = 0;
     } else if (text != NULL && note_looks(text->content)) {
         v = note_parse(j.arena, text->content, &n, w);
         if (v == 0)
             v = note_by_header(&j, text, &n, w);
-    } else if (v == 0) {
+    } else {
         struct why neither;
         why_set(&neither, E_SYNTAX, 554, "5.6.0",
                 "the file is neither batch SMTP nor a note with an Internet recipient");
@@ -534,7 +648,7 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
  * ------------------------------------------------------------------------------------------------------
  */
 
-static bool way_back(const struct gate *g, struct str node)
+bool fromnje_way_back(const struct gate *g, struct str node)
 {
     struct nje_name name;
     return admit_is_local_node(g, node) ||
@@ -575,7 +689,7 @@ int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const s
         /* It came from our own side, a notice or a nickname's note: there is no reader for it. */
         intake_journal(in, "dropped", "from=%.*s@%.*s reason=%s", STR_ARG(file.from_user),
                        STR_ARG(file.from_node), reason->text);
-    else if (v == 0 && !way_back(g, file.from_node))
+    else if (v == 0 && !fromnje_way_back(g, file.from_node))
         v = intake_hold(in, deck, &file, RCPT_HELD, reason);
     else if (v == 0)
         v = send_back(g, in, bytes, &file, reason, w);

@@ -14,8 +14,13 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
                    struct why *w) MUST_CHECK; /* to SMTP, MAILER, BSMTP at LOCAL */
 int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                     const struct admitted *to, struct why *w) MUST_CHECK; /* to a nickname */
+/* To a name at DIMNODE that nobody has: mail when the note itself says who is meant (a temporary
+ * nickname), else it goes back for that reason. */
+int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
+                    const struct why *reason, struct why *w) MUST_CHECK;
 /* The deck itself goes back to its origin, and a one-line message says why. */
 int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
                    struct why *w) MUST_CHECK;
+bool fromnje_way_back(const struct gate *g, struct str node); /* do we know where the node is? */
 
 #endif

@@ -11,9 +11,12 @@
 #include "base/text.h"
 #include "db/queue.h"
 #include "db/readerrow.h"
+#include "gateway/dim.h"
 #include "gateway/dsn.h"
 #include "gateway/fromnje.h"
+#include "gateway/njetls.h"
 #include "gateway/oper.h"
+#include "gateway/origin.h"
 #include "gateway/relay.h"
 #include "rscs/deck.h"
 #include "rscs/port.h"
@@ -31,6 +34,7 @@ struct line {
     struct dns_ask *ask; /* for a HOST that is a name */
     union endpoint at;   /* what it was last */
     bool resolved;
+    struct njetls_call call;
 };
 /* A file being received. */
 struct arriving {
@@ -44,6 +48,8 @@ struct nje {
     struct gate *g;
     struct line *line;
     struct port *port;
+    struct njetls *tls;
+    struct why unfit; /* why find_link refused the call it was last asked about, "" it did not */
     struct listener **listener;
     size_t nlistener;
     size_t open;
@@ -162,6 +168,11 @@ static void answer(void *arg, struct str line)
     (void)nje_tell(as->nje, STR(""), as->nje->g->conf->local, as->user, as->node, line);
 }
 
+static void answer_dim(struct gate *g, struct str user, struct str node, struct str line)
+{
+    (void)nje_tell(g->nje, STR(""), g->conf->local, user, node, line);
+}
+
 static void local_message(struct line *l, const struct nmr *m, struct asking *as,
                           struct str to_user, struct str text)
 {
@@ -172,6 +183,8 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
     } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
         /* A notice of another system, or RSCS's comment: an answer would be answered again. */
         (void)tell_local(l->nje, as->user, as->node, to_user, text);
+    } else if (str_is(to_user, "DIM")) {
+        dim_command(g, as->user, as->node, text, answer_dim);
     } else if (admit_is_mailer(to_user)) {
         oper_smsg(g, as->user, as->node, text, answer, as);
     } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
@@ -349,11 +362,13 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
     if (admit_is_mailer(f->to_user))
         return fromnje_mailer(g, in, deck, source, w);
     if (admit_user(g, source, f->to_user, f->to_node, a, &to, &reason) < 0)
-        return fromnje_return(g, in, deck, &reason, w);
+        return str_eq_nocase(f->to_node, g->conf->dim_node) && reason.err == E_ABSENT
+                   ? fromnje_unknown(g, in, deck, source, &reason, w)
+                   : fromnje_return(g, in, deck, &reason, w);
     if (to.to == DOOR_SMTP)
         return fromnje_mailbox(g, in, deck, source, &to, w);
     int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
-    if (v == 0 && to.forward.n > 0) {
+    if (v == 0 && to.forward.n > 0 && origin_may(g, f->from_user, f->from_node)) {
         struct admitted net = {.to = DOOR_SMTP, .mailbox = to.forward, .original = to.forward};
         v = fromnje_mailbox(g, in, deck, source, &net, w);
     }
@@ -585,7 +600,9 @@ static struct stream *dial(void *arg, stream_fn *fn, void *fn_arg, struct why *w
         at = l->at;
         endpoint_set_port(&at, l->conf.port);
     }
-    return stream_connect(g->loop, &at, NULL, fn, fn_arg);
+    if (l->conf.tls == LINK_TLS_NO)
+        return stream_connect(g->loop, &at, NULL, fn, fn_arg);
+    return njetls_dial(&l->call, g->loop, &at, g->tls, l->conf.tls, l->conf.host.p, fn, fn_arg);
 }
 
 static const struct link_ops link_ops = {
@@ -653,24 +670,38 @@ static void line_free(struct nje *n, struct line *gone)
     free(gone);
 }
 
-static struct link *find_link(void *arg, const struct nje_name *rhost, const struct nje_name *ohost)
+/* s NULL: a connection without TLS. */
+static struct link *link_of(void *arg, const struct nje_name *rhost, const struct stream *s)
 {
     struct nje *n = arg;
     char text[9];
     struct str node = ebc_name_text(rhost, text);
-    (void)ohost;
-    for (struct line *l = n->line; l != NULL; l = l->next)
-        if (str_eq_nocase(l->conf.node, node))
+    n->unfit.text[0] = '\0';
+    for (struct line *l = n->line; l != NULL; l = l->next) {
+        if (!str_eq_nocase(l->conf.node, node))
+            continue;
+        if (njetls_fits(l->conf.tls, l->conf.host.p, s, &n->unfit) == 0)
             return l->link;
+        why_prefix(&n->unfit, "link %s: ", l->name);
+        return NULL;
+    }
     return NULL;
+}
+
+static struct link *find_link(void *arg, const struct nje_name *rhost, const struct nje_name *ohost)
+{
+    (void)ohost;
+    return link_of(arg, rhost, NULL);
 }
 
 static void refused(void *arg, const union endpoint *peer, const struct why *w)
 {
+    struct nje *n = arg;
     char at[64];
-    (void)arg;
+    const char *reason = n->unfit.text[0] != '\0' ? n->unfit.text : w->text;
     log_event(LOG_WARN, 0, "nje-refused", "peer=%s reason=%s", endpoint_text(peer, true, at),
-              log_quote(str_of(w->text)));
+              log_quote(str_of(reason)));
+    n->unfit.text[0] = '\0';
 }
 
 static void nje_connection(void *arg, int fd, const union endpoint *peer)
@@ -678,6 +709,12 @@ static void nje_connection(void *arg, int fd, const union endpoint *peer)
     struct nje *n = arg;
     (void)peer;
     port_take(n->port, stream_new(n->g->loop, fd, NULL, NULL));
+}
+
+static void nje_tls_connection(void *arg, int fd, const union endpoint *peer)
+{
+    const struct nje *n = arg;
+    njetls_take(n->tls, fd, peer);
 }
 
 struct nje *nje_new(struct gate *g)
@@ -690,6 +727,13 @@ struct nje *nje_new(struct gate *g)
                            .refused = refused,
                            .arg = n};
     n->port = port_new(&set);
+    struct njetls_set tls = {.loop = g->loop,
+                             .tls = g->tls,
+                             .us = ebc_name_of(g->conf->local),
+                             .find = link_of,
+                             .refused = refused,
+                             .arg = n};
+    n->tls = njetls_new(&tls);
     return n;
 }
 
@@ -698,8 +742,9 @@ int nje_listen(struct nje *n, struct why *w)
     const struct conf *c = n->g->conf;
     n->listener = mem_new((c->nlisten_nje + 1) * sizeof(struct listener *));
     for (size_t i = 0; i < c->nlisten_nje; i++) {
-        int v =
-            listener_new(&n->listener[i], n->g->loop, &c->listen_nje[i].at, nje_connection, n, w);
+        const struct conf_listen *at = &c->listen_nje[i];
+        int v = listener_new(&n->listener[i], n->g->loop, &at->at,
+                             at->tls ? nje_tls_connection : nje_connection, n, w);
         if (v < 0)
             return v;
         n->nlistener++;
@@ -719,7 +764,7 @@ static bool same_link(const struct conf_link *a, const struct conf_link *b)
     return str_eq(a->node, b->node) && str_eq(a->host, b->host) && a->port == b->port &&
            a->bufsize == b->bufsize && a->streams == b->streams && a->start == b->start &&
            str_eq(a->password, b->password) && str_eq(a->line_password, b->line_password) &&
-           a->keepalive_s == b->keepalive_s && a->retry_s == b->retry_s;
+           a->keepalive_s == b->keepalive_s && a->retry_s == b->retry_s && a->tls == b->tls;
 }
 
 void nje_reload(struct nje *n)
@@ -778,6 +823,7 @@ void nje_free(struct nje **n)
     free((*n)->listener);
     while ((*n)->line != NULL)
         line_free(*n, (*n)->line);
+    njetls_free(&(*n)->tls);
     port_free(&(*n)->port);
     free(*n);
     *n = NULL;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "gateway/atsign.h"
 #include "rscs/punch.h"
 #include "rscs/wire.h"
 
@@ -92,39 +93,48 @@ static void netdata_begin(struct buf *b, const struct njefile_spec *spec, uint64
     nd_begin(b, &nd, spec->now);
 }
 
-static size_t longest_line(struct str text)
+/* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
+#define TEXT_RECORD_MAX 32000u
+
+/* Put the lines' records into b, each behind its length; answers the longest, 80 at least. How long
+ * one is depends on the page: replacements and shifts take room. */
+static size_t text_records(struct buf *b, const struct njefile_spec *spec, struct str text,
+                           size_t *replaced)
 {
     size_t most = 80;
     struct str line;
-    while (str_line(&text, &line))
-        if (line.n > most)
-            most = line.n;
+    struct buf bytes;
+    buf_init(&bytes, SIZE_MAX / 4);
+    while (str_line(&text, &line)) {
+        struct ebc_cut cut;
+        struct cur record;
+        buf_reset(&bytes);
+        *replaced += ebc_from_utf8(&bytes, spec->page, line);
+        ebc_cut_begin(&cut, spec->page, buf_cur(&bytes));
+        while (ebc_cut_next(&cut, TEXT_RECORD_MAX, &record)) {
+            size_t n = cur_left(&record);
+            buf_be32(b, (uint32_t)n);
+            buf_add(b, record.p, n);
+            most = n > most ? n : most;
+        }
+        ebc_cut_end(&cut);
+    }
+    buf_done(&bytes);
     return most;
 }
-
-/* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
-#define TEXT_RECORD_MAX 32000u
 
 static void text_netdata(struct buf *cards, const struct njefile_spec *spec, struct str text,
                          size_t *replaced)
 {
-    struct buf record;
-    struct str line;
-    size_t longest = longest_line(text);
-    buf_init(&record, SIZE_MAX / 4);
-    netdata_begin(cards, spec, text.n, ND_RECFM_V,
-                  (uint32_t)(longest < TEXT_RECORD_MAX ? longest : TEXT_RECORD_MAX));
-    while (str_line(&text, &line)) {
-        buf_reset(&record);
-        *replaced += ebc_from_utf8(&record, spec->page, line);
-        struct cur rest = buf_cur(&record);
-        do {
-            size_t n = cur_left(&rest);
-            nd_record(cards, cur_sub(&rest, n < TEXT_RECORD_MAX ? n : TEXT_RECORD_MAX));
-        } while (cur_left(&rest) > 0);
-    }
+    struct buf records;
+    buf_init(&records, SIZE_MAX / 4);
+    size_t longest = text_records(&records, spec, text, replaced);
+    netdata_begin(cards, spec, text.n, ND_RECFM_V, (uint32_t)longest);
+    struct cur rest = buf_cur(&records);
+    while (cur_left(&rest) > 0)
+        nd_record(cards, cur_sub(&rest, cur_be32(&rest)));
     nd_end(cards);
-    buf_done(&record);
+    buf_done(&records);
 }
 
 static void add_card(void *arg, struct cur bytes)
@@ -238,11 +248,13 @@ static void end_item(struct gather *ga)
     struct buf out;
     buf_init(&out, ga->bytes.n * 3 + 16);
     item->text = !ga->nulls && ga->printable * 100 >= ga->sample * 95;
+    struct atsign at;
+    atsign_begin(&at, ga->page);
     struct cur rest = buf_cur(&ga->bytes);
     while (cur_left(&rest) > 0) {
         struct cur record = cur_sub(&rest, cur_be32(&rest));
         if (item->text) {
-            punch_line(&out, record, ga->page);
+            atsign_line(&at, &out, record);
             buf_u8(&out, NL_LF);
         } else {
             buf_add(&out, record.p, cur_left(&record));
@@ -316,6 +328,10 @@ static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piec
             continue;
         }
         end_item(ga);
+        if (ga->in->nitem == 0) {
+            ga->in->nd_user = name_text(ga->arena, &f.from_user);
+            ga->in->nd_node = name_text(ga->arena, &f.from_node);
+        }
         int v = begin_item(ga, w);
         if (v < 0)
             return v;

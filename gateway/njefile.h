@@ -55,6 +55,7 @@ struct njefile_in {
     struct dsh dsh;
     struct str from_user, from_node, to_user, to_node, fn, ft; /* UTF-8 */
     bool netdata;
+    struct str nd_user, nd_node; /* origin as the NETDATA has it, "" when it has none: a claim */
     struct njefile_item *item;
     size_t nitem;
 };

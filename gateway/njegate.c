@@ -19,6 +19,19 @@ static const struct verb {
     {"nick", "change", 2, 2, cli_nick_change,
      "nick change NICK MAILBOX [--name TEXT] [--owner USER@NODE]"},
     {"nick", "delete", 1, 1, cli_nick_delete, "nick delete NICK"},
+    {"access", "list", 0, 0, cli_access_list, "access list"},
+    {"access", "deny", 1, 1, cli_access_set, "access deny USER@NODE"},
+    {"access", "allow", 1, 1, cli_access_set, "access allow USER@NODE"},
+    {"secure", "list", 0, 0, cli_secure_list, "secure list"},
+    {"secure", "add", 2, 5, cli_secure_add, "secure add USER NODE [NICK Y|N Y|N]"},
+    {"secure", "delete", 2, 3, cli_secure_delete, "secure delete USER NODE [NICK]"},
+    {"secure", "import", 1, 1, cli_secure_import, "secure import FILE [--replace]"},
+    {"secure", "export", 0, 0, cli_secure_export, "secure export"},
+    {"secure", "check", 1, 1, cli_secure_check, "secure check FILE"},
+    {"restrict", "list", 0, 0, cli_restrict_list, "restrict list"},
+    {"restrict", "add", 2, 2, cli_restrict_add,
+     "restrict add PURGE|RETURN|TRANSFERTO:USER USER@NODE"},
+    {"restrict", "delete", 1, 1, cli_restrict_delete, "restrict delete USER@NODE"},
     {"queue", "list", 0, 0, cli_queue_list, "queue list [--to PATTERN]"},
     {"queue", "show", 1, 1, cli_queue_show, "queue show ID"},
     {"queue", "hold", 1, 1000, cli_queue_act, "queue hold ID ..."},
@@ -80,6 +93,8 @@ static int take_options(struct cli *c, int argc, char **argv)
             c->json = true;
         } else if (strcmp(argv[i], "--punch") == 0) {
             c->punch = true;
+        } else if (strcmp(argv[i], "--replace") == 0) {
+            c->replace = true;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_usage(stdout, NULL);
             exit(0);

@@ -112,7 +112,7 @@ static void shutdown_gateway(struct command_call *c)
     kill(getpid(), SIGTERM); /* the same way as any other stop: transfers are waited for */
 }
 
-static bool privileged(const struct gate *g, struct str user, struct str node)
+bool oper_privileged(const struct gate *g, struct str user, struct str node)
 {
     if (node.n == 0)
         return true; /* the control socket, whose permissions are the check */
@@ -138,7 +138,7 @@ void oper_smsg(struct gate *g, struct str user, struct str node, struct str text
         if (word.n < k->shortest || word.n > strlen(k->name) ||
             !str_eq_nocase(word, str_sub(str_of(k->name), 0, word.n)))
             continue;
-        if (k->privileged && !privileged(g, user, node))
+        if (k->privileged && !oper_privileged(g, user, node))
             say(&c, "%s: not authorised (SMSGAUTHLIST)", k->name);
         else
             k->fn(&c);

@@ -10,6 +10,8 @@ typedef void oper_reply_fn(void *arg, struct str line);
 /* A command of gateway/oper.def from USER at NODE; privileged ones need SMSGAUTHLIST. */
 void oper_smsg(struct gate *g, struct str user, struct str node, struct str text, oper_reply_fn *fn,
                void *arg);
+/* Is USER at NODE in SMSGAUTHLIST? (NODE "": the control socket, yes.) */
+bool oper_privileged(const struct gate *g, struct str user, struct str node);
 /* An NMR command to our node (CPQ TIME, QUERY SYSTEM...), answered in the manner of RSCS. */
 void oper_rscs(struct gate *g, struct str user, struct str text, oper_reply_fn *fn, void *arg);
 

@@ -33,7 +33,8 @@ static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
     const struct smtpin *s = arg;
     if (store_pending(s->g->store) > PENDING_MAX)
         return why_set(w, E_TEMP, 451, "4.3.2", "The disk is slow just now; try again in a minute");
-    (void)m;
+    if (s->g->conf->secure && m->sender.route)
+        return why_set(w, E_DENIED, 550, "5.1.7", "Source routes are not taken (SECURE)");
     return 0;
 }
 
@@ -60,6 +61,12 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
     return v;
 }
 
+/* RFC 3848: ESMTPS for ESMTP over TLS. */
+static const char *protocol(const struct smtpd_mail *m)
+{
+    return !m->esmtp ? "SMTP" : m->tls[0] != '\0' ? "ESMTPS" : "ESMTP";
+}
+
 static void put_received(const struct smtpin *s, const struct smtpd_mail *m, msg_id id,
                          struct buf *b)
 {
@@ -68,10 +75,12 @@ static void put_received(const struct smtpin *s, const struct smtpd_mail *m, msg
     buf_init(&date, 100);
     date_put(&date, wall_now(), 0);
     hdr_put(b, "Received",
-            arena_printf(
-                m->arena, "from %.*s ([%s]) by %.*s (njegate) with %s id " MSG_ID_FMT "; %.*s",
-                STR_ARG(m->helo), endpoint_text(&m->peer, false, at), STR_ARG(s->g->names.hostname),
-                m->esmtp ? "ESMTP" : "SMTP", MSG_ID_ARG(id), STR_ARG(buf_text(&date))));
+            arena_printf(m->arena,
+                         "from %.*s ([%s])%s%s%s by %.*s (njegate) with %s id " MSG_ID_FMT "; %.*s",
+                         STR_ARG(m->helo), endpoint_text(&m->peer, false, at),
+                         m->tls[0] != '\0' ? " (using " : "", m->tls, m->tls[0] != '\0' ? ")" : "",
+                         STR_ARG(s->g->names.hostname), protocol(m), MSG_ID_ARG(id),
+                         STR_ARG(buf_text(&date))));
     buf_done(&date);
 }
 
@@ -107,15 +116,16 @@ static void taken(void *arg, const struct why *w)
     free(t);
 }
 
-static void log_accepted(const struct smtpin *s, struct intake *in, const struct smtpd_mail *m,
-                         size_t size)
+/* One row for the usual mail with one recipient: a row is a part of what a mail costs. */
+static void log_accepted(struct intake *in, const struct smtpd_mail *m, size_t size)
 {
     char at[64];
-    (void)s;
+    bool one = m->nrcpt == 1;
     endpoint_text(&m->peer, false, at);
-    intake_journal(in, "accepted", "from=%.*s via=smtp peer=%s helo=%.*s size=%zu",
-                   STR_ARG(m->sender.text), at, STR_ARG(m->helo), size);
-    for (size_t i = 0; i < m->nrcpt; i++)
+    intake_journal(in, "accepted", "from=%.*s via=smtp peer=%s helo=%.*s size=%zu%s%.*s",
+                   STR_ARG(m->sender.text), at, STR_ARG(m->helo), size, one ? " to=" : "",
+                   STR_ARG(one ? m->rcpt[0].path.text : STR("")));
+    for (size_t i = 0; i < m->nrcpt && !one; i++)
         intake_journal(in, "recipient", "to=%.*s", STR_ARG(m->rcpt[i].path.text));
     log_event(LOG_INFO, intake_id(in), "accepted", "from=%s via=smtp peer=%s size=%zu rcpts=%zu",
               log_quote(m->sender.text), at, size, m->nrcpt);
@@ -145,7 +155,7 @@ static int take(struct smtpin *s, struct smtpd_mail *m, struct body *body, struc
                         .content = buf_cur(&whole),
                         .rcpt = rcpt,
                         .nrcpt = m->nrcpt};
-    log_accepted(s, in, m, cur_left(&content));
+    log_accepted(in, m, cur_left(&content));
     v = intake_mail(in, &mail, NULL, w);
     buf_done(&whole);
     return v;
@@ -215,7 +225,8 @@ void smtpin_start(struct smtpin *s)
                             .max_size = (uint64_t)c->max_mail_bytes,
                             .max_sessions = (unsigned)c->inbound_limit,
                             .max_per_client = (unsigned)c->conn_per_site,
-                            .idle_ms = c->inactive * 1000};
+                            .idle_ms = c->inactive * 1000,
+                            .tls = s->g->tls};
     s->server = smtpd_new(&set, &ops, s);
 }
 

@@ -106,7 +106,15 @@ static const struct {
     {"LINKDEFINE VM1 TYPE TCPNJE", NULL, true},
     {"ROUTE X TO NOLINK", "conf: ROUTE X TO NOLINK: there is no such link\n", true},
     {"CODEPAGE 4711", "conf:4: code page \"4711\" is not known\n", true},
-    {"SECURE", NULL, true},
+    {"SECURE LOOSE", "conf:4: SECURE: \"LOOSE\" must be STRICT, or nothing\n", true},
+    {"RESTRICT KEEP A@B ENDRESTRICT",
+     "conf:4: RESTRICT \"KEEP\": must be PURGE, RETURN or TRANSFERTO userid\n", true},
+    {"RESTRICT PURGE A ENDRESTRICT",
+     "conf:4: RESTRICT \"A\": must be user@node, *@node or user@*\n", true},
+    {"RESTRICT PURGE ENDRESTRICT", "conf:4: RESTRICT: nobody is named\n", true},
+    {"RESTRICT PURGE A@B", "conf:4: ENDRESTRICT is missing\n", true},
+    {"RESTRICT TRANSFER NOUSER *@B ENDRESTRICT",
+     "conf: RESTRICT TRANSFERTO NOUSER: there is no LOCALUSER NOUSER\n", true},
     {"TRACE", NULL, false},
     {"INCLUDE missing", NULL, true},
     {"SMSGAUTHLIST A", "conf:4: ENDSMSGAUTHLIST is missing\n", true},
@@ -162,9 +170,14 @@ START_TEST(what_is_shown_can_be_read_again)
     struct heard h;
     struct conf *c =
         load(LEAST "GATEWAY\nLINKDEFINE L TYPE TCPNJE NODE N\nROUTE * TO L\nLOCALUSER A\n"
+                   "SECURE STRICT\nMEMO conf\nRESTRICT TRANSFER a\n  *@x\n u@* ENDRESTRICT\n"
+                   "RESTRICT PURGE b@y ENDRESTRICT\n"
                    "DIMNODE DIM CLOSED\nSMARTHOST relay.example:26\n",
              &h);
     ck_assert_ptr_nonnull(c);
+    ck_assert(c->secure && c->secure_strict && c->nrestricted == 3);
+    ck_assert(says(c->restricted[1].user, "U") && says(c->restricted[1].node, "*") &&
+              says(c->restricted[1].transfer, "A"));
     struct buf first, second;
     buf_init(&first, 1 << 20);
     buf_init(&second, 1 << 20);

@@ -1,0 +1,15 @@
+/* gateway/dim.h -- the nickname service (RSCS DIM) as its users have it: commands by interactive
+ * message to DIM at DIMNODE. General users add nicknames, unless DIMNODE is CLOSED, and change or
+ * delete their own; who is in SMSGAUTHLIST may do all; `access deny` keeps a user out. The caller has
+ * verified the user's node against the link the message came over. */
+#ifndef GATEWAY_DIM_H
+#define GATEWAY_DIM_H
+
+#include "gateway/gate.h"
+
+/* Answers go here, one line each, now or when the change is durable. */
+typedef void dim_reply_fn(struct gate *g, struct str user, struct str node, struct str line);
+void dim_command(struct gate *g, struct str user, struct str node, struct str text,
+                 dim_reply_fn *reply);
+
+#endif
