@@ -69,8 +69,7 @@ def case_passing_through(w):
     gw = w.gateway()
     a, b = w.peer('MVSA'), w.peer('MVSB')
     gw.link('MVSA', a.listen_at).link('MVSB', b.listen_at).start()
-    a.wait_up()
-    b.wait_up()
+    gw.links_up()
     a.message('CAROL', 'MVSB', 'through the middle', 'BOB')
     m = b.take_message(lambda m: m['to_user'] == 'CAROL')
     assert (m['from_user'], m['from_node'], m['text']) == ('BOB', 'MVSA', 'through the middle'), m
@@ -79,6 +78,17 @@ def case_passing_through(w):
     assert (c['from_user'], c['from_node'], c['text']) == ('BOB', 'MVSA', 'Q SYSTEM'), c
     m = a.take_message(lambda m: m['to_user'] == 'BOB')
     assert m['from_node'] == 'MVSB', m
+
+
+def case_link_down(w):
+    """A message for a node whose link is down: its sender is told."""
+    gw, p, _ = w.pair()
+    gw.stop()
+    gw.link('MVSB').start()
+    p.until(lambda: p.sessions == 2 and p.up)
+    p.message('CAROL', 'MVSB', 'are you there', 'BOB')
+    m = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert 'MVSB' in m['text'] and not m['from_user'], m
 
 
 def case_to_local_user(w):

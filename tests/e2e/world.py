@@ -198,6 +198,10 @@ class Gateway:
                 raise AssertionError('waited %.0f s in vain for %s' % (limit, what))
             threading.Event().wait(0.05)  # pace of the polling; nothing depends on it
 
+    def links_up(self, limit=LIMIT):
+        """Wait until we hold every link for up; a peer may think so a moment earlier."""
+        self.until(lambda: all(k['state'] == 'up' for k in self.json('link', 'list')), limit, 'all links up')
+
     def empty(self, limit=LIMIT):
         """Wait until nothing is queued."""
         self.until(lambda: not self.json('queue', 'list'), limit, 'an empty queue')
