@@ -12,7 +12,7 @@
 #include "rscs/ebcdic.h"
 
 enum file_format { FORMAT_NETDATA, FORMAT_PUNCH };
-enum mail_style { STYLE_NOTE, STYLE_RFC822 };
+enum mail_style { STYLE_NOTE, STYLE_RFC822, STYLE_PROFS };
 
 enum link_tls { LINK_TLS_NO, LINK_TLS_YES, LINK_TLS_VERIFY };
 enum host_tls { HOST_TLS_MAY, HOST_TLS_NO, HOST_TLS_REQUIRED };

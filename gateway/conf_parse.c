@@ -255,7 +255,7 @@ static void node_word(struct conf_reader *r, struct conf_node *n, struct str key
     else if (str_is(key, "STYLE") && (str_is(value, "NOTE") || str_is(value, "RFC822")))
         n->style = str_is(value, "NOTE") ? STYLE_NOTE : STYLE_RFC822;
     else if (str_is(key, "STYLE") && str_is(value, "PROFS"))
-        conf_error(r, "NODE STYLE=PROFS: PROFS notes are not in this version");
+        n->style = STYLE_PROFS;
     else if (str_is(key, "SCHEME") && (str_is(value, "RSCS") || str_is(value, "SNADS")))
         n->snads = str_is(value, "SNADS");
     else

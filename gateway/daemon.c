@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/ctl.h"
 #include "gateway/gate.h"
+#include "gateway/headrules.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 #include "gateway/smtpin.h"
@@ -82,9 +84,24 @@ static int adopt(struct daemon *d, struct conf *c, struct why *w)
                                         .dim_node = c->dim_node};
     if (!str_is(c->timezone, "SYSTZ"))
         setenv("TZ", c->timezone.p, 1);
+    tzset(); /* localtime_r reads the zone only then */
     d->conf = mem_grow(d->conf, d->nconf + 1, sizeof(struct conf *));
     d->conf[d->nconf++] = c;
+    headrules_print(c);
     return 0;
+}
+
+/* The files are read with the rights the daemon has at that moment. */
+static int load_tls(struct daemon *d, struct why *w)
+{
+    const struct conf *c = d->gate.conf;
+    struct tls_files files = {
+        .cert = c->tls_cert.p, .key = c->tls_key.p, .ca = c->tls_ca.p};
+    int v = tls_load(d->gate.tls, &files, w);
+    if (v == 0 && c->tls_cert.n > 0)
+        log_event(strstr(tls_facts(d->gate.tls), "(expired)") != NULL ? LOG_WARN : LOG_INFO, 0,
+                  "tls", "certificate=%s", log_quote(str_of(tls_facts(d->gate.tls))));
+    return v;
 }
 
 static void log_problem(void *arg, const char *file, unsigned line, bool error, const char *text)
@@ -110,6 +127,9 @@ static void reload(void *arg)
                   log_quote(STR("the configuration has errors, the old one stays in force")));
         return;
     }
+    if (load_tls(d, &w) < 0)
+        log_event(LOG_ERROR, 0, "tls", "error=%s text=%s", log_quote(str_of(w.text)),
+                  log_quote(STR("the old certificate stays in force")));
     nje_reload(d->gate.nje);
     relay_rescan(d->gate.relay);
     log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(c->path));
@@ -196,8 +216,11 @@ static int open_parts(struct daemon *d, struct why *w)
                             .inline_max = (size_t)c->inline_max,
                             .trouble = store_trouble};
     struct dns_set dns = {.forward = c->resolver};
+    g->tls = tls_new();
     g->nje = nje_new(g);
-    int v = nje_listen(g->nje, w);
+    int v = load_tls(d, w);
+    if (v == 0)
+        v = nje_listen(g->nje, w);
     if (v == 0)
         v = smtpin_listen(&d->smtpin, g, w);
     if (v == 0)
@@ -230,6 +253,7 @@ static void close_parts(struct daemon *d)
     relay_free(&g->relay);
     nicks_free(&g->nicks);
     dns_free(&g->dns);
+    tls_free(&g->tls);
     routes_free(&g->routes);
     for (size_t i = 0; i < d->nconf; i++)
         conf_free(&d->conf[i]);

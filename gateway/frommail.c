@@ -210,7 +210,9 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     fill_note(f, to, &n);
     size_t max = (size_t)f->g->conf->max_mail_bytes * 3 + (1u << 20);
     buf_init(&lines, max);
-    note_write(&lines, &n, (enum note_style)f->g->conf->note_style, NOTE_WIDTH);
+    const struct conf_node *node = conf_node_of(f->g->conf, to->node);
+    bool profs = node != NULL && node->style == STYLE_PROFS;
+    note_write(&lines, &n, profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style, NOTE_WIDTH);
     v = lines.over
             ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
             : njefile_text(f->g->store, spec, buf_text(&lines), max, out, w);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "db/secrow.h"
 #include "gateway/dsn.h"
+#include "gateway/headrules.h"
 #include "gateway/origin.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
@@ -28,6 +29,9 @@ struct job {
     /* batch SMTP: the sender of the mail at hand */
     struct str sender, origin_sender;
     enum door from;
+    /* what the header rules ask of this gateway */
+    struct headrules about;
+    struct rules_ask ask;
 };
 
 /* Who may not send is told so, and the file is done with: 0. 1: go on. */
@@ -167,9 +171,41 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
  * -------------------------------------------------------------------------------------------------------
  */
 
+/* The rules as this mail sees them. */
+static struct rules_use rules_here(struct job *j)
+{
+    j->about =
+        (struct headrules){.conf = j->g->conf, .db = store_reader(j->g->store), .arena = j->arena};
+    j->ask = headrules_ask(&j->about);
+    return (struct rules_use){
+        .rules = j->g->conf->rules, .ask = &j->ask, .origin = j->file.from_node};
+}
+
+/* The Internet address that a note's header shows for an NJE user: what the rules make of
+ * user@node. Where none applies the gateway's own form stands, for a note's user at node means
+ * nothing outside. */
+static struct str header_mailbox(struct job *j, const char *field, struct str user, struct str node)
+{
+    struct str mailbox = admit_internet(j->g, j->arena, user, node);
+    bool own =
+        !j->g->conf->secure && !str_eq(mailbox, addr_internet(j->arena, &j->g->names, user, node));
+    if (j->g->conf->rules == NULL || own) /* own: his MBOX, his alias */
+        return mailbox;
+    struct rules_use use = rules_here(j);
+    struct str address = arena_printf(j->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
+    struct buf b;
+    struct why w;
+    buf_init(&b, HDR_BYTES_MAX);
+    if (rules_address(&use, str_of(field), address, &b, &w) > 0 && !b.over && b.n > 0)
+        mailbox = arena_str(j->arena, buf_text(&b));
+    buf_done(&b);
+    return mailbox;
+}
+
 /* A recipient of a note as an Internet mailbox: host, nickname (this note's own first), or NJE
  * user. */
-static struct str map_address(struct job *j, const struct note *n, const struct note_addr *a)
+static struct str map_address(struct job *j, const struct note *n, const char *field,
+                              const struct note_addr *a)
 {
     for (size_t i = 0; i < n->nnick; i++)
         if (str_eq_nocase(n->nick[i].nick, a->user))
@@ -181,7 +217,7 @@ static struct str map_address(struct job *j, const struct note *n, const struct 
     if (str_eq_nocase(a->node, j->g->conf->dim_node) && conf_user_of(j->g->conf, a->user) == NULL &&
         nick_mailbox(j->g->nicks, a->user, j->arena, &row, &w) == 0)
         return row.mailbox;
-    return admit_internet(j->g, j->arena, a->user, a->node);
+    return header_mailbox(j, field, a->user, a->node);
 }
 
 static void build_note(struct job *j, const struct note *n, const struct njefile_item *text,
@@ -190,18 +226,21 @@ static void build_note(struct job *j, const struct note *n, const struct njefile
     msg_id id = intake_id(j->in);
     struct note_mail_rcpt *to = arena_alloc(j->arena, (n->nrcpt + 1) * sizeof *to);
     for (size_t i = 0; i < n->nrcpt; i++)
-        to[i] = (struct note_mail_rcpt){n->rcpt[i].role, n->rcpt[i].addr.name,
-                                        map_address(j, n, &n->rcpt[i].addr)};
+        to[i] = (struct note_mail_rcpt){
+            n->rcpt[i].role, n->rcpt[i].addr.name,
+            map_address(j, n, n->rcpt[i].role == NOTE_CC ? "Cc" : "To", &n->rcpt[i].addr)};
     bool own = str_eq_nocase(n->from.user, j->file.from_user);
     struct note_mail m = {.date = n->date.us != 0 ? n->date : wall_now(),
                           .offset = n->offset,
                           .from_name = n->has_from && own ? n->from.name : STR(""),
-                          .from_mailbox = j->sender,
+                          .from_mailbox =
+                              header_mailbox(j, "From", j->file.from_user, j->file.from_node),
                           .rcpt = to,
                           .nrcpt = n->nrcpt,
                           .subject = n->subject,
                           .message_id = message_id(j, id),
-                          .in_reply_to = n->in_reply_to};
+                          .in_reply_to = n->in_reply_to,
+                          .reply_to = n->reply_to};
     put_received(j, b, id);
     note_mail_header(b, &m);
     struct mime_file *files;
@@ -290,46 +329,58 @@ static int note_by_header(struct job *j, const struct njefile_item *text, const 
 /* --- RFC 822 text, files
  * ----------------------------------------------------------------------------------------- */
 
-/* NJE names without a domain mean nothing outside: give them their Internet form. */
-static struct str qualify(struct job *j, struct str value)
+/* Address lists hold what RFC 5322 allows: letters outside ASCII are encoded, which only the names
+ * and comments can be, so such a list is written anew. */
+static struct str encode_addresses(struct job *j, struct str value)
 {
     struct hdr_addr list[200];
-    size_t n = hdr_addrs(j->arena, value, list, 200);
-    bool change = false;
     struct buf b;
+    if (text_is_ascii(value))
+        return value;
+    size_t n = hdr_addrs(j->arena, value, list, 200);
     buf_init(&b, HDR_BYTES_MAX);
     for (size_t i = 0; i < n; i++) {
-        struct str mailbox = list[i].mailbox;
-        struct why w;
-        struct addr own = {.kind = ADDR_NET};
-        /* Under SECURE a registered user has one address outside, whatever form is written. */
-        if (j->g->conf->secure && list[i].domain.n > 0)
-            own = addr_read(j->arena, &j->g->names, list[i].local, list[i].domain, &w);
-        if (own.kind == ADDR_NJE) {
-            mailbox = admit_internet(j->g, j->arena, own.user, own.node);
-            change = true;
-        } else if (str_find(list[i].domain, '.') < 0) {
-            struct str node = list[i].domain.n > 0 ? list[i].domain : j->file.from_node;
-            mailbox = admit_internet(j->g, j->arena, list[i].local, node);
-            change = true;
-        }
-        if (b.n > 0)
-            buf_z(&b, ", ");
-        buf_str(&b, hdr_mailbox(j->arena, list[i].name, mailbox));
+        buf_z(&b, i > 0 ? ", " : "");
+        buf_str(&b, hdr_mailbox(j->arena, list[i].name, list[i].mailbox));
     }
-    struct str out = change && n < 200 ? arena_str(j->arena, buf_text(&b)) : value;
+    struct str out = n > 0 && n < 200 && !b.over ? arena_str(j->arena, buf_text(&b)) : value;
     buf_done(&b);
     return out;
 }
 
 static bool is_address_field(struct str name)
 {
-    static const char *const fields[] = {
-        "From", "To", "Cc", "Bcc", "Reply-To", "Sender", "Resent-From", "Resent-To", "Resent-Cc"};
+    static const char *const fields[] = {"From",      "To",         "Cc",           "Bcc",
+                                         "Reply-To",  "Sender",     "Resent-From",  "Resent-To",
+                                         "Resent-Cc", "Resent-Bcc", "Resent-Sender"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (str_is(name, fields[i]))
             return true;
     return false;
+}
+
+/* A field as it goes to the Internet. What the rules cannot read they leave alone. */
+static struct str outward(struct job *j, const struct hdr_field *f)
+{
+    const struct rules *rules = j->g->conf->rules;
+    bool ruled = rules != NULL && rules_covers(rules, f->name);
+    struct str value = f->value;
+    if (!ruled && !is_address_field(f->name))
+        return hdr_encode(j->arena, value);
+    if (ruled) {
+        struct rules_use use = rules_here(j);
+        struct buf b;
+        struct why w;
+        buf_init(&b, HDR_BYTES_MAX);
+        int v = rules_field(&use, f->name, value, &b, &w);
+        if (v < 0)
+            log_event(LOG_WARN, intake_id(j->in), "not-rewritten", "field=%.*s reason=%s",
+                      STR_ARG(f->name), log_quote(str_of(w.text)));
+        else if (v > 0)
+            value = arena_str(j->arena, buf_text(&b));
+        buf_done(&b);
+    }
+    return encode_addresses(j, value);
 }
 
 static void put_body_lines(struct buf *b, struct str body)
@@ -357,9 +408,7 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
         str_copy(name, sizeof name, h.field[i].name);
         if (str_is(h.field[i].name, "Return-Path"))
             continue;
-        hdr_put(b, name,
-                is_address_field(h.field[i].name) ? qualify(j, h.field[i].value)
-                                                  : hdr_encode(j->arena, h.field[i].value));
+        hdr_put(b, name, outward(j, &h.field[i]));
     }
     if (hdr_get(&h, "Date", 0) == NULL) {
         buf_z(b, "Date: ");
