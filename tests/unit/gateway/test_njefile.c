@@ -1,213 +1,236 @@
-/* tests/unit/gateway/test_njefile.c -- text and bytes into decks and back, as NETDATA and as cards.
- */
+/* tests/unit/gateway/test_njefile.c -- gateway/njefile with code pages: '@' that moves, records of
+ * double-byte text. */
+#include <iconv.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/loop.h"
+#include "gateway/atsign.h"
 #include "gateway/njefile.h"
 #include "unit/unit.h"
 
-struct fixture {
-    struct loop *loop;
-    struct store *store;
-    struct arena *arena;
+static const struct ebc_page *page(const char *name)
+{
+    const struct ebc_page *p = ebc_page(str_of(name));
+    ck_assert_msg(p != NULL, "page %s", name);
+    return p;
+}
+
+/* The lines are written as a program does that knows one '@' only, X'7C'; `~` is the page's own. */
+static void put_line(struct buf *b, const struct ebc_page *p, struct str line)
+{
+    (void)ebc_from_utf8(b, p, line);
+    for (size_t i = 0; i < b->n; i++) {
+        uint8_t tilde;
+        struct buf t;
+        buf_init(&t, 4);
+        (void)ebc_from_utf8(&t, p, STR("~"));
+        tilde = t.p[0];
+        buf_done(&t);
+        if (b->p[i] == ebc_at_sign(p))
+            b->p[i] = EBC_AT;
+        else if (b->p[i] == tilde)
+            b->p[i] = ebc_at_sign(p);
+    }
+}
+
+/* What X'7C' is in text of these pages. */
+#define S "\u00A7" /* 273 */
+
+static const struct {
+    const char *name, *text, *want;
+} at_cases[] = {
+    {"a note",
+     "Date: 1 Feb 1995, 15:49:33 CET\nFrom: Hans Mei@er       HANS at VMA\n"
+     "To: bob@host.example, ann~host.example\ncc:\n     carl@host.example\n"
+     "Subject: BGB@433\n   and a@b\n\nan a@b.example in text\n",
+     "Date: 1 Feb 1995, 15:49:33 CET\nFrom: Hans Mei@er       HANS at VMA\n"
+     "To: bob@host.example, ann@host.example\ncc:\n     carl@host.example\n"
+     "Subject: BGB" S "433\n   and a" S "b\n\nan a" S "b.example in text\n"},
+    {"a batch",
+     "HELO VMA\nMAIL FROM:<hans@vma.example>\nRCPT TO:<bob@[10.0.0.1]>\nDATA\n"
+     "From: \"Hans @ Meier\"@vma.example\nTo: bob@host.example\nSubject: x@y\nReply-To: a-@b\n\n"
+     "To: not@here\n.\nMAIL FROM:<x@y>\nDATA\nTo: ann@host.example\n\na@b\n.\nQUIT\n",
+     "HELO VMA\nMAIL FROM:<hans@vma.example>\nRCPT TO:<bob@[10.0.0.1]>\nDATA\n"
+     "From: \"Hans " S " Meier\"@vma.example\nTo: bob@host.example\nSubject: x" S "y\n"
+     "Reply-To: a-@b\n\n"
+     "To: not" S "here\n.\nMAIL FROM:<x@y>\nDATA\nTo: ann@host.example\n\na" S "b\n.\nQUIT\n"},
+    {"blank lines before a note's header", "\n\nTo: bob@host.example\n\nTo: a@b\n",
+     "\n\nTo: bob@host.example\n\nTo: a" S "b\n"},
+    {"a nickname", "To: joe at VMA\n.JOE = joe@host.example\n\n.JOE = a@b\n",
+     "To: joe at VMA\n.JOE = joe@host.example\n\n.JOE = a" S "b\n"},
+    {"only text", "Nach BGB@433 gilt\nTo: a@b\n", "Nach BGB" S "433 gilt\nTo: a" S "b\n"},
+    {"no address", "To: @ 5, @7, a @b, 8@\n", "To: " S " 5, " S "7, a " S "b, 8" S "\n"},
 };
 
-static struct fixture set_up(void)
+START_TEST(at_signs_of_headers)
 {
-    struct fixture f = {.loop = loop_new(), .arena = arena_new(256u << 20)};
-    char path[400];
-    struct why w;
-    const char *folder = unit_tmp();
-    snprintf(path, sizeof path, "%s/db", folder);
-    struct store_set set = {.loop = f.loop, .path = path, .spooldir = folder};
-    ck_assert_msg(store_open(&f.store, &set, &w) == 0, "%s", w.text);
-    return f;
+    for (size_t i = 0; i < sizeof at_cases / sizeof *at_cases; i++) {
+        struct buf out;
+        struct atsign at;
+        struct str text = str_of(at_cases[i].text), line;
+        buf_init(&out, 2000);
+        atsign_begin(&at, page("273"));
+        while (str_line(&text, &line)) {
+            struct buf record;
+            buf_init(&record, 200);
+            put_line(&record, page("273"), line);
+            atsign_line(&at, &out, buf_cur(&record));
+            buf_u8(&out, '\n');
+            buf_done(&record);
+        }
+        ck_assert_msg(strcmp(buf_cstr(&out), at_cases[i].want) == 0, "%s:\n%s", at_cases[i].name,
+                      buf_cstr(&out));
+        buf_done(&out);
+    }
+}
+END_TEST
+
+START_TEST(at_signs_left_alone)
+{
+    static const char *const names[] = {"037", "1047", "500", "1140", "285"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct buf out;
+        struct atsign at;
+        buf_init(&out, 100);
+        atsign_begin(&at, page(names[i]));
+        atsign_line(&at, &out, cur_of("\xE3\xD6\x7A\x40\x81\x7C\x82", 7));
+        atsign_line(&at, &out, cur_of("\x81\x7C\x82\x40", 4));
+        ck_assert_str_eq(buf_cstr(&out), "TO: a@ba@b");
+        buf_done(&out);
+    }
+}
+END_TEST
+
+static struct njefile_spec spec_of(const char *name, enum file_format format)
+{
+    return (struct njefile_spec){
+        .from_user = STR("MAILER"),
+        .from_node = STR("GATE"),
+        .to_user = STR("HANS"),
+        .to_node = STR("VMA"),
+        .fn = STR("HANS"),
+        .ft = STR("NOTE"),
+        .form = STR("STD"),
+        .class = 'A',
+        .format = format,
+        .page = page(name),
+        .id = 7,
+    };
 }
 
-static void tear_down(struct fixture *f)
+/* Write text for a node of that page and read it as a node of another. */
+static void there_and_back(struct store *s, const char *to, const char *from,
+                           enum file_format format, struct str text, struct buf *got,
+                           uint32_t *lrecl)
 {
-    store_close(&f->store);
-    arena_free(&f->arena);
-    loop_free(&f->loop);
-}
-
-static struct njefile_spec spec_of(enum file_format format, bool note)
-{
-    return (struct njefile_spec){.from_user = STR("QSM01"),
-                                 .from_node = STR("GATE"),
-                                 .to_user = STR("HAYES"),
-                                 .to_node = STR("VMHOST"),
-                                 .fn = STR("REPORT"),
-                                 .ft = STR("TXT"),
-                                 .form = STR("STD"),
-                                 .class = 'A',
-                                 .format = format,
-                                 .note = note,
-                                 .page = ebc_page_default(),
-                                 .id = 41,
-                                 .now = wall_now()};
-}
-
-static struct njefile_in read_back(struct fixture *f, struct njefile_out *out)
-{
+    struct njefile_spec spec = spec_of(to, format);
+    struct njefile_out out;
     struct njefile_in in;
     struct why w;
-    int v = njefile_read(f->arena, body_cur(out->deck, &w), ebc_page_default(), &in, &w);
-    ck_assert_msg(v == 0, "%s", w.text);
-    body_free(&out->deck);
-    return in;
-}
-
-static void text_case(enum file_format format, bool note, const char *text, const char *want)
-{
-    struct fixture f = set_up();
-    struct njefile_out out;
-    struct why w;
-    struct njefile_spec spec = spec_of(format, note);
-    ck_assert_int_eq(njefile_text(f.store, &spec, str_of(text), 1u << 20, &out, &w), 0);
-    struct njefile_in in = read_back(&f, &out);
+    struct arena *a = arena_new(8u << 20);
+    ck_assert_msg(njefile_text(s, &spec, text, 1u << 20, &out, &w) == 0, "%s", w.text);
+    ck_assert_msg(njefile_read(a, body_cur(out.deck, &w), page(from), &in, &w) == 0, "%s", w.text);
     ck_assert_uint_eq(in.nitem, 1);
-    ck_assert(in.netdata == (format == FORMAT_NETDATA));
-    ck_assert(in.item[0].note == note && in.item[0].text);
-    ck_assert(str_eq(in.item[0].content, str_of(want)));
-    ck_assert(str_eq(in.from_user, STR("QSM01")) && str_eq(in.to_node, STR("VMHOST")));
-    ck_assert(str_eq(in.fn, STR("REPORT")) && str_eq(in.ft, STR("TXT")));
-    if (!note)
-        ck_assert(str_eq(in.item[0].name, STR("REPORT.TXT")));
-    tear_down(&f);
-}
-
-START_TEST(text_survives)
-{
-    static const char text[] = "one\n\ncaf\xc3\xa9 [x] {y}\n    indented\n";
-    text_case(FORMAT_NETDATA, true, text, text);
-    text_case(FORMAT_NETDATA, false, text, text);
-    text_case(FORMAT_PUNCH, false, text, text);
-    text_case(FORMAT_NETDATA, false, "no newline at the end", "no newline at the end\n");
-    text_case(FORMAT_PUNCH, false, "", "\n"); /* a file always has a record */
-}
-END_TEST
-
-START_TEST(a_long_line_is_cut_not_lost)
-{
-    char text[200], want[202];
-    memset(text, 'x', sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    snprintf(want, sizeof want, "%s\n", text);
-    text_case(FORMAT_NETDATA, false, text, want);
-    struct fixture f = set_up();
-    struct njefile_out out;
-    struct why w;
-    struct njefile_spec spec = spec_of(FORMAT_PUNCH, false);
-    ck_assert_int_eq(njefile_text(f.store, &spec, str_of(text), 1u << 20, &out, &w), 0);
-    ck_assert_uint_eq(out.records, 3);
-    tear_down(&f);
+    ck_assert(in.item[0].text);
+    buf_reset(got);
+    buf_str(got, in.item[0].content);
+    *lrecl = in.item[0].lrecl;
     body_free(&out.deck);
+    arena_free(&a);
+}
+
+static struct store *open_store(struct loop *loop)
+{
+    struct store *s;
+    struct why w;
+    char path[400];
+    const char *dir = unit_tmp();
+    (void)snprintf(path, sizeof path, "%s/db", dir);
+    struct store_set set = {.loop = loop, .path = path, .spooldir = dir};
+    ck_assert_msg(store_open(&s, &set, &w) == 0, "%s", w.text);
+    return s;
+}
+
+#define KANJI "\u65E5\u672C\u8A9E"
+
+START_TEST(files_there_and_back)
+{
+    static const char *const texts[] = {
+        "To: hans@host.example\n\nplain [x] {y}\n",
+        "To: a@b.example\n\n" KANJI " and " KANJI "\n\n\u65E5\u3000\nend\n",
+    };
+    static const char *const pages[] = {"037", "273", "1047", "939", "930"};
+    iconv_t cd = iconv_open("UTF-8", "IBM939");
+    bool doubles = cd != (iconv_t)-1;
+    struct loop *loop = loop_new();
+    struct store *s = open_store(loop);
+    struct buf got;
+    uint32_t lrecl;
+    buf_init(&got, 1000);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages && (i < 3 || doubles); i++)
+        for (size_t k = 0; k < (i < 3 ? 1 : 2); k++) {
+            there_and_back(s, pages[i], pages[i], FORMAT_NETDATA, str_of(texts[k]), &got, &lrecl);
+            ck_assert_str_eq(buf_cstr(&got), texts[k]);
+            ck_assert_uint_eq(lrecl, 80);
+            there_and_back(s, pages[i], pages[i], FORMAT_PUNCH, str_of(texts[k]), &got, &lrecl);
+            ck_assert_str_eq(buf_cstr(&got), texts[k]);
+        }
+    buf_done(&got);
+    store_close(&s);
+    loop_free(&loop);
+    if (doubles)
+        iconv_close(cd);
 }
 END_TEST
 
-START_TEST(bytes_survive_bit_for_bit)
+/* A line longer than a record: cut between pairs, and the record length told is true. */
+START_TEST(long_double_lines)
 {
-    static const size_t sizes[] = {1, 79, 80, 253, 254, 8191, 8192, 8193, 100000};
-    struct fixture f = set_up();
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        size_t n = sizes[i];
-        uint8_t *bytes = malloc(n);
-        for (size_t k = 0; k < n; k++)
-            bytes[k] = (uint8_t)(k * 7 + (k >> 8));
-        bytes[n - 1] = 0; /* a null or a blank at the end is no filler */
-        struct njefile_out out;
-        struct why w;
-        struct njefile_spec spec = spec_of(FORMAT_NETDATA, false);
-        ck_assert_int_eq(njefile_bytes(f.store, &spec, cur_of(bytes, n), 16u << 20, &out, &w), 0);
-        struct njefile_in in = read_back(&f, &out);
-        ck_assert_uint_eq(in.nitem, 1);
-        if (n > 100)
-            ck_assert(!in.item[0].text);
-        if (!in.item[0].text)
-            ck_assert(in.item[0].content.n == n && memcmp(in.item[0].content.p, bytes, n) == 0);
-        free(bytes);
+    iconv_t cd = iconv_open("UTF-8", "IBM939");
+    if (cd == (iconv_t)-1)
+        return;
+    struct loop *loop = loop_new();
+    struct store *s = open_store(loop);
+    for (size_t lead = 0; lead < 3; lead++) {
+        struct buf text, got;
+        uint32_t lrecl;
+        buf_init(&text, 200000);
+        buf_init(&got, 200000);
+        buf_fill(&text, 'x', lead);
+        for (size_t i = 0; i < 8000; i++)
+            buf_z(&text, KANJI);
+        there_and_back(s, "939", "939", FORMAT_NETDATA, buf_text(&text), &got, &lrecl);
+        size_t k = 0; /* only line ends are new */
+        for (size_t i = 0; i < got.n; i++)
+            if (got.p[i] != '\n')
+                got.p[k++] = got.p[i];
+        ck_assert_uint_eq(got.n - k, 2);
+        ck_assert(str_eq((struct str){(char *)got.p, k}, buf_text(&text)));
+        ck_assert_uint_ge(lrecl, 31998);
+        ck_assert_uint_le(lrecl, 32000);
+        /* Of each letter and sign UTF-8 makes less than a page with shifts. */
+        buf_reset(&text);
+        for (size_t i = 0; i < 100; i++)
+            buf_z(&text, "a\u03B1");
+        there_and_back(s, "939", "939", FORMAT_NETDATA, buf_text(&text), &got, &lrecl);
+        ck_assert_uint_eq(lrecl, 500);
+        buf_done(&text);
+        buf_done(&got);
     }
-    tear_down(&f);
-}
-END_TEST
-
-START_TEST(a_limit_is_kept)
-{
-    struct fixture f = set_up();
-    struct njefile_out out;
-    struct why w;
-    struct njefile_spec spec = spec_of(FORMAT_NETDATA, false);
-    uint8_t bytes[4096] = {1};
-    ck_assert_int_eq(njefile_bytes(f.store, &spec, cur_of(bytes, sizeof bytes), 1000, &out, &w),
-                     E_LIMIT);
-    tear_down(&f);
-}
-END_TEST
-
-START_TEST(copies_change_only_what_is_asked)
-{
-    struct fixture f = set_up();
-    struct njefile_out out;
-    struct why w;
-    struct njefile_spec spec = spec_of(FORMAT_NETDATA, false);
-    ck_assert_int_eq(njefile_text(f.store, &spec, STR("x\n"), 1u << 20, &out, &w), 0);
-    struct njefile_edit edit = {
-        .set_hops = true, .hops = 3, .to_user = STR("BACK"), .to_node = STR("HOME")};
-    struct body *copy;
-    ck_assert_int_eq(njefile_copy(f.store, body_cur(out.deck, &w), &edit, &copy, &w), 0);
-    ck_assert_uint_eq(body_size(copy), body_size(out.deck));
-    struct njefile_in in;
-    ck_assert_int_eq(njefile_read(f.arena, body_cur(copy, &w), ebc_page_default(), &in, &w), 0);
-    ck_assert_uint_eq(in.njh.hops, 3);
-    ck_assert(str_eq(in.to_user, STR("BACK")) && str_eq(in.to_node, STR("HOME")));
-    ck_assert(str_eq(in.from_user, STR("QSM01")));
-    ck_assert(str_eq(in.item[0].content, STR("x\n")));
-    body_free(&copy);
-    body_free(&out.deck);
-    tear_down(&f);
-}
-END_TEST
-
-/* Every cut of a deck is refused or read, never read past (ASan watches). */
-START_TEST(every_cut_is_survived)
-{
-    struct fixture f = set_up();
-    struct njefile_out out;
-    struct why w;
-    struct njefile_spec spec = spec_of(FORMAT_NETDATA, true);
-    ck_assert_int_eq(njefile_text(f.store, &spec, STR("some\ntext\n"), 1u << 20, &out, &w), 0);
-    struct cur whole = body_cur(out.deck, &w);
-    size_t n = cur_left(&whole);
-    for (size_t cut = 0; cut < n; cut++) {
-        uint8_t *exact = malloc(cut + 1);
-        memcpy(exact, whole.p, cut);
-        struct arena *a = arena_new(8u << 20);
-        struct njefile_in in;
-        /* What is read must be the whole text: its end mark may stand before the trailer. */
-        if (njefile_read(a, cur_of(exact, cut), ebc_page_default(), &in, &w) == 0)
-            ck_assert(in.nitem == 0 ||
-                      (in.nitem == 1 && str_eq(in.item[0].content, STR("some\ntext\n"))));
-        arena_free(&a);
-        free(exact);
-    }
-    body_free(&out.deck);
-    tear_down(&f);
+    store_close(&s);
+    loop_free(&loop);
+    iconv_close(cd);
 }
 END_TEST
 
 static Suite *njefile_suite(void)
 {
     Suite *s = suite_create("njefile");
-    TCase *t = tcase_create("njefile");
-    tcase_add_test(t, text_survives);
-    tcase_add_test(t, a_long_line_is_cut_not_lost);
-    tcase_add_test(t, bytes_survive_bit_for_bit);
-    tcase_add_test(t, a_limit_is_kept);
-    tcase_add_test(t, copies_change_only_what_is_asked);
-    tcase_add_test(t, every_cut_is_survived);
+    TCase *t = tcase_create("pages");
+    tcase_add_test(t, at_signs_of_headers);
+    tcase_add_test(t, at_signs_left_alone);
+    tcase_add_test(t, files_there_and_back);
+    tcase_add_test(t, long_double_lines);
     suite_add_tcase(s, t);
     return s;
 }
