@@ -536,26 +536,30 @@ static struct dest *nje_dest(struct relay *r, const char *link)
     return dest_of(r, DOOR_NJE, key);
 }
 
+/* Its body cannot be read: our disk's fault, so it is put off like any other temporary trouble. */
+static void unreadable(struct item *it)
+{
+    struct why w;
+    why_set(&w, E_IO, 451, "4.3.0", "the file's body cannot be read");
+    for (size_t i = 0; i < it->n; i++)
+        relay_result(it, i, &w);
+    relay_finish(it);
+}
+
 bool relay_next_file(struct relay *r, const char *link, struct link_out *out)
 {
     struct dest *d = nje_dest(r, link);
-    if (d->head == NULL)
-        return false;
-    /* A refused file waits its turn like a refused mail; the others go on. */
-    struct item *it = relay_take(d);
-    if (it == NULL)
-        return false;
-    struct why w = {0};
-    out->ref = it;
-    out->deck = relay_content(it, &w);
-    if (cur_left(&out->deck) == 0) {
-        why_set(&w, E_IO, 451, "4.3.0", "the file's body cannot be read");
-        relay_result(it, 0, &w);
-        relay_finish(it);
-        return false;
+    for (struct item *it = relay_take(d); it != NULL; it = relay_take(d)) {
+        struct why w;
+        out->ref = it;
+        out->deck = relay_content(it, &w);
+        if (cur_left(&out->deck) > 0) {
+            d->open++;
+            return true;
+        }
+        unreadable(it);
     }
-    d->open++;
-    return true;
+    return false;
 }
 
 void relay_file_sent(struct relay *r, void *ref, const struct why *w)
