@@ -388,8 +388,18 @@ static void resolve_cell(struct ctl_call *c, const char *door, enum policy_sourc
     ptrdiff_t at = str_find_last(to, '@');
     struct str local = at < 0 ? to : str_sub(to, 0, (size_t)at);
     struct str domain = at < 0 ? STR("") : str_sub(to, (size_t)at + 1, to.n);
+    struct buf steps;
+    struct str rest, line;
+    buf_init(&steps, 16384);
+    int v = admit_explain(c->g, source, local, domain, c->arena, &a, &steps, &w);
+    rest = buf_text(&steps);
+    while (str_line(&rest, &line)) {
+        ctl_cell(c, "%s, looked up", door);
+        ctl_cell(c, "%.*s", STR_ARG(line));
+    }
+    buf_done(&steps);
     ctl_cell(c, "%s", door);
-    if (admit_mailbox(c->g, source, local, domain, c->arena, &a, &w) < 0)
+    if (v < 0)
         ctl_cell(c, "refused: %d %s %s", why_smtp(&w), why_enh(&w), w.text);
     else if (a.to == DOOR_SMTP)
         ctl_cell(c, "Internet mailbox %.*s", STR_ARG(a.mailbox));
