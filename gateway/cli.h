@@ -44,6 +44,8 @@ cli_fn cli_nick_list, cli_nick_show, cli_nick_add, cli_nick_change, cli_nick_del
 cli_fn cli_secure_list, cli_secure_add, cli_secure_delete, cli_secure_import, cli_secure_export,
     cli_secure_check, cli_restrict_list, cli_restrict_add, cli_restrict_delete, cli_access_list,
     cli_access_set;
+/* cli_rules.c: the header rules */
+cli_fn cli_rules_check, cli_rules_explain;
 /* cli_live.c: the daemon */
 cli_fn cli_queue_act, cli_resolve, cli_link_list, cli_status, cli_smsg, cli_note, cli_sendfile,
     cli_tell, cli_shutdown;

@@ -47,6 +47,8 @@ static const struct verb {
     {"status", NULL, 0, 0, cli_status, "status"},
     {"smsg", NULL, 1, 1, cli_smsg, "smsg 'COMMAND'"},
     {"resolve", NULL, 1, 1, cli_resolve, "resolve ADDRESS"},
+    {"rules", "check", 1, 1, cli_rules_check, "rules check FILE"},
+    {"rules", "explain", 1, 1, cli_rules_explain, "rules explain 'From: text'"},
     {"config", "check", 0, 1, cli_config_check, "config check [FILE]"},
     {"config", "show", 0, 0, cli_config_show, "config show"},
     {"config", "statements", 0, 0, cli_config_statements, "config statements"},

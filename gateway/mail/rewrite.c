@@ -387,6 +387,16 @@ int rules_field(const struct rules_use *u, struct str field, struct str value, s
     return v;
 }
 
+size_t rules_count(const struct rules *r, size_t *ignored)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->nrule; i++)
+        n += r->rule[i].ignored != NULL;
+    if (ignored != NULL)
+        *ignored = n;
+    return r->nrule;
+}
+
 void rules_print(const struct rules *r, struct buf *out)
 {
     for (size_t i = 0; i < r->nalias; i++) {

@@ -45,6 +45,9 @@ typedef void rules_report_fn(void *arg, unsigned line, const char *text);
  * line. NULL when there was any. */
 struct rules *rules_parse(const struct rules_env *env, struct str text, rules_report_fn *report,
                           void *arg, struct why *w);
+/* How many rules, and how many of them (*ignored, may be NULL) a keyword without value makes void.
+ */
+size_t rules_count(const struct rules *r, size_t *ignored);
 void rules_free(struct rules **r); /* accepts NULL inside, clears the pointer */
 /* The rule set in force when no file is named. */
 const char *rules_default(bool secure);
