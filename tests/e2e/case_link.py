@@ -66,8 +66,10 @@ def case_jes2_dials(w):
 def case_one_stream_only(w):
     """A peer that never answers a second request: all files pass all the same."""
     gw, p, _ = w.pair(manner='nje38')
+    gw.cli('link', 'stop', 'MVSA')
     for i in range(12):
         gw.mail('bob%mvsa@' + gw.fqdn, 'number %d\r\n' % i)
+    gw.cli('link', 'start', 'MVSA')
     seen = sorted(int(p.take_file(limit=60).lines()[-1].split()[1]) for _ in range(12))
     assert seen == list(range(12)), seen
 

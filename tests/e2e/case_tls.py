@@ -180,7 +180,7 @@ def case_bad_files_at_the_start(w):
 def case_received_tells(w):
     """ESMTPS and the cipher in Received; ESMTP without."""
     cert, key = w.tls()
-    gw, p, _ = w.pair(files(cert, key))
+    gw, p, _ = w.pair(files(cert, key) + ['NODE MVSA STYLE=RFC822'])
     context = ssl.create_default_context(cafile=cert)
     for secure in (True, False):
         with gw.client() as c:

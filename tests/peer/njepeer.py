@@ -381,6 +381,8 @@ class Session:
                 self._flush()
 
     def _tick(self):
+        if not self.outbuf and any(s.state == 'open' and self.may_send(s.rcb) for s in self.p._out):
+            return 0  # more is ready to be sent than was put last time
         if self.state == 'soh' and self.m.repeat_ack and not self.dialled:
             return self.m.repeat_ack
         return min(1.0, self.p.keepalive)
