@@ -253,13 +253,13 @@ int snads_outbound(const struct snads_world *s, struct str sender, struct str us
                    STR_ARG(address));
 }
 
-bool snads_takes(const struct snads_world *s, struct str node)
+bool snads_takes(const struct snads_world *s, struct str sender, struct str node)
 {
     struct why w;
     if (s->set->address.n > 0 && str_eq_nocase(node, s->set->address))
         return true;
-    return aliasrow_has_address(s->d, node, &w) > 0 ||
-           aliasrow_has_address(s->d, STR("*ANY"), &w) > 0;
+    return aliasrow_has_address(s->d, sender, node, &w) > 0 ||
+           aliasrow_has_address(s->d, STR(""), STR("*ANY"), &w) > 0;
 }
 
 /* --- senders -----------------------------------------------------------------------------------

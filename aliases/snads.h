@@ -45,8 +45,8 @@ int snads_outbound(const struct snads_world *s, struct str sender, struct str us
  * else "" (the form of aliases/addr.h). */
 struct str snads_sender(const struct snads_world *s, struct arena *a, struct str user,
                         struct str node);
-/* Is a node without a link one that the alias tables speak for? */
-bool snads_takes(const struct snads_world *s, struct str node);
+/* Is a node without a link one that the alias tables (the system's, the sender's) speak for? */
+bool snads_takes(const struct snads_world *s, struct str sender, struct str node);
 /* Check and fold what an administrator gives as an alias; row->owner may be "". E_SYNTAX, E_DENIED.
  */
 int snads_check(struct arena *a, struct alias_row *row, struct why *w) MUST_CHECK;

@@ -129,16 +129,18 @@ int aliasrow_of_mailbox(struct db *d, struct str owner, struct str mailbox, bool
     return rc > 0 ? OK : rc;
 }
 
-int aliasrow_has_address(struct db *d, struct str address, struct why *w)
+int aliasrow_has_address(struct db *d, struct str owner, struct str address, struct why *w)
 {
     struct key k;
-    if (!upper(k.address, sizeof k.address, address, &k.address_s))
+    if (!upper(k.address, sizeof k.address, address, &k.address_s) ||
+        !upper(k.owner, sizeof k.owner, owner, &k.owner_s))
         return 0;
     struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT 1 FROM alias WHERE owner = '' AND address = ? LIMIT 1", w);
+        db_stmt(d, "SELECT 1 FROM alias WHERE owner IN ('', ?) AND address = ? LIMIT 1", w);
     if (st == NULL)
         return (int)w->err;
-    db_bind_str(st, 1, k.address_s);
+    db_bind_str(st, 1, k.owner_s);
+    db_bind_str(st, 2, k.address_s);
     int rc = db_step(st, w);
     db_done(st);
     return rc;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "db/accessrow.h"
+#include "gateway/snadsgate.h"
 #include "security/sectab.h"
 
 bool admit_is_local_node(const struct gate *g, struct str node)
@@ -261,6 +262,24 @@ static int find_bare(struct question *q, struct str name, struct why *w)
 
 static int find_mailbox(struct question *q, struct str local, struct str domain, struct why *w);
 
+/* The SNADS alias tables, for a recipient from NJE. 1 found, 0 not theirs, or the refusal. */
+static int find_alias(struct question *q, struct str user, struct str node, struct why *w)
+{
+    struct str mailbox;
+    struct snads_world s = snadsgate_world(q->g);
+    int rc = snads_outbound(&s, q->out->asker, user, node, q->arena, &mailbox, w);
+    if (rc > 0)
+        step(q, "aliases: %.*s %.*s is %.*s", STR_ARG(user), STR_ARG(node), STR_ARG(mailbox));
+    else if (rc < 0)
+        step(q, "aliases: %s", w->text);
+    if (rc <= 0)
+        return rc;
+    int v = judge(q, TO_NICKNAME, w);
+    if (v == 0)
+        set_net(q, mailbox);
+    return v < 0 ? v : 1;
+}
+
 static int find_user(struct question *q, struct str user, struct str node, struct why *w)
 {
     struct gate *g = q->g;
@@ -268,6 +287,9 @@ static int find_user(struct question *q, struct str user, struct str node, struc
         q->out->original = arena_printf(q->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
     if (str_find(node, '.') >= 0)
         return find_mailbox(q, user, node, w);
+    int alias = find_alias(q, user, node, w);
+    if (alias != 0)
+        return alias < 0 ? alias : 0;
     if (admit_is_local_node(g, node) || str_eq_nocase(node, g->conf->dim_node))
         return find_own(q, user, w);
     struct nje_name name;
@@ -293,6 +315,23 @@ static int find_user(struct question *q, struct str user, struct str node, struc
     return v;
 }
 
+/* A mailbox of ours that is a SNADS user by his alias or by the delimiter. 1 found, 0 not, or the
+ * refusal. */
+static int find_snads(struct question *q, struct str local, struct str domain, struct why *w)
+{
+    struct str user, address;
+    struct snads_world s = snadsgate_world(q->g);
+    if (str_is(local, "postmaster") || str_is(local, "abuse"))
+        return 0;
+    int rc = snads_inbound(&s, local, domain, q->arena, &user, &address, w);
+    if (rc <= 0)
+        return rc;
+    step(q, "SNADS: %.*s is user ID %.*s, address %.*s", STR_ARG(local), STR_ARG(user),
+         STR_ARG(address));
+    rc = find_user(q, user, address, w);
+    return rc < 0 ? rc : 1;
+}
+
 static int find_mailbox(struct question *q, struct str local, struct str domain, struct why *w)
 {
     const struct addr_names *names = &q->g->names;
@@ -305,6 +344,9 @@ static int find_mailbox(struct question *q, struct str local, struct str domain,
     if (q->source != FROM_INTERNET && str_find(domain, '.') < 0 && !addr_is_ours(names, domain) &&
         addr_userid_ok(domain))
         return find_user(q, local, domain, w);
+    int alias = find_snads(q, local, domain, w);
+    if (alias != 0)
+        return alias < 0 ? alias : 0;
     struct addr addr = addr_read(q->arena, names, local, domain, w);
     switch (addr.kind) {
     case ADDR_BARE:
@@ -369,6 +411,10 @@ struct str admit_internet(struct gate *g, struct arena *a, struct str user, stru
         if (u != NULL && u->mailbox.n > 0)
             return u->mailbox;
     }
+    struct snads_world s = snadsgate_world(g);
+    struct str form = snads_sender(&s, a, user, node);
+    if (form.n > 0)
+        return form;
     return addr_internet(a, &g->names, user, node);
 }
 
@@ -379,6 +425,9 @@ bool admit_owner(struct gate *g, struct arena *a, struct str local, struct str d
     struct sec_row row;
     struct addr addr = addr_read(a, &g->names, local, domain, &w);
     bool bare = addr.kind == ADDR_BARE;
+    struct snads_world s = snadsgate_world(g);
+    if (snads_inbound(&s, local, domain, a, user, node, &w) > 0)
+        return true;
     if (bare && g->conf->secure &&
         sectab_inbound(store_reader(g->store), addr.user, g->conf->secure_strict, a, &row, &w) ==
             0) {
@@ -407,7 +456,13 @@ void admit_nje_view(struct gate *g, struct arena *a, struct str local, struct st
     struct addr addr = addr_read(a, &g->names, local, domain, &w);
     *user = addr.kind == ADDR_BARE ? addr.user : local;
     *node = domain;
-    if (addr.kind == ADDR_NET && nick_of(g->nicks, addr.mailbox, a, &row, &w) == 0) {
+    struct alias_row alias;
+    if (addr.kind == ADDR_NET && aliasrow_of_mailbox(store_reader(g->store), STR(""), addr.mailbox,
+                                                     false, a, &alias, &w) == 0) {
+        *user = alias.userid;
+        *node = alias.address;
+        *nick = true;
+    } else if (addr.kind == ADDR_NET && nick_of(g->nicks, addr.mailbox, a, &row, &w) == 0) {
         *user = row.nick;
         *node = g->conf->dim_node;
         *nick = true;

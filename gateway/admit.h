@@ -17,6 +17,7 @@ struct admitted {
     struct str forward;  /* LOCAL: a mailbox that gets a copy (LOCALUSER MBOX=), "" none */
     bool nick;           /* SMTP: found through a nickname (the access table counts) */
     struct str original; /* as the sender wrote it */
+    struct str asker;    /* given to admit_user: "USER@NODE" whose personal aliases count, "" nobody */
 };
 /* A mailbox (local part, domain) as written on SMTP, in a batch or in a note. domain "" is
  * postmaster only from the Internet, any of our names from NJE. 0, or the refusal. */

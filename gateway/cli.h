@@ -16,7 +16,7 @@ struct cli {
     bool json;
     char **word; /* verb and its words, options taken out */
     int nword;
-    const char *name, *owner, *from, *subject, *to; /* --name TEXT ... */
+    const char *name, *owner, *from, *subject, *to, *personal; /* --name TEXT ... */
     bool punch, replace;
 };
 typedef int cli_fn(struct cli *c);
@@ -46,6 +46,9 @@ cli_fn cli_secure_list, cli_secure_add, cli_secure_delete, cli_secure_import, cl
     cli_access_set;
 /* cli_rules.c: the header rules */
 cli_fn cli_rules_check, cli_rules_explain;
+/* cli_alias.c: SNADS aliases, NAMES files, XML */
+cli_fn cli_alias_list, cli_alias_add, cli_alias_delete, cli_alias_register, cli_nick_import,
+    cli_nick_export, cli_table_export, cli_table_import;
 /* cli_live.c: the daemon */
 cli_fn cli_queue_act, cli_resolve, cli_link_list, cli_status, cli_smsg, cli_note, cli_sendfile,
     cli_tell, cli_shutdown;

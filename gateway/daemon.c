@@ -230,6 +230,7 @@ static int open_parts(struct daemon *d, struct why *w)
     if (v < 0)
         return v;
     g->nicks = nicks_new(g->store);
+    g->snads = snads_new(g->store);
     g->dns = dns_new(g->loop, &dns);
     g->relay = relay_new(g);
     smtpin_start(d->smtpin);
@@ -252,6 +253,7 @@ static void close_parts(struct daemon *d)
     nje_free(&g->nje);
     relay_free(&g->relay);
     nicks_free(&g->nicks);
+    snads_free(&g->snads);
     dns_free(&g->dns);
     tls_free(&g->tls);
     routes_free(&g->routes);

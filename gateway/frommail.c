@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "aliases/snads.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/readerrow.h"
@@ -47,6 +48,25 @@ static void find_from(struct frommail *f)
                               .mailbox = f->mail->sender};
 }
 
+/* Somebody without a name on the NJE side gets one: an alias (SNADSADDRESS AUTOADD), else a nickname
+ * at DIMNODE. */
+static int new_name(struct frommail *f, struct change *c, struct str *user, struct str *node,
+                    struct why *w)
+{
+    struct gate *g = f->g;
+    struct str key = addr_mailbox_key(f->arena, f->from.local, f->from.domain);
+    struct alias_row alias;
+    struct nick_row row;
+    bool is_alias = g->conf->snads.autoadd;
+    int v = is_alias ? snads_register(g->snads, &g->conf->snads, key, c, f->arena, &alias, w)
+                     : nick_for(g->nicks, key, f->from.name, c, f->arena, &row, w);
+    if (v == 0) {
+        *user = is_alias ? alias.userid : row.nick;
+        *node = is_alias ? alias.address : g->conf->dim_node;
+    }
+    return v;
+}
+
 /* An NJE user who writes through us keeps his own name; everybody else is a nickname at DIMNODE. */
 static int find_sender(struct frommail *f, struct change *c, struct why *w)
 {
@@ -58,12 +78,10 @@ static int find_sender(struct frommail *f, struct change *c, struct why *w)
         bool nick;
         admit_nje_view(g, f->arena, f->from.local, f->from.domain, &user, &node, &nick);
         if (!nick && str_find(node, '.') >= 0) {
-            struct nick_row row;
-            struct str key = addr_mailbox_key(f->arena, f->from.local, f->from.domain);
-            int v = nick_for(g->nicks, key, f->from.name, c, f->arena, &row, w);
+            int v = new_name(f, c, &user, &node, w);
             if (v < 0)
                 return v;
-            user = row.nick, node = g->conf->dim_node, nick = true;
+            nick = true;
         }
         f->sender =
             (struct note_addr){.name = f->from.name, .user = user, .node = node, .nick = nick};

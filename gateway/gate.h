@@ -10,9 +10,11 @@
 #include "db/store.h"
 #include "gateway/conf.h"
 #include "rscs/route.h"
+#include "security/tls.h"
 
 struct nje;
 struct relay;
+struct snads;
 
 struct gate {
     struct loop *loop;
@@ -21,7 +23,9 @@ struct gate {
     struct routes *routes;   /* of conf */
     struct store *store;
     struct nicks *nicks;
+    struct snads *snads;
     struct dns *dns;
+    struct tls *tls;
     struct nje *nje;
     struct relay *relay;
     struct wall started;

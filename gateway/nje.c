@@ -18,6 +18,7 @@
 #include "gateway/oper.h"
 #include "gateway/origin.h"
 #include "gateway/relay.h"
+#include "gateway/snadsgate.h"
 #include "rscs/deck.h"
 #include "rscs/port.h"
 
@@ -357,7 +358,7 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
                       struct why *w)
 {
     struct gate *g = n->g;
-    struct admitted to = {.original = f->to_user};
+    struct admitted to = {.original = f->to_user, .asker = origin_text(a, f)};
     struct why reason;
     if (admit_is_mailer(f->to_user))
         return fromnje_mailer(g, in, deck, source, w);
@@ -381,7 +382,8 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                      struct arena *a, struct why *w)
 {
     bool ours =
-        admit_is_local_node(n->g, f->to_node) || str_eq_nocase(f->to_node, n->g->conf->dim_node);
+        admit_is_local_node(n->g, f->to_node) ||
+        str_eq_nocase(f->to_node, n->g->conf->dim_node) || snadsgate_takes(n->g, origin_text(a, f), f->to_node);
     intake_journal(in, "received",
                    "from=%.*s@%.*s to=%.*s@%.*s file=%.*s.%.*s job=%u size=%llu link=%s",
                    STR_ARG(f->from_user), STR_ARG(f->from_node), STR_ARG(f->to_user),
@@ -682,7 +684,7 @@ static struct link *link_of(void *arg, const struct nje_name *rhost, const struc
             continue;
         if (njetls_fits(l->conf.tls, l->conf.host.p, s, &n->unfit) == 0)
             return l->link;
-        why_prefix(&n->unfit, "link %s: ", l->name);
+        why_prefix(&n->unfit, "link %s", l->name);
         return NULL;
     }
     return NULL;

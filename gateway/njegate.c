@@ -19,6 +19,16 @@ static const struct verb {
     {"nick", "change", 2, 2, cli_nick_change,
      "nick change NICK MAILBOX [--name TEXT] [--owner USER@NODE]"},
     {"nick", "delete", 1, 1, cli_nick_delete, "nick delete NICK"},
+    {"nick", "import", 1, 1, cli_nick_import, "nick import FILE [--replace]"},
+    {"nick", "export", 0, 0, cli_nick_export, "nick export"},
+    {"alias", "list", 0, 0, cli_alias_list, "alias list"},
+    {"alias", "add", 3, 3, cli_alias_add,
+     "alias add USERID ADDRESS MAILBOX [--personal USER@NODE]"},
+    {"alias", "delete", 2, 2, cli_alias_delete,
+     "alias delete USERID ADDRESS [--personal USER@NODE]"},
+    {"alias", "register", 1, 1, cli_alias_register, "alias register MAILBOX"},
+    {"table", "export", 1, 1, cli_table_export, "table export FILE.xml"},
+    {"table", "import", 1, 1, cli_table_import, "table import FILE.xml [--replace]"},
     {"access", "list", 0, 0, cli_access_list, "access list"},
     {"access", "deny", 1, 1, cli_access_set, "access deny USER@NODE"},
     {"access", "allow", 1, 1, cli_access_set, "access allow USER@NODE"},
@@ -76,20 +86,23 @@ static void print_usage(FILE *f, const char *verb)
 /* Options may stand anywhere; what is left are words. */
 static int take_options(struct cli *c, int argc, char **argv)
 {
-    static const char *const names[] = {"--name", "--owner", "--from", "--subject", "--to", "-c"};
-    const char **values[] = {&c->name, &c->owner, &c->from, &c->subject, &c->to, &c->config};
+    static const char *const names[] = {"--name", "--owner",    "--from", "--subject",
+                                        "--to",   "--personal", "-c"};
+    const char **values[] = {&c->name, &c->owner,    &c->from,  &c->subject,
+                             &c->to,   &c->personal, &c->config};
+    const size_t nnames = sizeof names / sizeof names[0];
     bool words_only = false;
     for (int i = 1; i < argc; i++) {
         size_t k = 0;
-        while (k < 6 && strcmp(argv[i], names[k]) != 0)
+        while (k < nnames && strcmp(argv[i], names[k]) != 0)
             k++;
         if (words_only || argv[i][0] != '-' || argv[i][1] == '\0') {
             c->word[c->nword++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             words_only = true;
-        } else if (k < 6 && i + 1 < argc) {
+        } else if (k < nnames && i + 1 < argc) {
             *values[k] = argv[++i];
-        } else if (k < 6) {
+        } else if (k < nnames) {
             return cli_error(CLI_USAGE, "%s needs a value", argv[i]);
         } else if (strcmp(argv[i], "--json") == 0) {
             c->json = true;

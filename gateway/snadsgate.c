@@ -32,10 +32,10 @@ struct snads_world snadsgate_world(struct gate *g)
                                 .arg = g};
 }
 
-bool snadsgate_takes(struct gate *g, struct str node)
+bool snadsgate_takes(struct gate *g, struct str sender, struct str node)
 {
     struct snads_world s = snadsgate_world(g);
     if (s.set->address.n > 0 && str_eq_nocase(node, s.set->address))
         return true;
-    return !is_routed(g, node) && snads_takes(&s, node);
+    return !is_routed(g, node) && snads_takes(&s, sender, node);
 }

@@ -10,6 +10,6 @@
 struct snads_world snadsgate_world(struct gate *g);
 /* Is a file for this node ours to turn into mail: SNADSADDRESS, or a node without a link that the
  * alias tables speak for? */
-bool snadsgate_takes(struct gate *g, struct str node);
+bool snadsgate_takes(struct gate *g, struct str sender, struct str node);
 
 #endif

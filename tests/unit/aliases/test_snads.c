@@ -323,15 +323,16 @@ END_TEST
 
 START_TEST(takes_nodes)
 {
-    ck_assert(snads_takes(&world, STR("qsmrmtad")));
-    ck_assert(!snads_takes(&world, STR("REEF")));
+    ck_assert(snads_takes(&world, STR(""), STR("qsmrmtad")));
+    ck_assert(!snads_takes(&world, STR(""), STR("REEF")));
     alias_of("OCTOPUS@GARDEN", "CRAB", "REEF", "crab@warm.example");
-    ck_assert(!snads_takes(&world, STR("REEF")));
+    ck_assert(!snads_takes(&world, STR(""), STR("REEF")));
+    ck_assert(snads_takes(&world, STR("octopus@garden"), STR("REEF")));
     alias_of("", "*ANY", "REEF", "*@reef.example");
-    ck_assert(snads_takes(&world, STR("REEF")));
-    ck_assert(!snads_takes(&world, STR("LAGOON")));
+    ck_assert(snads_takes(&world, STR(""), STR("REEF")));
+    ck_assert(!snads_takes(&world, STR(""), STR("LAGOON")));
     alias_of("", "*ANY", "*ANY", "*@*");
-    ck_assert(snads_takes(&world, STR("LAGOON")));
+    ck_assert(snads_takes(&world, STR(""), STR("LAGOON")));
 }
 END_TEST
 
