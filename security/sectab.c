@@ -230,6 +230,7 @@ static bool same_pair(const struct sec_row *a, const struct sec_row *b)
     return str_eq_nocase(a->user, b->user) && str_eq_nocase(a->node, b->node);
 }
 
+/* Primary rows come first among their like: a second one has a primary one before it. */
 static void check_rows(struct reading *r, struct place *p, size_t n)
 {
     qsort(p, n, sizeof *p, by_record);
@@ -238,13 +239,11 @@ static void check_rows(struct reading *r, struct place *p, size_t n)
             clash(r, &p[i - 1], &p[i], "the same record is");
     qsort(p, n, sizeof *p, by_pair);
     for (size_t i = 1; i < n; i++)
-        if (same_pair(p[i - 1].row, p[i].row) && p[i - 1].row->primary_mbox &&
-            p[i].row->primary_mbox)
+        if (same_pair(p[i - 1].row, p[i].row) && p[i].row->primary_mbox)
             clash(r, &p[i - 1], &p[i], "a primary_mbox=Y row of this user is");
     qsort(p, n, sizeof *p, by_nick);
     for (size_t i = 1; i < n; i++)
-        if (str_eq_nocase(p[i - 1].row->nick, p[i].row->nick) && p[i - 1].row->primary_nick &&
-            p[i].row->primary_nick)
+        if (str_eq_nocase(p[i - 1].row->nick, p[i].row->nick) && p[i].row->primary_nick)
             clash(r, &p[i - 1], &p[i], "a primary_nick=Y row of this nickname is");
 }
 

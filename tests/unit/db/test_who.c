@@ -118,6 +118,8 @@ START_TEST(the_best_fit_counts)
     ck_assert_int_eq(restrictrow_fits(STR("U"), STR("M"), STR("u"), STR("n")), 0);
     ck_assert_int_eq(restrictrow_delete(f.reader, STR("U"), STR("n"), &w), OK);
     ck_assert_int_eq(restrictrow_delete(f.reader, STR("U"), STR("n"), &w), E_ABSENT);
+    ck_assert_int_eq(restrictrow_find(f.reader, STR("u"), STR("n"), a, &row, &w), 1);
+    ck_assert_int_eq(row.action, RESTRICT_RETURN); /* his node's before his own anywhere */
 }
 END_TEST
 
