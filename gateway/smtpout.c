@@ -230,6 +230,18 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
 static const struct smtpc_ops ops = {
     .next = next_job, .rcpt = rcpt_verdict, .done = job_done, .closed = conversation_closed};
 
+/* What was looked up last says which smart host it is. */
+static enum smtpc_tls tls_policy(const struct smtpout *o)
+{
+    static const enum smtpc_tls policy[] = {[HOST_TLS_MAY] = SMTPC_TLS_MAY,
+                                            [HOST_TLS_NO] = SMTPC_TLS_NO,
+                                            [HOST_TLS_REQUIRED] = SMTPC_TLS_REQUIRED};
+    const struct conf *c = o->dest->relay->g->conf;
+    if (strcmp(o->dest->name, "*") != 0 || c->nsmarthost == 0)
+        return SMTPC_TLS_MAY;
+    return policy[c->smarthost[o->smarthost % c->nsmarthost].tls];
+}
+
 static void open_conversation(struct smtpout *o)
 {
     struct relay *r = o->dest->relay;
@@ -237,7 +249,9 @@ static void open_conversation(struct smtpout *o)
     struct smtpc_set set = {.loop = r->g->loop,
                             .helo = r->g->conf->hostname.p,
                             .connect_ms = r->g->conf->finish_open * 1000,
-                            .command_ms = r->g->conf->inactive * 1000};
+                            .command_ms = r->g->conf->inactive * 1000,
+                            .tls = r->g->tls,
+                            .tls_policy = tls_policy(o)};
     v->out = o;
     v->next = o->first;
     o->first = v;
