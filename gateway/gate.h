@@ -11,7 +11,6 @@
 #include "gateway/conf.h"
 #include "rscs/route.h"
 #include "security/tls.h"
-#include "security/tls.h"
 
 struct nje;
 struct relay;
@@ -26,7 +25,6 @@ struct gate {
     struct nicks *nicks;
     struct snads *snads;
     struct dns *dns;
-    struct tls *tls;
     struct tls *tls;
     struct nje *nje;
     struct relay *relay;

@@ -115,6 +115,18 @@ static const struct {
     {"RESTRICT PURGE A@B", "conf:4: ENDRESTRICT is missing\n", true},
     {"RESTRICT TRANSFER NOUSER *@B ENDRESTRICT",
      "conf: RESTRICT TRANSFERTO NOUSER: there is no LOCALUSER NOUSER\n", true},
+    {"TLSCERT a.pem",
+     "conf: TLSCERT without TLSKEY: the private key of the certificate is missing\n", true},
+    {"TLSKEY a.key", "conf: TLSKEY without TLSCERT: the certificate of the key is missing\n", true},
+    {"LISTENNJE 2252 TLS",
+     "conf: LISTENNJE ... TLS needs a certificate: TLSCERT and TLSKEY\n", true},
+    {"LISTENNJE 2252 SSL", "conf:4: LISTENNJE: \"SSL\" is too much\n", true},
+    {"LISTENNJE 2252 TLS now", NULL, true},
+    {"PARM VM1 TLS=MAYBE", "conf:4: PARM TLS=MAYBE: must be one of NO|YES|VERIFY\n", true},
+    {"SMARTHOST mx.example TLS=VERIFY",
+     "conf:4: SMARTHOST TLS=VERIFY: must be one of MAY|NO|REQUIRED\n", true},
+    {"SMARTHOST mx.example USER=a", NULL, true},
+    {"TLS ALLOWED", NULL, true},
     {"TRACE", NULL, false},
     {"INCLUDE missing", NULL, true},
     {"SMSGAUTHLIST A", "conf:4: ENDSMSGAUTHLIST is missing\n", true},
@@ -172,12 +184,20 @@ START_TEST(what_is_shown_can_be_read_again)
         load(LEAST "GATEWAY\nLINKDEFINE L TYPE TCPNJE NODE N\nROUTE * TO L\nLOCALUSER A\n"
                    "SECURE STRICT\nMEMO conf\nRESTRICT TRANSFER a\n  *@x\n u@* ENDRESTRICT\n"
                    "RESTRICT PURGE b@y ENDRESTRICT\n"
-                   "DIMNODE DIM CLOSED\nSMARTHOST relay.example:26\n",
+                   "DIMNODE DIM CLOSED\nSMARTHOST relay.example:26\n"
+                   "SMARTHOST other.example TLS=REQUIRED\nSMARTHOST third.example tls=no\n"
+                   "TLSCERT a.pem\nTLSKEY /b.key\nTLSCA ca.pem\nLISTENNJE 2252 TLS\n"
+                   "LINKDEFINE M TYPE TCPNJE NODE O\nPARM M HOST=vm.example TLS=VERIFY\n",
              &h);
     ck_assert_ptr_nonnull(c);
     ck_assert(c->secure && c->secure_strict && c->nrestricted == 3);
     ck_assert(says(c->restricted[1].user, "U") && says(c->restricted[1].node, "*") &&
               says(c->restricted[1].transfer, "A"));
+    ck_assert(str_ends_nocase(c->tls_cert, "/a.pem") && says(c->tls_key, "/b.key"));
+    ck_assert(c->smarthost[0].tls == HOST_TLS_MAY && c->smarthost[1].tls == HOST_TLS_REQUIRED &&
+              c->smarthost[2].tls == HOST_TLS_NO);
+    ck_assert(c->link[0].tls == LINK_TLS_NO && c->link[1].tls == LINK_TLS_VERIFY &&
+              c->link[1].port == 2252 && c->listen_nje[0].tls);
     struct buf first, second;
     buf_init(&first, 1 << 20);
     buf_init(&second, 1 << 20);
