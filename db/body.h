@@ -1,10 +1,10 @@
 /* db/body.h -- the bytes of a message: immutable once ended, in memory when small, in a sealed file
  * when large (over the store's limit, 64 KiB by default).
  *
- * A file body is written under SPOOLDIR/tmp, and sealed (synced, renamed to SPOOLDIR/body/, directory
- * synced) by the store's writer before the commit that mentions it. A file without a row is swept at
- * start. Bodies are shared between the queue runner and the store's writer thread: they are counted
- * (atomically) and freed with the last holder. */
+ * A file body is written under SPOOLDIR/tmp, and sealed (synced, renamed to SPOOLDIR/body/,
+ * directory synced) by the store's writer before the commit that mentions it. A file without a row
+ * is swept at start. Bodies are shared between the queue runner and the store's writer thread: they
+ * are counted (atomically) and freed with the last holder. */
 #ifndef DB_BODY_H
 #define DB_BODY_H
 
@@ -19,7 +19,8 @@ struct body_writer *body_writer_new(struct store *s);
 int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w) MUST_CHECK;
 void body_writer_limit(struct body_writer *bw, uint64_t bytes);
 uint64_t body_writer_size(const struct body_writer *bw);
-struct body *body_writer_end(struct body_writer **bw, struct why *w); /* NULL when the disk failed */
+struct body *body_writer_end(struct body_writer **bw,
+                             struct why *w); /* NULL when the disk failed */
 void body_writer_drop(struct body_writer **bw);
 
 struct body *body_of(struct cur bytes); /* copies; always in memory */

@@ -1,6 +1,7 @@
-/* db/db.h -- one SQLite connection: opening with the pragmas the Law asks for (WAL, synchronous=FULL),
- * schema versions and migrations, a cache of prepared statements, backup. db/ is the only includer of
- * sqlite3.h; SQL is always bound, never pasted. A connection belongs to one thread. */
+/* db/db.h -- one SQLite connection: opening with the pragmas the Law asks for (WAL,
+ * synchronous=FULL), schema versions and migrations, a cache of prepared statements, backup. db/ is
+ * the only includer of sqlite3.h; SQL is always bound, never pasted. A connection belongs to one
+ * thread. */
 #ifndef DB_DB_H
 #define DB_DB_H
 
@@ -17,21 +18,23 @@ enum db_mode {
     DB_WRITE,  /* must exist; migrated when older */
     DB_CREATE, /* made when absent */
 };
-/* A newer schema, a damaged file or one that is no njegate database is refused (E_PERM), untouched. */
+/* A newer schema, a damaged file or one that is no njegate database is refused (E_PERM), untouched.
+ */
 int db_open(struct db **out, const char *path, enum db_mode mode, struct why *w) MUST_CHECK;
 void db_close(struct db **d);
 int db_begin(struct db *d, struct why *w) MUST_CHECK; /* BEGIN IMMEDIATE */
 int db_commit(struct db *d, struct why *w) MUST_CHECK;
 void db_rollback(struct db *d);
-int db_backup(struct db *d, const char *path, struct why *w) MUST_CHECK; /* consistent, while in use */
+int db_backup(struct db *d, const char *path,
+              struct why *w) MUST_CHECK; /* consistent, while in use */
 const char *db_path(const struct db *d);
 
-/* For the modules of db/ only. sql must be a literal: the cache is keyed by its address. The statement
- * comes reset and without bindings; reset it after use with db_done. */
+/* For the modules of db/ only. sql must be a literal: the cache is keyed by its address. The
+ * statement comes reset and without bindings; reset it after use with db_done. */
 struct sqlite3_stmt *db_stmt(struct db *d, const char *sql, struct why *w);
 void db_done(struct sqlite3_stmt *st);
 int db_step(struct sqlite3_stmt *st, struct why *w) MUST_CHECK; /* 1 row, 0 done, negative */
-int db_fail(struct db *d, const char *what, struct why *w);     /* why from the connection's error */
+int db_fail(struct db *d, const char *what, struct why *w); /* why from the connection's error */
 void db_bind_str(struct sqlite3_stmt *st, int n, struct str s);
 struct str db_col_str(struct sqlite3_stmt *st, int n); /* borrowed until the next step */
 struct sqlite3 *db_handle(struct db *d);

@@ -11,10 +11,11 @@ struct journal_row {
     struct str event, text;
 };
 /* Rows of one message, oldest first. */
-int journal_of(struct db *d, msg_id id, int (*fn)(void *arg, const struct journal_row *r), void *arg,
-               struct why *w) MUST_CHECK;
+int journal_of(struct db *d, msg_id id, int (*fn)(void *arg, const struct journal_row *r),
+               void *arg, struct why *w) MUST_CHECK;
 /* Rows of messages with a row whose text holds the address (without ASCII case), oldest first. */
 int journal_search(struct db *d, struct str address,
-                   int (*fn)(void *arg, const struct journal_row *r), void *arg, struct why *w) MUST_CHECK;
+                   int (*fn)(void *arg, const struct journal_row *r), void *arg,
+                   struct why *w) MUST_CHECK;
 
 #endif

@@ -216,8 +216,8 @@ int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, 
     struct arena *a = arena_new(65536);
     int rc = nickrow_get(d, row->nick, a, &now, w);
     if (rc == OK && owner.n > 0 && !str_eq_nocase(now.owner, owner))
-        rc = why_set(w, E_DENIED, 0, NULL, "the nickname %.*s belongs to %.*s",
-                     STR_ARG(now.nick), STR_ARG(now.owner.n > 0 ? now.owner : STR("nobody")));
+        rc = why_set(w, E_DENIED, 0, NULL, "the nickname %.*s belongs to %.*s", STR_ARG(now.nick),
+                     STR_ARG(now.owner.n > 0 ? now.owner : STR("nobody")));
     else if (rc == OK && edit == NICK_DELETE)
         rc = delete_row(d, row, w);
     else if (rc == OK) {

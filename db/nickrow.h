@@ -1,5 +1,6 @@
-/* db/nickrow.h -- rows of the nickname table (RSCS DIM): nickname to mailbox. Each change records who
- * and when. Nicknames are upper case here; a mailbox keeps its local part's case, its domain is folded. */
+/* db/nickrow.h -- rows of the nickname table (RSCS DIM): nickname to mailbox. Each change records
+ * who and when. Nicknames are upper case here; a mailbox keeps its local part's case, its domain is
+ * folded. */
 #ifndef DB_NICKROW_H
 #define DB_NICKROW_H
 
@@ -13,19 +14,21 @@ struct nick_row {
     struct str name;    /* real name, may be "" */
     struct str owner;   /* "USER@NODE" or "" */
     bool automatic;
-    bool preferred;     /* the one given for its mailbox in the reverse direction */
+    bool preferred; /* the one given for its mailbox in the reverse direction */
     struct wall changed;
     struct str by;
 };
 /* E_ABSENT when there is none. Strings are copied into the arena. */
-int nickrow_get(struct db *d, struct str nick, struct arena *a, struct nick_row *row, struct why *w) MUST_CHECK;
+int nickrow_get(struct db *d, struct str nick, struct arena *a, struct nick_row *row,
+                struct why *w) MUST_CHECK;
 /* The preferred (else any hand-made, else automatic) nickname of a mailbox. */
 int nickrow_of_mailbox(struct db *d, struct str mailbox, struct arena *a, struct nick_row *row,
                        struct why *w) MUST_CHECK;
 /* E_DENIED when it exists already. Own transaction each. */
 int nickrow_add(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK;
-int nickrow_change(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK; /* E_ABSENT */
-int nickrow_delete(struct db *d, struct str nick, struct why *w) MUST_CHECK;            /* E_ABSENT */
+int nickrow_change(struct db *d, const struct nick_row *row,
+                   struct why *w) MUST_CHECK;                                /* E_ABSENT */
+int nickrow_delete(struct db *d, struct str nick, struct why *w) MUST_CHECK; /* E_ABSENT */
 int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const struct nick_row *r),
                  void *arg, struct why *w) MUST_CHECK;
 /* As nickrow_add, inside the caller's transaction; for the store. */

@@ -1,4 +1,5 @@
-/* db/queue.h -- reading the durable queue: what is due, lists, one message. Writing is db/store.h. */
+/* db/queue.h -- reading the durable queue: what is due, lists, one message. Writing is db/store.h.
+ */
 #ifndef DB_QUEUE_H
 #define DB_QUEUE_H
 
@@ -17,7 +18,8 @@ bool queue_next_due(struct db *d, struct wall after, struct wall *due);
 /* All messages whose recipient, destination or sender matches the pattern ("" all), by id. */
 int queue_list(struct db *d, struct str pattern, queue_fn *fn, void *arg, struct why *w) MUST_CHECK;
 /* One row by its id, with its body; E_ABSENT. */
-int queue_get(struct db *d, struct store *s, msg_id id, struct message **m, struct why *w) MUST_CHECK;
+int queue_get(struct db *d, struct store *s, msg_id id, struct message **m,
+              struct why *w) MUST_CHECK;
 /* Every row whose id or origin is `id`. */
 int queue_family(struct db *d, msg_id id, queue_fn *fn, void *arg, struct why *w) MUST_CHECK;
 /* The body of a queued message (memory or file). */

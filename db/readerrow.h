@@ -6,14 +6,14 @@
 #include "db/message.h"
 
 struct reader_row {
-    uint64_t number;   /* one series per node */
-    struct str user;   /* local userid */
-    struct str from;   /* "USER@NODE" */
+    uint64_t number; /* one series per node */
+    struct str user; /* local userid */
+    struct str from; /* "USER@NODE" */
     struct str fn, ft;
     char class;
     uint32_t records;
     struct wall date;
-    struct str kind;   /* "NOTE", "FILE", "MAIL", "ACK" */
+    struct str kind; /* "NOTE", "FILE", "MAIL", "ACK" */
 };
 /* user "" lists all. Rows in order of number. */
 int readerrow_each(struct db *d, struct str user, int (*fn)(void *arg, const struct reader_row *r),

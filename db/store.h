@@ -1,10 +1,10 @@
-/* db/store.h -- the durable store: one writer thread with its own connection, one read connection for
- * the loop's thread.
+/* db/store.h -- the durable store: one writer thread with its own connection, one read connection
+ * for the loop's thread.
  *
  * A change is a list of row operations that become durable together or not at all. Changes given in
- * one turn (and all that gather while a commit is under way) share one transaction and one sync: group
- * commit. change_commit's callback runs on the loop when the change is durable, or when it failed.
- * A reader sees a change only after its commit. State table: docs/QUEUE.md. */
+ * one turn (and all that gather while a commit is under way) share one transaction and one sync:
+ * group commit. change_commit's callback runs on the loop when the change is durable, or when it
+ * failed. A reader sees a change only after its commit. State table: docs/QUEUE.md. */
 #ifndef DB_STORE_H
 #define DB_STORE_H
 
@@ -21,8 +21,8 @@ struct store_set {
     const char *spooldir; /* large bodies; made when absent */
     size_t inline_max;    /* larger bodies go to files; 0: 65536 */
     int journal_days;     /* older journal rows are dropped; 0: 60 */
-    /* Told on the loop's thread, may be NULL: the disk failed (also changes with a callback are told
-     * apart from this), or a change without callback was refused for good and is dropped. */
+    /* Told on the loop's thread, may be NULL: the disk failed (also changes with a callback are
+     * told apart from this), or a change without callback was refused for good and is dropped. */
     void (*trouble)(void *arg, const struct why *w);
     void *trouble_arg;
 };
@@ -37,10 +37,12 @@ size_t store_pending(const struct store *s);
 typedef void change_fn(void *arg, const struct why *w); /* w NULL: durable */
 struct change *change_new(struct store *s);
 void change_drop(struct change **c);
-/* Takes the change. fn may be NULL: then the change may wait up to 50 ms for company, and when the disk
- * fails it is kept and tried again. With fn it is committed as soon as possible, and a failure is told. */
+/* Takes the change. fn may be NULL: then the change may wait up to 50 ms for company, and when the
+ * disk fails it is kept and tried again. With fn it is committed as soon as possible, and a failure
+ * is told. */
 void change_commit(struct change **c, change_fn *fn, void *arg);
-/* Before change_commit with a fn: nobody waits for this one, it may wait up to 50 ms for company. */
+/* Before change_commit with a fn: nobody waits for this one, it may wait up to 50 ms for company.
+ */
 void change_patient(struct change *c);
 
 /* Operations; everything given is copied (bodies are held). */
@@ -53,8 +55,8 @@ void change_journal(struct change *c, msg_id id, const char *event, const char *
     PRINTF_LIKE(4, 5);
 struct nick_row;
 void change_nick(struct change *c, const struct nick_row *row); /* an automatic nickname */
-/* A nickname as a user asked for it (enum nick_edit of db/nickrow.h); E_DENIED and E_ABSENT come with
- * the callback. */
+/* A nickname as a user asked for it (enum nick_edit of db/nickrow.h); E_DENIED and E_ABSENT come
+ * with the callback. */
 void change_nick_edit(struct change *c, int edit, const struct nick_row *row, struct str owner);
 struct access_row;
 void change_access(struct change *c, const struct access_row *row); /* who may use nicknames */

@@ -275,6 +275,15 @@ START_TEST(prunes_the_old)
     fix_open(&f);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 1 + 2 + 1);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM seen"), 1);
+    store_close(&f.store);
+    /* The last row of the greatest number goes; the number is remembered. */
+    struct wall end = {wall_now().us + 1};
+    ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
+    ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
+    ck_assert_int_eq(apply_prune(&a, end, end, &w), 1);
+    db_close(&d);
+    fix_open(&f);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 1);
     ck_assert_uint_eq(store_next_id(f.store), 1201);
 }
 END_TEST

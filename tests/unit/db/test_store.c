@@ -256,7 +256,7 @@ START_TEST(cancels_out_within_a_batch)
         c = change_new(f.store);
         change_remove(c, id);
         change_rcpt_done(c, id + 1, 0);
-        change_rcpt_done(c, id + 2, 1);
+        change_rcpt_done(c, id + 2, 0);
         change_rcpt_done(c, id + 3, 9); /* not one of its recipients */
         change_commit(&c, on_order, &a);
         while (o.n < 3 * (refused + 1))
