@@ -8,7 +8,7 @@
 #include "gateway/mail/rules_private.h"
 
 /* What stands where in an addr-spec; FORM_BAD cannot become one any more. */
-enum form { FORM_NONE, FORM_WORD, FORM_DOT, FORM_AT, FORM_BAD };
+enum form { FORM_NONE, FORM_WORD, FORM_LITERAL, FORM_DOT, FORM_AT, FORM_BAD };
 
 struct spec {
     size_t start, end; /* in the value, 0 0: nothing yet */
@@ -42,13 +42,17 @@ static char peek(const struct walk *k)
 
 /* --- tokens ----------------------------------------------------------------------------------- */
 
-/* A line break must fold: a blank follows it. Anything else would be another field. */
-static bool folds(const struct walk *k)
+/* A line break must fold: a blank follows it. Anything else would begin another field. */
+static bool folds(struct str s, size_t i)
 {
-    struct str s = str_sub(k->s, k->i, k->s.n);
-    if (s.n > 1 && s.p[0] == '\r' && s.p[1] == '\n')
-        s = str_sub(s, 1, s.n);
-    return s.p[0] == '\n' && (s.n == 1 || s.p[1] == ' ' || s.p[1] == '\t');
+    if (s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n')
+        i++;
+    return s.p[i] == '\n' && (i + 1 == s.n || s.p[i + 1] == ' ' || s.p[i + 1] == '\t');
+}
+
+static bool is_break(char c)
+{
+    return c == '\r' || c == '\n';
 }
 
 static int skip_comment(struct walk *k)
@@ -56,6 +60,8 @@ static int skip_comment(struct walk *k)
     size_t depth = 0;
     for (size_t i = k->i; i < k->s.n; i++) {
         char c = k->s.p[i];
+        if (is_break(c) && !folds(k->s, i))
+            break;
         if (c == '\\')
             i++;
         else if (c == '(')
@@ -74,7 +80,7 @@ static int skip_gap(struct walk *k)
     int v = 0;
     while (v == 0 && k->i < k->s.n) {
         char c = k->s.p[k->i];
-        if (c == ' ' || c == '\t' || ((c == '\r' || c == '\n') && folds(k)))
+        if (c == ' ' || c == '\t' || (is_break(c) && folds(k->s, k->i)))
             k->i += c == '\r' ? 2 : 1;
         else if (c == '(')
             v = skip_comment(k);
@@ -87,6 +93,8 @@ static int skip_gap(struct walk *k)
 static int skip_delimited(struct walk *k, char closes, const char *what)
 {
     for (size_t i = k->i + 1; i < k->s.n; i++) {
+        if (is_break(k->s.p[i]) && !folds(k->s, i))
+            break;
         if (k->s.p[i] == '\\')
             i++;
         else if (k->s.p[i] == closes) {
@@ -113,8 +121,10 @@ static int take_token(struct walk *k, enum form *form)
     }
     if (c == '"')
         return skip_delimited(k, '"', "a quoted string does not end");
-    if (c == '[')
+    if (c == '[') {
+        *form = FORM_LITERAL;
         return skip_delimited(k, ']', "a domain literal does not end");
+    }
     size_t from = k->i;
     while (k->i < k->s.n && is_atom_char(k->s.p[k->i]))
         k->i++;
@@ -133,7 +143,22 @@ static void spec_text(struct walk *k, struct spec *p, struct str piece)
     p->n += piece.n;
 }
 
-/* Word and joint must alternate: atoms side by side are words of a phrase. */
+/* Word and joint must alternate: atoms side by side are words of a phrase. A literal is the whole
+ * domain. */
+static bool may_follow(const struct spec *p, enum form form)
+{
+    switch (form) {
+    case FORM_WORD:
+        return p->form == FORM_NONE || p->form == FORM_DOT || p->form == FORM_AT;
+    case FORM_LITERAL:
+        return p->form == FORM_AT;
+    case FORM_DOT:
+        return p->form == FORM_WORD;
+    default:
+        return p->form == FORM_WORD && !p->at; /* @ */
+    }
+}
+
 static int spec_take(struct walk *k, struct spec *p)
 {
     size_t from = k->i;
@@ -141,8 +166,7 @@ static int spec_take(struct walk *k, struct spec *p)
     int v = take_token(k, &form);
     if (v < 0)
         return v;
-    bool good = form == FORM_WORD ? p->form != FORM_WORD : p->form == FORM_WORD;
-    if (p->form == FORM_BAD || !good || (form == FORM_AT && p->at))
+    if (!may_follow(p, form))
         form = FORM_BAD;
     p->form = form;
     p->at = p->at || form == FORM_AT;
@@ -209,7 +233,7 @@ static void keep_comments(struct walk *k, const struct spec *p)
 static int spec_done(struct walk *k, struct spec *p, bool angle, struct str route)
 {
     bool root = p->form == FORM_DOT && p->at; /* "host.example.": the same name */
-    if (p->form != FORM_WORD && !root)
+    if (p->form != FORM_WORD && p->form != FORM_LITERAL && !root)
         return malformed(k, "an address is incomplete or is not one address");
     if (p->n == SIZE_MAX)
         return why_set(k->w, E_LIMIT, 0, NULL, "an address is longer than %u bytes",

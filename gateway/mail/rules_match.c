@@ -58,7 +58,7 @@ static bool is_domain(struct str s)
     if (s.n > 2 && s.p[0] == '[')
         return s.p[s.n - 1] == ']';
     for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || strchr("@%!<>()[]\",;:\\", s.p[i]) != NULL)
+        if ((unsigned char)s.p[i] <= ' ' || strchr("@<>()[]\",;:\\", s.p[i]) != NULL)
             return false;
     return s.p[0] != '.' && str_find(s, '.') > 0;
 }

@@ -447,7 +447,8 @@ static void add_text(struct parser *p, struct draft *d, bool right, struct str t
     struct elem *last = n > 0 ? &(right ? d->right : d->left)[n - 1] : NULL;
     if (text.n == 0)
         return;
-    if (last != NULL && last->kind == EL_TEXT && last->nocase == nocase) {
+    if (last != NULL && last->kind == EL_TEXT && last->nocase == nocase &&
+        last->text.n + text.n <= RULES_ADDRESS_MAX) {
         last->text = arena_printf(p->rules->arena, "%.*s%.*s", STR_ARG(last->text), STR_ARG(text));
         return;
     }

@@ -525,8 +525,9 @@ END_TEST
 /* A value is never let through when it could be two fields. */
 START_TEST(no_second_field)
 {
-    static const char *const bad[] = {"a@bird\nBcc: x", "a@bird\r\nBcc: x", "a@bird\r x@y",
-                                      "a@bird,\n\nx@y", "a\x01@bird"};
+    static const char *const bad[] = {
+        "a@bird\nBcc: x", "a@bird\r\nBcc: x",   "a@bird\r x@y",       "a@bird,\n\nx@y",
+        "a\x01@bird",     "\"a\nBcc: x\"@bird", "(c\nBcc: x) a@bird", "a@bird, b@[1\r\nX: 2]"};
     struct why w;
     use_text(rules_default(false));
     struct rules_use u = {.rules = rules, .ask = &ask};
