@@ -310,6 +310,44 @@ START_TEST(conversion_is_bounded_and_crosses_blocks)
 }
 END_TEST
 
+/* The shift state lives from piece to piece, and what cannot be converted is left to the caller. */
+START_TEST(conversion_piece_by_piece)
+{
+    struct text_iconv *c = text_iconv_open("ISO-2022-JP", "UTF-8");
+    struct buf b;
+    ck_assert_ptr_null(text_iconv_open("no-such-charset", "UTF-8"));
+    ck_assert_ptr_null(text_iconv_open("UTF-8", "no-such-charset"));
+    if (c == NULL) /* a libc without its tables */
+        return;
+    buf_init(&b, 100);
+    ck_assert_uint_eq(text_iconv_put(c, &b, STR("a\u65E5")), 4);
+    ck_assert_uint_eq(text_iconv_put(c, &b, STR("")), 0);
+    ck_assert_uint_eq(text_iconv_put(c, &b, STR("\u672C\U0001F600x")), 3);
+    ck_assert_uint_eq(text_iconv_put(c, &b, STR("\u8A9E\xE6")), 3);
+    text_iconv_end(c, &b);
+    ck_assert_uint_eq(text_iconv_put(c, &b, STR("z")), 1);
+    ck_assert_str_eq(buf_cstr(&b), "a\x1B$BF|K\\8l\x1B(Bz");
+    text_iconv_close(&c);
+    ck_assert_ptr_null(c);
+    text_iconv_close(&c);
+    buf_done(&b);
+    /* More than the door's own space, and more than the buf's. */
+    struct buf longer;
+    buf_init(&longer, 5000);
+    buf_init(&b, 4000);
+    buf_fill(&longer, 'x', 5000);
+    c = text_iconv_open("UTF-16BE", "UTF-8");
+    ck_assert_uint_eq(text_iconv_put(c, &b, str_sub(buf_text(&longer), 0, 2000)), 2000);
+    ck_assert_uint_eq(b.n, 4000);
+    ck_assert(!b.over);
+    (void)text_iconv_put(c, &b, buf_text(&longer));
+    ck_assert(b.over);
+    text_iconv_close(&c);
+    buf_done(&longer);
+    buf_done(&b);
+}
+END_TEST
+
 static Suite *test_text_suite(void)
 {
     Suite *s = suite_create("text");
@@ -325,6 +363,7 @@ static Suite *test_text_suite(void)
     tcase_add_loop_test(t, charsets, 0, sizeof sets / sizeof *sets);
     tcase_add_test(t, charsets_that_are_none);
     tcase_add_test(t, conversion_is_bounded_and_crosses_blocks);
+    tcase_add_test(t, conversion_piece_by_piece);
     suite_add_tcase(s, t);
     return s;
 }
