@@ -64,12 +64,44 @@ START_TEST(says_why)
 }
 END_TEST
 
+static const struct {
+    bool secure, registered, restricted;
+    const char *want; /* NULL: he may */
+} users[] = {
+    {false, false, false, NULL},
+    {false, true, false, NULL},
+    {true, true, false, NULL},
+    {true, false, false, "User 'JOE@VM1' is not a registered gateway user"},
+    {false, false, true, "User 'JOE@VM1' may not use this gateway (RESTRICT)"},
+    {true, true, true, "User 'JOE@VM1' may not use this gateway (RESTRICT)"},
+    {true, false, true, "User 'JOE@VM1' may not use this gateway (RESTRICT)"},
+};
+
+START_TEST(who_may)
+{
+    struct policy_user u = {users[_i].secure, users[_i].registered, users[_i].restricted,
+                            STR("JOE@VM1")};
+    struct why w;
+    memset(&w, 0xA5, sizeof w);
+    int rc = policy_user(&u, &w);
+    if (users[_i].want == NULL) {
+        ck_assert_int_eq(rc, 0);
+        ck_assert_int_eq((unsigned char)w.text[0], 0xA5);
+        return;
+    }
+    ck_assert_int_eq(rc, E_DENIED);
+    ck_assert_str_eq(w.text, users[_i].want);
+    ck_assert(why_smtp(&w) == 550 && strcmp(why_enh(&w), "5.7.1") == 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("security/policy");
     TCase *t = tcase_create("policy");
     tcase_add_loop_test(t, every_row, 0, sizeof rows / sizeof *rows);
     tcase_add_test(t, says_why);
+    tcase_add_loop_test(t, who_may, 0, sizeof users / sizeof *users);
     suite_add_tcase(s, t);
     return s;
 }
