@@ -1,0 +1,96 @@
+"""SNADS aliases, NAMES files and tables as XML, by njegate beside a running daemon."""
+import os
+import subprocess
+
+import njefile
+from world import TOP, program
+
+
+def write(w, name, data):
+    path = os.path.join(w.dir, name)
+    with open(path, 'wb') as f:
+        f.write(data)
+    return path
+
+
+def case_snads_alias(w):
+    """An alias names an NJE user on the Internet both ways; without one it is userid?address."""
+    gw, p, sink = w.pair(['SNADSADDRESS QSMRMTAD', 'NODE MVSA SCHEME=SNADS'])
+    gw.mail('bob?mvsa@' + gw.fqdn)
+    assert p.take_file().dest == ('BOB', 'MVSA')
+    p.send(njefile.note('BOB', 'MVSA', 'SMTP', gw.name, ['one'], 'One', to=['x at example.org'])).wait()
+    assert sink.take().sender.lower() == 'bob?mvsa@' + gw.fqdn
+    gw.cli('alias', 'add', 'BOB', 'MVSA', 'The.Octopus@' + gw.fqdn)
+    gw.mail('the.octopus@' + gw.fqdn)
+    assert p.take_file().dest == ('BOB', 'MVSA')
+
+
+def case_alias_outbound(w):
+    """*ANY and personal aliases from NJE; a user ID that is not registered is returned; no relaying."""
+    gw, p, sink = w.pair(['SNADSADDRESS QSMRMTAD'])
+    gw.cli('alias', 'add', '*ANY', 'REEF', '*@example.org')
+    gw.cli('alias', 'add', 'CRAB', 'REEF', 'my.crab@example.org', '--personal', 'BOB@MVSA')
+    gw.cli('alias', 'add', 'CRAB', 'REEF', 'other', status=1)
+    p.send(njefile.note('BOB', 'MVSA', 'CRAB', 'REEF', ['hello'], 'Hi')).wait()
+    assert sink.take().rcpts == ['my.crab@example.org']
+    p.send(njefile.note('EVE', 'MVSA', 'CRAB', 'REEF', ['hello'], 'Hi')).wait()
+    assert sink.take().rcpts == ['crab@example.org']
+    p.send(njefile.note('EVE', 'MVSA', 'NOBODY', 'QSMRMTAD', ['hello'], 'Hi')).wait()
+    assert p.take_file().dest[0] == 'EVE'
+    with gw.client() as c:
+        c.ehlo()
+        c.mail('steve@example.org')
+        assert c.rcpt('crab?reef@' + gw.fqdn)[0] == 550  # it would be relaying
+    gw.cli('alias', 'delete', 'CRAB', 'LAGOON', status=1)
+    gw.cli('alias', 'delete', 'CRAB', 'REEF', '--personal', 'BOB@MVSA')
+
+
+def case_register(w):
+    gw = w.gateway(lines=['SNADSADDRESS QSMRMTAD']).start()
+    assert gw.cli('alias', 'register', 'a@Example.org').split() == ['QSM01', 'QSMRMTAD']
+    assert gw.cli('alias', 'register', 'a@example.org').split() == ['QSM01', 'QSMRMTAD']
+    assert gw.cli('alias', 'register', 'b@example.org').split() == ['QSM02', 'QSMRMTAD']
+    assert [r['auto'] for r in gw.json('alias', 'list')] == [True, True]
+
+
+def case_names_file(w):
+    """In and out again, tags kept; a file with one fault changes nothing."""
+    gw = w.gateway().start()
+    path = write(w, 'nickname.nam', b':nick.FRED :userid.Fred :node.example.org\r\n   :phone.1 2\r\n'
+                 b':nick.REN :userid.r@x.example :name.Ren\x82\r\n:nick.ALL :list.FRED REN\r\n\x1a')
+    gw.cli('nick', 'import', path)
+    assert [r['name'] for r in gw.json('nick', 'list')] == ['', 'René']
+    out = gw.cli('nick', 'export')
+    assert ':phone.1 2' in out and ':name.René' in out, out
+    bad = write(w, 'bad.names', b':nick.NEW :userid.n@x.example\n:nick.SMTP :userid.s@x.example\n')
+    assert ':2:' in gw.cli('nick', 'import', bad, status=1)
+    assert len(gw.json('nick', 'list')) == 2
+
+
+def case_table_file(w):
+    """All tables out, in again; a bad file is refused with its lines and changes nothing."""
+    gw = w.gateway().start()
+    gw.cli('nick', 'add', 'FRED', 'f@example.org')
+    gw.cli('alias', 'add', '*ANY', 'REEF', '*@example.org')
+    path = os.path.join(w.dir, 't.xml')
+    gw.cli('table', 'export', path)
+    gw.cli('nick', 'delete', 'FRED')
+    gw.cli('nick', 'add', 'GONE', 'g@example.org')
+    gw.cli('table', 'import', path, '--replace')
+    assert [r['nick'] for r in gw.json('nick', 'list')] == ['FRED']
+    assert gw.json('alias', 'list')[0]['mailbox'] == '*@example.org'
+    with open(path) as f:
+        text = f.read()
+    bad = write(w, 'bad.xml', text.replace('"FRED"', '"TOOLONGAME"').encode())
+    assert 'bad.xml:3' in gw.cli('table', 'import', bad, '--replace', status=1)
+    assert [r['nick'] for r in gw.json('nick', 'list')] == ['FRED']
+
+
+def case_completion(w):
+    """bash offers every verb that njegate knows."""
+    script = ('source %s/docs/njegate.bash-completion; COMP_WORDS=("$1" ""); COMP_CWORD=1; _njegate; '
+              'echo "${COMPREPLY[@]}"') % TOP
+    said = subprocess.run(['bash', '-c', script, 'x', program('njegate')], capture_output=True, text=True).stdout.split()
+    help_ = subprocess.run([program('njegate'), '--help'], capture_output=True, text=True).stdout
+    verbs = {line.split()[1] for line in help_.splitlines() if line.startswith('  njegate ')}
+    assert set(said) == verbs, (said, verbs)
