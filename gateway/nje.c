@@ -18,6 +18,7 @@
 #include "gateway/oper.h"
 #include "gateway/origin.h"
 #include "gateway/relay.h"
+#include "gateway/rscscmd.h"
 #include "gateway/snadsgate.h"
 #include "rscs/deck.h"
 #include "rscs/port.h"
@@ -146,10 +147,34 @@ bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct 
     return ok;
 }
 
+int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct why *w)
+{
+    char text[9];
+    struct str node = ebc_name_text(&m->to_node, text);
+    const struct line *out = line_to(n, node);
+    if (out == NULL || strcmp(out->name, from_link) == 0)
+        return why_set(w, E_ABSENT, 0, NULL, "Node %.*s not recognised.", STR_ARG(node));
+    bool ok = true;
+    size_t at = 0;
+    do {
+        struct nmr piece = *m;
+        piece.ntext = m->ntext - at < NMR_TEXT_MAX || m->command ? m->ntext - at : NMR_TEXT_MAX;
+        memcpy(piece.text, m->text + at, piece.ntext);
+        at += piece.ntext;
+        ok = link_message(out->link, &piece);
+    } while (ok && at < m->ntext);
+    if (!ok)
+        return why_set(w, E_TEMP, 0, NULL, "Node %.*s cannot be reached now: link %s is not up",
+                       STR_ARG(node), out->name);
+    return 0;
+}
+
 /* The node a message claims to come from must be one that lies behind this link. */
 static bool origin_ok(struct line *l, struct str node)
 {
     struct nje_name name;
+    if (node.n == 0)
+        return false; /* nobody's word; an empty node is our own operator elsewhere */
     if (l->conf.origin_any)
         return true;
     if (admit_is_local_node(l->nje->g, node) || !ebc_name(&name, node))
@@ -180,7 +205,8 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
     struct gate *g = l->nje->g;
     bool command = m->command;
     if (command) {
-        oper_rscs(g, as->user, text, answer, as);
+        const struct rscscmd_asker who = {as->user, as->node, l->name};
+        rscscmd_run(g, &who, text, answer, as);
     } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
         /* A notice of another system, or RSCS's comment: an answer would be answered again. */
         (void)tell_local(l->nje, as->user, as->node, to_user, text);
@@ -217,16 +243,9 @@ static void got_message(void *arg, const struct nmr *m)
                   log_quote(buf_text(&text)));
         local_message(l, m, &as, to_user, buf_text(&text));
     } else {
-        struct line *out = line_to(n, to_node);
-        /* Never back over the link it came from: two nodes with default routes would play
-         * ping-pong. */
-        if (out != NULL && out != l)
-            (void)!link_message(out->link, m);
-        else if (as.user.n > 0 && (text.n == 0 || text.p[0] != '*')) {
-            char line[80];
-            snprintf(line, sizeof line, "Node %.*s not recognised.", STR_ARG(to_node));
-            answer(&as, str_of(line));
-        }
+        struct why w;
+        if (nje_route(n, m, l->name, &w) < 0 && as.user.n > 0 && (text.n == 0 || text.p[0] != '*'))
+            answer(&as, str_of(w.text));
     }
     buf_done(&text);
 }

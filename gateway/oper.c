@@ -1,12 +1,10 @@
-/* gateway/oper.c -- operator commands by interactive message, and the RSCS commands a neighbour
- * asks. */
+/* gateway/oper.c -- operator commands by interactive message. */
 #include "gateway/oper.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "db/queue.h"
@@ -145,39 +143,4 @@ void oper_smsg(struct gate *g, struct str user, struct str node, struct str text
         return;
     }
     say(&c, "Unknown command %.*s; HELP lists the commands", STR_ARG(str_sub(word, 0, 20)));
-}
-
-/* --- RSCS
- * ------------------------------------------------------------------------------------------------------------
- */
-
-static void system_line(void *arg, const struct conf_link *conf, enum link_state s,
-                        const struct link_stat *st)
-{
-    (void)st;
-    say(arg, "Link %-8.*s %s to %.*s", STR_ARG(conf->name),
-        s == LINK_UP ? "active -- connected" : "inactive", STR_ARG(conf->node));
-}
-
-void oper_rscs(struct gate *g, struct str user, struct str text, oper_reply_fn *fn, void *arg)
-{
-    struct command_call c = {.g = g, .fn = fn, .arg = arg};
-    struct str first = str_word(&text), second = str_word(&text);
-    (void)user;
-    if (str_is(first, "CPQ") && (second.n == 0 || str_starts_nocase(second, "T"))) {
-        char now[64];
-        time_t t = (time_t)wall_s(wall_now());
-        struct tm tm;
-        strftime(now, sizeof now, "%H:%M:%S %Z %A %m/%d/%y", localtime_r(&t, &tm));
-        say(&c, "TIME IS %s", now);
-    } else if (str_starts_nocase(first, "Q") &&
-               (second.n == 0 || str_starts_nocase(second, "SYS"))) {
-        say(&c, "Node %.*s: njegate mail gateway", STR_ARG(g->conf->local));
-        nje_each(g->nje, system_line, &c);
-    } else if (str_is(first, "HELP")) {
-        say(&c, "Commands: CPQ TIME, QUERY SYSTEM, HELP; mail commands: SMSG to user SMTP");
-    } else {
-        say(&c, "Command %.*s not recognised; HELP lists the commands",
-            STR_ARG(str_sub(first, 0, 20)));
-    }
 }

@@ -1,5 +1,5 @@
-/* gateway/oper.h -- commands by interactive message: the gateway's own (SMSG to SMTP at LOCAL,
- * njegate smsg) and the few RSCS commands a neighbour asks of a node. */
+/* gateway/oper.h -- commands by interactive message: SMSG to SMTP at LOCAL, njegate smsg. The
+ * commands of RSCS are gateway/rscscmd.h. */
 #ifndef GATEWAY_OPER_H
 #define GATEWAY_OPER_H
 
@@ -12,7 +12,5 @@ void oper_smsg(struct gate *g, struct str user, struct str node, struct str text
                void *arg);
 /* Is USER at NODE in SMSGAUTHLIST? (NODE "": the control socket, yes.) */
 bool oper_privileged(const struct gate *g, struct str user, struct str node);
-/* An NMR command to our node (CPQ TIME, QUERY SYSTEM...), answered in the manner of RSCS. */
-void oper_rscs(struct gate *g, struct str user, struct str text, oper_reply_fn *fn, void *arg);
 
 #endif
