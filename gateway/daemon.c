@@ -95,8 +95,7 @@ static int adopt(struct daemon *d, struct conf *c, struct why *w)
 static int load_tls(struct daemon *d, struct why *w)
 {
     const struct conf *c = d->gate.conf;
-    struct tls_files files = {
-        .cert = c->tls_cert.p, .key = c->tls_key.p, .ca = c->tls_ca.p};
+    struct tls_files files = {.cert = c->tls_cert.p, .key = c->tls_key.p, .ca = c->tls_ca.p};
     int v = tls_load(d->gate.tls, &files, w);
     if (v == 0 && c->tls_cert.n > 0)
         log_event(strstr(tls_facts(d->gate.tls), "(expired)") != NULL ? LOG_WARN : LOG_INFO, 0,
