@@ -240,5 +240,11 @@ def case_temporary_nicknames(w):
     gw.cli('access', 'deny', '*@MVSA')
     p.send(njefile.note('BOB', 'MVSA', 'STEVE', 'SMTPGATE', own)).wait()
     assert p.take_file().dest == ('BOB', 'MVSA')
+    p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['.PAUL = paul@example.org', '', 'x'],
+                        to=['PAUL     at SMTPGATE'])).wait()
+    assert 'nickname service' in p.take_file().text()
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', ['MAIL FROM:<BOB@MVSA>', 'RCPT TO:<STEVE@%s>' % gw.fqdn,
+                                                         'DATA', 'Subject: x', '', 'x', '.'])).wait()
+    assert 'nickname service' in ' '.join(p.take_file().text().split())
     gw.empty()
     assert not sink.messages
