@@ -1,9 +1,12 @@
 /* tests/unit/rscs/test_pages.c -- rscs/pages: every page against iconv and, where it is installed,
  * ICU, with the differences named; replacements, '@', double-byte pages and their records. */
+#include <fcntl.h>
 #include <iconv.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -100,22 +103,40 @@ START_TEST(charts_against_iconv)
 }
 END_TEST
 
-/* Run ICU's converter over bytes; answers the code units of UTF-16. */
+/* In the child: ICU's converter on the two pipes. */
+static void run_uconv(const char *name, int in, int out)
+{
+    char from[16];
+    (void)snprintf(from, sizeof from, "ibm-%s", strcmp(name, "037") == 0 ? "37" : name);
+    int null = open("/dev/null", O_WRONLY);
+    if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(null, 2) == 2)
+        execlp("uconv", "uconv", "-f", from, "-t", "UTF-16BE", "--from-callback", "substitute",
+               (char *)NULL);
+    _exit(127);
+}
+
+/* Answers the code units of UTF-16 that ICU makes of a few bytes, 0 when it is not there or does
+ * not know the page. */
 static size_t icu(const char *name, const uint8_t *bytes, size_t n, uint8_t *out, size_t max)
 {
-    char path[] = "/tmp/pagesXXXXXX", command[200];
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
-    close(fd);
-    (void)snprintf(command, sizeof command,
-                   "uconv -f ibm-%s -t UTF-16BE --from-callback substitute %s 2>/dev/null",
-                   strcmp(name, "037") == 0 ? "37" : name, path);
-    FILE *f = popen(command, "r");
-    size_t got = fread(out, 1, max, f);
-    bool good = pclose(f) == 0;
-    unlink(path);
-    return good ? got / 2 : 0;
+    int to[2], from[2], status = 0;
+    ck_assert_int_eq(pipe2(to, O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(from, O_CLOEXEC), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        run_uconv(name, to[0], from[1]);
+    close(to[0]);
+    close(from[1]);
+    (void)signal(SIGPIPE, SIG_IGN); /* it may be gone already */
+    (void)!write(to[1], bytes, n);
+    close(to[1]);
+    size_t got = 0;
+    for (ssize_t k; (k = read(from[0], out + got, max - got)) > 0;)
+        got += (size_t)k;
+    close(from[0]);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? got / 2 : 0;
 }
 
 START_TEST(charts_against_icu)
