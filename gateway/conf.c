@@ -545,6 +545,8 @@ void conf_show(const struct conf *c, struct buf *out)
     buf_printf(out, "LOCAL %.*s\nHOSTNAME %.*s\n", STR_ARG(c->local), STR_ARG(c->hostname));
     for (size_t i = 0; i < NROWS; i++)
         show_row(c, &rows[i], out);
+    buf_printf(out, "REWRITE822HEADER %s%s\n", c->rewrite_off ? "NO" : "YES",
+               c->rewrite_print && !c->rewrite_off ? " PRINT" : "");
     buf_printf(out, "DIMNODE %.*s %s\nCODEPAGE %s\n", STR_ARG(c->dim_node),
                c->dim_closed ? "CLOSED" : "OPEN", ebc_page_name(c->page));
     if (c->snads.address.n > 0)
