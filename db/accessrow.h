@@ -1,5 +1,5 @@
-/* db/accessrow.h -- rows of the access table: who may use the nickname service (commands to DIM, mail
- * to nicknames). user or node may be "*"; upper case. Without a row everybody may. */
+/* db/accessrow.h -- rows of the access table: who may use the nickname service (commands to DIM,
+ * mail to nicknames). user or node may be "*"; upper case. Without a row everybody may. */
 #ifndef DB_ACCESSROW_H
 #define DB_ACCESSROW_H
 

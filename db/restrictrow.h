@@ -1,5 +1,5 @@
-/* db/restrictrow.h -- rows of the RESTRICT table: users who may neither send nor receive mail through
- * the gateway, and what becomes of files they send. user or node may be "*"; upper case. */
+/* db/restrictrow.h -- rows of the RESTRICT table: users who may neither send nor receive mail
+ * through the gateway, and what becomes of files they send. user or node may be "*"; upper case. */
 #ifndef DB_RESTRICTROW_H
 #define DB_RESTRICTROW_H
 
@@ -24,8 +24,8 @@ int restrictrow_each(struct db *d, int (*fn)(void *arg, const struct restrict_ro
  * "*". 1 found, 0 none, negative. Strings are copied into the arena. */
 int restrictrow_find(struct db *d, struct str user, struct str node, struct arena *a,
                      struct restrict_row *row, struct why *w) MUST_CHECK;
-/* How well a row (of the table or of the configuration) fits user at node: 0 not, 1 "*" at "*", 2 he
- * at "*", 3 "*" at his node, 4 himself. */
+/* How well a row (of the table or of the configuration) fits user at node: 0 not, 1 "*" at "*", 2
+ * he at "*", 3 "*" at his node, 4 himself. */
 int restrictrow_fits(struct str row_user, struct str row_node, struct str user, struct str node);
 const char *restrictrow_name(enum restrict_action action); /* "PURGE", "RETURN", "TRANSFERTO" */
 

@@ -32,8 +32,8 @@ int secrow_each(struct db *d, int (*fn)(void *arg, const struct sec_row *r), voi
                 struct why *w) MUST_CHECK;
 /* 1 registered, 0 not, negative when the database cannot tell. Any case. */
 int secrow_registered(struct db *d, struct str user, struct str node, struct why *w) MUST_CHECK;
-/* The row a nickname leads to: its primary_nick one, else any; *count of its rows (up to 2). E_ABSENT
- * when there is none. Strings are copied into the arena. */
+/* The row a nickname leads to: its primary_nick one, else any; *count of its rows (up to 2).
+ * E_ABSENT when there is none. Strings are copied into the arena. */
 int secrow_of_nick(struct db *d, struct str nick, struct arena *a, struct sec_row *row,
                    unsigned *count, struct why *w) MUST_CHECK;
 /* The pair's primary_mbox row; E_ABSENT. */

@@ -1,7 +1,7 @@
 /* gateway/dim.h -- the nickname service (RSCS DIM) as its users have it: commands by interactive
  * message to DIM at DIMNODE. General users add nicknames, unless DIMNODE is CLOSED, and change or
- * delete their own; who is in SMSGAUTHLIST may do all; `access deny` keeps a user out. The caller has
- * verified the user's node against the link the message came over. */
+ * delete their own; who is in SMSGAUTHLIST may do all; `access deny` keeps a user out. The caller
+ * has verified the user's node against the link the message came over. */
 #ifndef GATEWAY_DIM_H
 #define GATEWAY_DIM_H
 

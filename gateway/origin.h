@@ -1,5 +1,5 @@
-/* gateway/origin.h -- may the NJE user a file comes from send mail through the gateway: RESTRICT and
- * SECURE at the NJE door, and what becomes of his file when he may not. docs/SECURITY.md. */
+/* gateway/origin.h -- may the NJE user a file comes from send mail through the gateway: RESTRICT
+ * and SECURE at the NJE door, and what becomes of his file when he may not. docs/SECURITY.md. */
 #ifndef GATEWAY_ORIGIN_H
 #define GATEWAY_ORIGIN_H
 

@@ -24,8 +24,8 @@ struct sectab {
 };
 typedef void sectab_report_fn(void *arg, unsigned line, const char *text);
 /* Read a whole file and check it: each row, a record given twice, two primary_nick rows of a
- * nickname, two primary_mbox rows of a user. Every problem is told (report may be NULL) and counted;
- * a table with a problem must not be used. */
+ * nickname, two primary_mbox rows of a user. Every problem is told (report may be NULL) and
+ * counted; a table with a problem must not be used. */
 unsigned sectab_read(struct arena *a, struct str text, struct sectab *t, sectab_report_fn *report,
                      void *arg);
 /* The record as it stands in such a file, with LF. */
