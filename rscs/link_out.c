@@ -177,7 +177,7 @@ static void unanswered(struct link *k, struct out_slot *o)
     struct why w = {0};
     if (!k->many && o != k->slots)
         k->one_stream = true;
-    why_set(&w, E_TEMP, 0, NULL, "%s does not answer requests on stream %u", k->them,
+    why_set(&w, E_GONE, 0, NULL, "%s does not answer requests on stream %u", k->them,
             wire_rcb_stream(o->rcb));
     give_back(k, o, OUT_MUTE, &w);
 }
