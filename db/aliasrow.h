@@ -25,7 +25,8 @@ int aliasrow_get(struct db *d, const struct alias_row *key, struct arena *a, str
  * may differ in case, the same case is preferred. E_ABSENT. */
 int aliasrow_of_mailbox(struct db *d, struct str owner, struct str mailbox, bool any_case,
                         struct arena *a, struct alias_row *row, struct why *w) MUST_CHECK;
-/* Does the system table, or that of this owner, know the address with any user ID? 1, 0 or negative.
+/* Does the system table, or that of this owner, know the address with any user ID? 1, 0 or
+ * negative.
  */
 int aliasrow_has_address(struct db *d, struct str owner, struct str address,
                          struct why *w) MUST_CHECK;

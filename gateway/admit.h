@@ -17,7 +17,7 @@ struct admitted {
     struct str forward;  /* LOCAL: a mailbox that gets a copy (LOCALUSER MBOX=), "" none */
     bool nick;           /* SMTP: found through a nickname (the access table counts) */
     struct str original; /* as the sender wrote it */
-    struct str asker;    /* given to admit_user: "USER@NODE" whose personal aliases count, "" nobody */
+    struct str asker; /* given to admit_user: "USER@NODE" whose personal aliases count, "" nobody */
 };
 /* A mailbox (local part, domain) as written on SMTP, in a batch or in a note. domain "" is
  * postmaster only from the Internet, any of our names from NJE. 0, or the refusal. */
@@ -43,8 +43,8 @@ int admit_access(struct gate *g, struct str user, struct str node, struct why *w
 /* The NJE user a mailbox of ours stands for; false when it is none of ours or nobody's. */
 bool admit_owner(struct gate *g, struct arena *a, struct str local, struct str domain,
                  struct str *user, struct str *node);
-/* The Internet address of an NJE user: under SECURE his primary nickname, else his MBOX when he is a
- * local user who has one, else the form of his node. */
+/* The Internet address of an NJE user: under SECURE his primary nickname, else his MBOX when he is
+ * a local user who has one, else the form of his node. */
 struct str admit_internet(struct gate *g, struct arena *a, struct str user, struct str node);
 /* The address as an NJE user sees it: "USER" at NODE, nickname at DIMNODE when known, else local
  * part at host. Makes no nickname. nick tells that user is a nickname. */

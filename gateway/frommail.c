@@ -48,8 +48,8 @@ static void find_from(struct frommail *f)
                               .mailbox = f->mail->sender};
 }
 
-/* Somebody without a name on the NJE side gets one: an alias (SNADSADDRESS AUTOADD), else a nickname
- * at DIMNODE. */
+/* Somebody without a name on the NJE side gets one: an alias (SNADSADDRESS AUTOADD), else a
+ * nickname at DIMNODE. */
 static int new_name(struct frommail *f, struct change *c, struct str *user, struct str *node,
                     struct why *w)
 {
@@ -230,7 +230,8 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     buf_init(&lines, max);
     const struct conf_node *node = conf_node_of(f->g->conf, to->node);
     bool profs = node != NULL && node->style == STYLE_PROFS;
-    note_write(&lines, &n, profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style, NOTE_WIDTH);
+    note_write(&lines, &n, profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style,
+               NOTE_WIDTH);
     v = lines.over
             ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
             : njefile_text(f->g->store, spec, buf_text(&lines), max, out, w);

@@ -372,6 +372,22 @@ static int forward_file(struct nje *n, struct intake *in, struct body *deck,
     return fromnje_return(n->g, in, deck, &reason, w);
 }
 
+/* As RSCS tells the sender of a file; a form beginning with QU asks for quiet. The date is the
+ * file's own. */
+static void notice_arrival(struct intake *in, const struct njefile_in *f, struct str user)
+{
+    char date[32], form[9];
+    time_t t =
+        (time_t)wall_s(f->njh.entry_tod != 0 ? tod_wall(f->njh.entry_tod) : wall_now());
+    struct tm tm;
+    if (f->from_user.n == 0 || str_starts_nocase(ebc_name_text(&f->dsh.form, form), "QU"))
+        return;
+    strftime(date, sizeof date, "%m/%d/%y %H:%M:%S %Z", localtime_r(&t, &tm));
+    intake_tell(in, f->from_user, f->from_node,
+                "FILE (%04u) SPOOLED TO %.*s -- ORIGIN %.*s(%.*s) %s", f->njh.job_id, STR_ARG(user),
+                STR_ARG(f->from_node), STR_ARG(f->from_user), date);
+}
+
 static int local_file(struct nje *n, struct intake *in, struct body *deck,
                       const struct njefile_in *f, enum policy_source source, struct arena *a,
                       struct why *w)
@@ -388,6 +404,8 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
     if (to.to == DOOR_SMTP)
         return fromnje_mailbox(g, in, deck, source, &to, w);
     int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
+    if (v == 0 && to.to == DOOR_LOCAL && source == FROM_NJE)
+        notice_arrival(in, f, to.user);
     if (v == 0 && to.forward.n > 0 && origin_may(g, f->from_user, f->from_node)) {
         struct admitted net = {.to = DOOR_SMTP, .mailbox = to.forward, .original = to.forward};
         v = fromnje_mailbox(g, in, deck, source, &net, w);
@@ -400,9 +418,9 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                      const struct njefile_in *f, const char *from_link, enum policy_source source,
                      struct arena *a, struct why *w)
 {
-    bool ours =
-        admit_is_local_node(n->g, f->to_node) ||
-        str_eq_nocase(f->to_node, n->g->conf->dim_node) || snadsgate_takes(n->g, origin_text(a, f), f->to_node);
+    bool ours = admit_is_local_node(n->g, f->to_node) ||
+                str_eq_nocase(f->to_node, n->g->conf->dim_node) ||
+                snadsgate_takes(n->g, origin_text(a, f), f->to_node);
     intake_journal(in, "received",
                    "from=%.*s@%.*s to=%.*s@%.*s file=%.*s.%.*s job=%u size=%llu link=%s",
                    STR_ARG(f->from_user), STR_ARG(f->from_node), STR_ARG(f->to_user),

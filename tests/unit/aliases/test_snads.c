@@ -538,6 +538,20 @@ START_TEST(all_numbers_used)
 }
 END_TEST
 
+/* The one number left, given but not yet durable, is not given again. */
+START_TEST(last_number_once)
+{
+    struct why w;
+    struct change *c = change_new(store);
+    struct alias_row key = {.userid = STR("QSM05"), .address = STR("QSMRMTAD")};
+    fill_numbers();
+    ck_assert_int_eq(aliasrow_delete(other, &key, &w), 0);
+    ck_assert_str_eq(registered("first@example.org", c), "QSM05 QSMRMTAD");
+    ck_assert_int_eq(registered("second@example.org", c)[0], '!');
+    durable(&c);
+}
+END_TEST
+
 START_TEST(registered_now)
 {
     struct why w = {.text = ""};
@@ -598,6 +612,7 @@ static Suite *test_snads_suite(void)
     tcase_add_test(t, number_never_reused_while_live);
     tcase_add_loop_test(t, number_width, 0, 4);
     tcase_add_test(t, all_numbers_used);
+    tcase_add_test(t, last_number_once);
     tcase_add_test(t, registered_now);
     tcase_add_test(t, many_not_durable);
     suite_add_tcase(s, t);
