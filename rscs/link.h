@@ -70,9 +70,9 @@ struct link_ops {
     void (*file_abort)(void *arg, struct link_in *in, const struct why *w);
     /* The next file for this link, or false. Asked while a stream is free and the link is up. */
     bool (*next_file)(void *arg, struct link_out *out);
-    /* The fate of an outgoing file: NULL taken by the peer; E_GONE nothing was decided (the link went
-     * down, a request stayed unanswered): offer it again (the peer may have all
-     * of it, and will know it again); else it was refused, for a time or for good. */
+    /* The fate of an outgoing file: NULL taken by the peer; E_GONE nothing was decided (the link
+     * went down, a request stayed unanswered): offer it again (the peer may have all of it, and
+     * will know it again); else it was refused, for a time or for good. */
     void (*sent)(void *arg, void *ref, const struct why *w);
     void (*message)(void *arg, const struct nmr *m);
     void (*state)(void *arg, enum link_state s, const struct why *w); /* w NULL: nothing wrong */
