@@ -208,6 +208,8 @@ install: all
 	sed 's|@PREFIX@|$(PREFIX)|g' docs/njegate.service.in > $(BUILD)/njegate.service
 	install -m 644 $(BUILD)/njegate.service $(DESTDIR)/lib/systemd/system/njegate.service
 	install -D -m 644 docs/njegate.conf.sample $(DESTDIR)$(PREFIX)/share/doc/njegate/njegate.conf.sample
+	install -D -m 644 docs/njegate-tables.rng $(DESTDIR)$(PREFIX)/share/doc/njegate/njegate-tables.rng
+	install -D -m 644 docs/njegate.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/njegate
 
 clean:
 	rm -rf build njegated njegate
