@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +24,21 @@
 #define TMP "tmp"
 #define BODY "body"
 #define REWRITE_CHUNK 65536
+#define SEALERS 15    /* threads that help to sync a batch of files */
+#define DEAD_MOST 256 /* descriptors and files waiting to be cleared away */
 
 struct spool {
     pthread_mutex_t lock; /* everything below, and the flags of the bodies */
     unsigned holders;
-    bool closed; /* the store has gone: the last holders clean up themselves */
     char *folder;
     int lock_fd, body_fd;
     uint64_t last;      /* number last given */
     struct idmap alive; /* number to struct body */
-    struct body *dead;  /* let go of; buried by the writer thread */
+    pthread_t undertaker;
+    bool threaded; /* it runs */
+    pthread_cond_t died, buried;
+    struct body *dead; /* let go of */
+    size_t ndead;
 };
 
 static void path_of(char *to, const char *folder, const char *sub, uint64_t file)
@@ -95,6 +101,71 @@ static int make_folders(struct spool *sp, struct why *w)
     return sync_path(sp->folder, w);
 }
 
+/* --- what nobody holds any more */
+
+static void bury(struct body *b)
+{
+    struct spool *sp = b->spool;
+    if (b->bytes != NULL)
+        munmap(b->bytes, (size_t)b->size);
+    if (b->fd >= 0)
+        close(b->fd);
+    if (!b->wanted) {
+        char path[PATH_SIZE];
+        path_of(path, sp->folder, b->sealed ? BODY : TMP, b->file);
+        disk_get()->remove(path); /* a failure leaves it to the sweep of the next start */
+    }
+    free(b);
+    spool_free(&sp);
+}
+
+/* Under the lock. */
+static void add_dead(struct spool *sp, struct body *b)
+{
+    b->next = sp->dead;
+    sp->dead = b;
+    sp->ndead++;
+    pthread_cond_signal(&sp->died);
+}
+
+static void *undertake(void *arg)
+{
+    struct spool *sp = arg;
+    pthread_mutex_lock(&sp->lock);
+    while (sp->threaded || sp->dead != NULL) {
+        struct body *b = sp->dead;
+        if (b == NULL) {
+            pthread_cond_wait(&sp->died, &sp->lock);
+            continue;
+        }
+        sp->dead = b->next;
+        pthread_mutex_unlock(&sp->lock);
+        bury(b);
+        pthread_mutex_lock(&sp->lock);
+        sp->ndead--;
+        pthread_cond_signal(&sp->buried);
+    }
+    pthread_mutex_unlock(&sp->lock);
+    return NULL;
+}
+
+/* Signals are the loop's. */
+static int start_undertaker(struct spool *sp, struct why *w)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sp->threaded = true;
+    int no = pthread_create(&sp->undertaker, NULL, undertake, sp);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (no == 0)
+        return OK;
+    sp->threaded = false;
+    return why_set(w, E_PERM, 0, NULL, "no thread: %s", strerror(no));
+}
+
+/* --- open and close */
+
 int spool_open(struct spool **out, const char *folder, struct why *w)
 {
     *out = NULL;
@@ -105,7 +176,11 @@ int spool_open(struct spool **out, const char *folder, struct why *w)
     sp->folder = mem_dup(folder);
     sp->lock_fd = sp->body_fd = -1;
     pthread_mutex_init(&sp->lock, NULL);
+    pthread_cond_init(&sp->died, NULL);
+    pthread_cond_init(&sp->buried, NULL);
     int rc = make_folders(sp, w);
+    if (rc == OK)
+        rc = start_undertaker(sp, w);
     if (rc == OK)
         *out = sp;
     else
@@ -136,6 +211,8 @@ void spool_free(struct spool **spp)
         close(sp->lock_fd);
     if (sp->body_fd >= 0)
         close(sp->body_fd);
+    pthread_cond_destroy(&sp->died);
+    pthread_cond_destroy(&sp->buried);
     pthread_mutex_destroy(&sp->lock);
     idmap_done(&sp->alive);
     free(sp->folder);
@@ -223,21 +300,6 @@ static struct body *file_body(int fd, uint64_t file, uint64_t size)
     return b;
 }
 
-static void bury(struct body *b)
-{
-    struct spool *sp = b->spool;
-    if (b->bytes != NULL)
-        munmap(b->bytes, (size_t)b->size);
-    close(b->fd);
-    if (!b->wanted) {
-        char path[PATH_SIZE];
-        path_of(path, sp->folder, b->sealed ? BODY : TMP, b->file);
-        disk_get()->remove(path); /* a failure leaves it to the sweep of the next start */
-    }
-    free(b);
-    spool_free(&sp);
-}
-
 struct body *spool_create(struct spool *sp, struct why *w)
 {
     char path[PATH_SIZE];
@@ -302,32 +364,35 @@ bool spool_release(struct body *b)
     if (sp == NULL)
         return false;
     pthread_mutex_lock(&sp->lock);
-    bool last = atomic_fetch_sub(&b->holders, 1) == 1, closed = sp->closed;
+    bool last = atomic_fetch_sub(&b->holders, 1) == 1, at_once = last && !sp->threaded;
     if (last) {
         idmap_drop(&sp->alive, b->file);
-        if (!closed) {
-            b->next = sp->dead;
-            sp->dead = b;
-        }
+        if (!at_once)
+            add_dead(sp, b);
     }
     pthread_mutex_unlock(&sp->lock);
-    if (last && closed)
+    if (at_once)
         bury(b);
     return true;
 }
 
-void spool_bury(struct spool *sp, bool closing)
+void spool_breathe(struct spool *sp)
 {
     pthread_mutex_lock(&sp->lock);
-    struct body *b = sp->dead;
-    sp->dead = NULL;
-    sp->closed = sp->closed || closing;
+    while (sp->ndead > DEAD_MOST)
+        pthread_cond_wait(&sp->buried, &sp->lock);
     pthread_mutex_unlock(&sp->lock);
-    while (b != NULL) {
-        struct body *next = b->next;
-        bury(b);
-        b = next;
-    }
+}
+
+void spool_close(struct spool *sp)
+{
+    pthread_mutex_lock(&sp->lock);
+    bool threaded = sp->threaded;
+    sp->threaded = false;
+    pthread_cond_signal(&sp->died);
+    pthread_mutex_unlock(&sp->lock);
+    if (threaded)
+        pthread_join(sp->undertaker, NULL);
 }
 
 /* After a failed sync the system may hold the pages for clean: a second sync would then succeed
@@ -366,6 +431,38 @@ int spool_seal(struct spool *sp, struct body *b, struct why *w)
     return OK;
 }
 
+struct sealing {
+    struct spool *sp;
+    struct body **list;
+    size_t n;
+    atomic_size_t next;
+};
+
+static void *seal_some(void *arg)
+{
+    struct sealing *s = arg;
+    for (size_t i; (i = atomic_fetch_add(&s->next, 1)) < s->n;) {
+        struct why ignored;
+        if (spool_seal(s->sp, s->list[i], &ignored) < 0)
+            continue; /* tried again by itself */
+    }
+    return NULL;
+}
+
+void spool_seal_many(struct spool *sp, struct body **list, size_t n)
+{
+    struct sealing s = {.sp = sp, .list = list, .n = n};
+    pthread_t thread[SEALERS];
+    size_t threads = 0;
+    atomic_init(&s.next, 0);
+    while (threads < SEALERS && threads + 1 < n &&
+           pthread_create(&thread[threads], NULL, seal_some, &s) == 0)
+        threads++;
+    seal_some(&s);
+    while (threads > 0)
+        pthread_join(thread[--threads], NULL);
+}
+
 int spool_sync_folder(struct spool *sp, struct why *w)
 {
     if (disk_get()->sync(sp->body_fd, 1) == 0)
@@ -377,11 +474,16 @@ void spool_settle(struct spool *sp, uint64_t file, bool wanted)
 {
     pthread_mutex_lock(&sp->lock);
     struct body *b = (struct body *)(uintptr_t)idmap_get(&sp->alive, file);
-    if (b != NULL)
+    if (b != NULL) {
         b->wanted = wanted;
+    } else if (!wanted && sp->threaded) {
+        b = file_body(-1, file, 0);
+        b->sealed = true;
+        b->spool = sp;
+        sp->holders++;
+        add_dead(sp, b);
+    }
     pthread_mutex_unlock(&sp->lock);
-    if (b == NULL && !wanted)
-        spool_unlink(sp->folder, file);
 }
 
 void spool_unlink(const char *folder, uint64_t file)

@@ -23,6 +23,7 @@ struct body {
     bool sealed;         /* under body/ */
     bool stale;          /* a sync failed: write the bytes again before the next */
     bool wanted;         /* a durable row names it */
+    bool listed;         /* the writer's own, while it gathers what to seal */
     struct body *next;   /* in the spool's table */
 };
 
@@ -41,14 +42,18 @@ struct body *spool_load(struct spool *sp, uint64_t file, uint64_t size, struct w
 /* Sync and rename one body (nothing to do for others); spool_sync_folder makes the renames durable.
  */
 int spool_seal(struct spool *sp, struct body *b, struct why *w) MUST_CHECK;
+/* The same for several at once, in parallel: disks and file systems join syncs that wait side by
+ * side. What failed is not sealed; spool_seal then tries again and tells why. */
+void spool_seal_many(struct spool *sp, struct body **list, size_t n);
 int spool_sync_folder(struct spool *sp, struct why *w) MUST_CHECK;
 /* What the tables say of a file now; unlinks it when unwanted and not held by anyone. */
 void spool_settle(struct spool *sp, uint64_t file, bool wanted);
 /* One holder of b less; false when b belongs to no spool. What the last one leaves (mapping,
- * descriptor, perhaps a file to unlink) is dropped by the writer thread in spool_bury, off the
- * loop's time. */
+ * descriptor, perhaps a file to unlink) is cleared away by a thread of the spool's own: an unlink
+ * may take as long as a sync. */
 bool spool_release(struct body *b);
-void spool_bury(struct spool *sp, bool closing); /* closing: from now on at once */
+void spool_breathe(struct spool *sp); /* waits while that thread is far behind */
+void spool_close(struct spool *sp);   /* ends it when all is cleared; from now on at once */
 /* The bytes of a file body; empty with *w filled when they cannot be had. */
 struct cur spool_map(struct body *b, struct why *w);
 

@@ -225,7 +225,7 @@ static void free_store(struct store *s)
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     if (s->spool != NULL)
-        spool_bury(s->spool, true);
+        spool_close(s->spool);
     db_close(&s->reading);
     db_close(&s->writing);
     spool_free(&s->spool);

@@ -35,10 +35,12 @@ struct writer {
 
     struct writer_set set; /* from here on the thread's own */
     struct change_list kept;
-    struct idmap adds;    /* message number to its op, within a batch */
-    struct idmap files;   /* message number to body file, for rows with one */
-    struct idmap touched; /* files to look at after the next commit */
-    bool folder_dirty;    /* a rename in body/ is not yet synced */
+    struct idmap adds;      /* message number to its op, within a batch */
+    struct idmap files;     /* message number to body file, for rows with one */
+    struct idmap touched;   /* files to look at after the next commit */
+    struct body **unsealed; /* of a batch */
+    size_t nunsealed, unsealed_space;
+    bool folder_dirty; /* a rename in body/ is not yet synced */
     int wal_pages, checkpoint_at;
     int64_t pruned_ms;
     int64_t batch_us; /* the last batch took this long */
@@ -144,7 +146,6 @@ static int seal_change(struct writer *wr, const struct change *c, struct why *w)
         struct body *b = file_of(o);
         if (b == NULL)
             continue;
-        wr->folder_dirty = wr->folder_dirty || !b->sealed;
         int rc = spool_seal(wr->set.spool, b, w);
         if (rc < 0)
             return rc;
@@ -153,11 +154,41 @@ static int seal_change(struct writer *wr, const struct change *c, struct why *w)
     return OK;
 }
 
+static void list_unsealed(struct writer *wr, const struct change *c)
+{
+    for (const struct op *o = c->first; o != NULL; o = o->next) {
+        struct body *b = file_of(o);
+        if (b == NULL || b->sealed || b->listed)
+            continue;
+        if (wr->nunsealed == wr->unsealed_space) {
+            wr->unsealed_space = wr->unsealed_space == 0 ? 64 : wr->unsealed_space * 2;
+            wr->unsealed = mem_grow(wr->unsealed, wr->unsealed_space, sizeof *wr->unsealed);
+        }
+        b->listed = true;
+        wr->unsealed[wr->nunsealed++] = b;
+    }
+}
+
+/* Several files are synced side by side; one is left to seal_change. */
+static void seal_together(struct writer *wr, const struct change_list *l)
+{
+    wr->nunsealed = 0;
+    for (const struct change *c = l->first; c != NULL; c = c->next)
+        if (c->verdict == CHANGE_WAITS)
+            list_unsealed(wr, c);
+    wr->folder_dirty = wr->folder_dirty || wr->nunsealed > 0;
+    if (wr->nunsealed > 1)
+        spool_seal_many(wr->set.spool, wr->unsealed, wr->nunsealed);
+    for (size_t i = 0; i < wr->nunsealed; i++)
+        wr->unsealed[i]->listed = false;
+}
+
 /* A change that is kept for later would come after those that follow it: then all wait or are told.
  */
 static enum outcome seal_all(struct writer *wr, const struct change_list *l, struct why *w)
 {
     enum outcome out = DONE;
+    seal_together(wr, l);
     for (struct change *c = l->first; c != NULL; c = c->next) {
         if (c->verdict != CHANGE_WAITS || seal_change(wr, c, w) == OK)
             continue;
@@ -341,6 +372,7 @@ static void batch(struct writer *wr, struct change_list *l)
     deliver(wr, &done, out == DONE ? NULL : &w);
     if (out == DONE)
         settle_files(wr);
+    spool_breathe(wr->set.spool);
 }
 
 /* --- rest ---------------------------------------------------------------------------------------
@@ -380,7 +412,6 @@ static void prune(struct writer *wr)
 
 static void tidy(struct writer *wr)
 {
-    spool_bury(wr->set.spool, false);
     if (now_ms() - wr->pruned_ms >= PRUNE_MS)
         prune(wr);
     if (wr->wal_pages > 0)
@@ -478,6 +509,7 @@ static void free_writer(struct writer *wr)
     idmap_done(&wr->adds);
     idmap_done(&wr->files);
     idmap_done(&wr->touched);
+    free(wr->unsealed);
     free(wr);
 }
 
