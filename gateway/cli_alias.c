@@ -261,7 +261,7 @@ static void find_twins(struct nick_import *im)
     const struct names_entry **e = mem_new((n + 1) * sizeof(void *));
     for (size_t i = 0; i < n; i++)
         e[i] = &im->file.entry[i];
-    qsort(e, n, sizeof *e, by_nick);
+    qsort(e, n, sizeof(void *), by_nick);
     for (size_t i = 1; i < n; i++)
         if (str_eq_nocase(names_value(e[i - 1], "nick"), names_value(e[i], "nick")))
             bad_entry(im, e[i]->line, "the nickname is in the file twice");

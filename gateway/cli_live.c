@@ -70,7 +70,7 @@ int cli_ask(struct cli *c, const struct str *word, size_t n, struct cli_answer *
 {
     int fd = -1;
     struct str *got;
-    size_t ngot;
+    size_t ngot = 0;
     *a = (struct cli_answer){0};
     int status = reach(c, &fd);
     if (status != CLI_DONE)
@@ -150,9 +150,9 @@ int cli_link_list(struct cli *c)
         {"link", COL_TEXT},        {"node", COL_TEXT},        {"state", COL_TEXT},
         {"since", COL_TIME},       {"limit", COL_NUMBER},     {"streams", COL_NUMBER},
         {"files_in", COL_NUMBER},  {"files_out", COL_NUMBER}, {"bytes_in", COL_NUMBER},
-        {"bytes_out", COL_NUMBER}, {"reason", COL_TEXT}};
+        {"bytes_out", COL_NUMBER}, {"queued", COL_NUMBER},    {"reason", COL_TEXT}};
     struct str word[] = {STR("link"), STR("list")};
-    return show(c, word, 2, columns, 11);
+    return show(c, word, 2, columns, 12);
 }
 
 /* Pairs of key and value: lines for people, one object for programs. */

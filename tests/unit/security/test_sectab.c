@@ -72,8 +72,8 @@ static const struct {
 static const char *led_to(const char *nick, bool strict)
 {
     static char text[40];
+    static struct why w; /* its text is lent to the caller */
     struct sec_row row = {.user = STR("poison"), .node = STR("poison")};
-    struct why w;
     int rc = sectab_inbound(db, str_of(nick), strict, arena, &row, &w);
     if (rc < 0)
         return rc == E_ABSENT ? "?" : rc == E_DENIED ? "-" : w.text;
