@@ -1,6 +1,7 @@
 /* gateway/fromnje.c -- a file from the NJE side becomes mail. */
 #include "gateway/fromnje.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"
+#include "gateway/snadsgate.h"
 #include "gateway/smtp/bsmtp.h"
 
 #define RCPTS_MAX 1000u
@@ -704,10 +706,29 @@ bool fromnje_way_back(const struct gate *g, struct str node)
            (ebc_name(&name, node) && routes_link(g->routes, &name) != NULL);
 }
 
+static bool is_return(const struct njefile_in *f)
+{
+    return str_eq_nocase(f->from_user, f->to_user) && str_eq_nocase(f->from_node, f->to_node);
+}
+
+bool fromnje_goes_home(struct gate *g, const struct njefile_in *f)
+{
+    char origin[20];
+    if (!is_return(f) || admit_is_mailer(f->to_user))
+        return false;
+    if (admit_is_local_node(g, f->to_node))
+        return conf_user_of(g->conf, f->to_user) != NULL;
+    snprintf(origin, sizeof origin, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
+    return !str_eq_nocase(f->to_node, g->conf->dim_node) &&
+           !snadsgate_takes(g, str_of(origin), f->to_node);
+}
+
 static int send_back(struct gate *g, struct intake *in, struct cur deck,
                      const struct njefile_in *file, const struct why *reason, struct why *w)
 {
-    struct njefile_edit edit = {.to_user = file->from_user, .to_node = file->from_node};
+    /* Its hops begin anew: one that had too many could not come home. */
+    struct njefile_edit edit = {
+        .to_user = file->from_user, .to_node = file->from_node, .set_hops = true};
     struct admitted to = {.to = admit_is_local_node(g, file->from_node) ? DOOR_LOCAL : DOOR_NJE,
                           .user = file->from_user,
                           .node = file->from_node};
@@ -738,7 +759,8 @@ int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const s
         /* It came from our own side, a notice or a nickname's note: there is no reader for it. */
         intake_journal(in, "dropped", "from=%.*s@%.*s reason=%s", STR_ARG(file.from_user),
                        STR_ARG(file.from_node), reason->text);
-    else if (v == 0 && !fromnje_way_back(g, file.from_node))
+    else if (v == 0 && (!fromnje_way_back(g, file.from_node) ||
+                        (!ours && is_return(&file)))) /* two nodes would play ping-pong */
         v = intake_hold(in, deck, &file, RCPT_HELD, reason);
     else if (v == 0)
         v = send_back(g, in, bytes, &file, reason, w);

@@ -18,9 +18,13 @@ int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum p
  * nickname), else it goes back for that reason. */
 int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                     const struct why *reason, struct why *w) MUST_CHECK;
-/* The deck itself goes back to its origin, and a one-line message says why. */
+/* The deck itself goes back to its origin, and a one-line message says why; one that is on its way
+ * back already is held. */
 int fromnje_return(struct gate *g, struct intake *in, struct body *deck, const struct why *reason,
                    struct why *w) MUST_CHECK;
+/* Is it a file that another node returns, and may it go home? It bears its first origin, which does
+ * not lie behind that node; no where a name of ours would make it mail in the name of another. */
+bool fromnje_goes_home(struct gate *g, const struct njefile_in *f);
 bool fromnje_way_back(const struct gate *g, struct str node); /* do we know where the node is? */
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -100,6 +101,20 @@ void intake_tell(struct intake *in, struct str user, struct str node, const char
     t->text = arena_str(in->arena, str_of(text));
     *in->tell_end = t;
     in->tell_end = &t->next;
+}
+
+void intake_spooled(struct intake *in, const struct njefile_in *file, struct str user)
+{
+    char date[32], form[9];
+    uint64_t tod = file->njh.entry_tod; /* the file's own time, as far as it has one */
+    time_t t = (time_t)wall_s(tod != 0 ? tod_wall(tod) : wall_now());
+    struct tm tm;
+    if (file->from_user.n == 0 || str_starts_nocase(ebc_name_text(&file->dsh.form, form), "QU"))
+        return;
+    strftime(date, sizeof date, "%m/%d/%y %H:%M:%S %Z", localtime_r(&t, &tm));
+    intake_tell(in, file->from_user, file->from_node,
+                "FILE (%04u) SPOOLED TO %.*s -- ORIGIN %.*s(%.*s) %s", file->njh.job_id,
+                STR_ARG(user), STR_ARG(file->from_node), STR_ARG(file->from_user), date);
 }
 
 static void keep_message(struct intake *in, struct message *m)

@@ -41,6 +41,9 @@ int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *f
  */
 void intake_tell(struct intake *in, struct str user, struct str node, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* Tell the sender of this file that it is in the reader of `user`, as RSCS does; a form beginning
+ * with QU asks for quiet. */
+void intake_spooled(struct intake *in, const struct njefile_in *file, struct str user);
 void intake_journal(struct intake *in, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Remember an incoming file (duplicates). */
 void intake_seen(struct intake *in, struct str key, struct wall until);

@@ -372,22 +372,6 @@ static int forward_file(struct nje *n, struct intake *in, struct body *deck,
     return fromnje_return(n->g, in, deck, &reason, w);
 }
 
-/* As RSCS tells the sender of a file; a form beginning with QU asks for quiet. The date is the
- * file's own. */
-static void notice_arrival(struct intake *in, const struct njefile_in *f, struct str user)
-{
-    char date[32], form[9];
-    time_t t =
-        (time_t)wall_s(f->njh.entry_tod != 0 ? tod_wall(f->njh.entry_tod) : wall_now());
-    struct tm tm;
-    if (f->from_user.n == 0 || str_starts_nocase(ebc_name_text(&f->dsh.form, form), "QU"))
-        return;
-    strftime(date, sizeof date, "%m/%d/%y %H:%M:%S %Z", localtime_r(&t, &tm));
-    intake_tell(in, f->from_user, f->from_node,
-                "FILE (%04u) SPOOLED TO %.*s -- ORIGIN %.*s(%.*s) %s", f->njh.job_id, STR_ARG(user),
-                STR_ARG(f->from_node), STR_ARG(f->from_user), date);
-}
-
 static int local_file(struct nje *n, struct intake *in, struct body *deck,
                       const struct njefile_in *f, enum policy_source source, struct arena *a,
                       struct why *w)
@@ -405,7 +389,7 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
         return fromnje_mailbox(g, in, deck, source, &to, w);
     int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
     if (v == 0 && to.to == DOOR_LOCAL && source == FROM_NJE)
-        notice_arrival(in, f, to.user);
+        intake_spooled(in, f, to.user);
     if (v == 0 && to.forward.n > 0 && origin_may(g, f->from_user, f->from_node)) {
         struct admitted net = {.to = DOOR_SMTP, .mailbox = to.forward, .original = to.forward};
         v = fromnje_mailbox(g, in, deck, source, &net, w);
@@ -454,7 +438,7 @@ static int take_file(struct line *l, struct intake *in, struct body *deck, struc
         return 0;
     }
     intake_seen(in, key, (struct wall){wall_now().us + SEEN_HOURS * 3600 * US_PER_S});
-    if (!origin_ok(l, f.from_node)) {
+    if (!origin_ok(l, f.from_node) && !fromnje_goes_home(n->g, &f)) {
         why_set(&reason, E_DENIED, 0, NULL, "node %.*s does not lie behind link %s (ORIGIN=VERIFY)",
                 STR_ARG(f.from_node), l->name);
         return intake_hold(in, deck, &f, RCPT_HELD_ORIGIN, &reason);
