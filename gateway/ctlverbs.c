@@ -1,6 +1,7 @@
 /* gateway/ctlverbs.c -- the requests of the control socket: what needs the running daemon. The
  * words of a request are borrowed during ctl_dispatch only. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "gateway/nje.h"
 #include "gateway/oper.h"
 #include "gateway/relay.h"
+#include "gateway/rscscmd.h"
 #include "gateway/njefile.h"
 
 #define IDS_MAX 1000u
@@ -141,10 +143,25 @@ static void queue_verb(struct ctl_call *c)
 /* --- links, status, commands
  * --------------------------------------------------------------------------------------- */
 
+struct link_list {
+    struct ctl_call *c;
+    uint64_t *queued; /* by place in the configuration */
+};
+
+static uint64_t link_queued(const struct link_list *list, struct str name)
+{
+    const struct conf *conf = list->c->g->conf;
+    for (size_t i = 0; i < conf->nlink; i++)
+        if (str_eq(conf->link[i].name, name))
+            return list->queued[i];
+    return 0;
+}
+
 static void link_cells(void *arg_, const struct conf_link *conf, enum link_state s,
                        const struct link_stat *st)
 {
-    struct ctl_call *c = arg_;
+    struct link_list *list = arg_;
+    struct ctl_call *c = list->c;
     ctl_cell(c, "%.*s", STR_ARG(conf->name));
     ctl_cell(c, "%.*s", STR_ARG(conf->node));
     ctl_cell(c, "%s", link_state_name(s));
@@ -155,6 +172,7 @@ static void link_cells(void *arg_, const struct conf_link *conf, enum link_state
     ctl_cell(c, "%llu", (unsigned long long)st->files_out);
     ctl_cell(c, "%llu", (unsigned long long)st->bytes_in);
     ctl_cell(c, "%llu", (unsigned long long)st->bytes_out);
+    ctl_cell(c, "%llu", (unsigned long long)link_queued(list, conf->name));
     ctl_cell(c, "%s", st->reason);
 }
 
@@ -163,7 +181,9 @@ static void link_verb(struct ctl_call *c)
     static const char *const names[] = {"start", "stop", "drain"};
     struct why w;
     if (str_is(arg(c, 1), "list")) {
-        nje_each(c->g->nje, link_cells, c);
+        struct link_list list = {c, rscscmd_queued(c->g)};
+        nje_each(c->g->nje, link_cells, &list);
+        free(list.queued);
         ctl_answer(c, 0, " ");
         return;
     }

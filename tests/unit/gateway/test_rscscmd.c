@@ -1,0 +1,208 @@
+/* tests/unit/gateway/test_rscscmd.c -- commands from the network: words and their short forms,
+ * answers, who may see the names of a queued file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/nje.h"
+#include "gateway/rscscmd.h"
+#include "unit/unit.h"
+
+#define REPLIES_MAX 64u
+
+static struct conf_link links[] = {
+    {.name = {"FAR", 3}, .node = {"MVSB", 4}, .bufsize = 8192, .streams = 1, .retry_s = 60},
+    {.name = {"N", 1}, .node = {"MVSN", 4}, .bufsize = 8192, .streams = 1, .retry_s = 60}};
+static struct conf_user users[] = {{.userid = {"OPER", 4}}, {.userid = {"ALICE", 5}}};
+static struct str authorised[] = {{"ROOT@MVSA", 9}};
+static struct conf conf;
+static struct gate g;
+static char reply[REPLIES_MAX][260];
+static size_t nreply;
+
+static void keep(void *arg, struct str line)
+{
+    ck_assert_ptr_eq(arg, &g);
+    ck_assert_uint_lt(nreply, REPLIES_MAX);
+    snprintf(reply[nreply++], sizeof reply[0], "%.*s", STR_ARG(line));
+}
+
+static void route(const char *pattern, const char *link)
+{
+    struct why w;
+    ck_assert_int_eq(routes_add(g.routes, str_of(pattern), str_of(link), &w), 0);
+}
+
+static void open_gate(void)
+{
+    struct why w = {.text = "?"};
+    char path[300], spool[300];
+    snprintf(path, sizeof path, "%s/rscscmd.db", unit_tmp());
+    snprintf(spool, sizeof spool, "%s/spool", unit_tmp());
+    conf = (struct conf){.local = STR("GATE"),
+                         .link = links,
+                         .nlink = 2,
+                         .user = users,
+                         .nuser = 2,
+                         .smsg_auth = authorised,
+                         .nsmsg_auth = 1,
+                         .max_mail_bytes = 1 << 20};
+    g = (struct gate){.loop = loop_new(), .conf = &conf, .routes = routes_new()};
+    struct store_set set = {.loop = g.loop, .path = path, .spooldir = spool};
+    ck_assert_msg(store_open(&g.store, &set, &w) == 0, "%s", w.text);
+    route("MVSB", "FAR");
+    route("MVSN", "N");
+    route("MVSC", "FAR");
+    g.nje = nje_new(&g);
+    nje_start(g.nje);
+}
+
+static void close_gate(void)
+{
+    nje_stop(g.nje);
+    store_close(&g.store);
+    nje_free(&g.nje);
+    routes_free(&g.routes);
+    loop_free(&g.loop);
+}
+
+static void ask(const char *user, const char *text)
+{
+    struct rscscmd_asker who = {str_of(user), STR("MVSA"), "N"};
+    nreply = 0;
+    rscscmd_run(&g, &who, str_of(text), keep, &g);
+}
+
+static const struct {
+    const char *command;
+    size_t lines;       /* 0: any number but none */
+    const char *answer; /* in the first line */
+} cases[] = {
+    {"QUERY SYSTEM", 4, "Node GATE: njegate"},
+    {"q sy", 4, "Node GATE: njegate"},
+    {"Q", 4, "Node GATE: njegate"},
+    {"QUERY GATE", 4, "Node GATE: njegate"},
+    {"QUERYX SYSTEM", 1, "Command QUERYX not recognised"},
+    {"Q S", 1, "Node S not recognised."},
+    {"Q STAT", 3, "njegate mail gateway at GATE, up "},
+    {"Q FAR", 1, "Link FAR      waiting  node MVSB     0 queued, 0 in, 0 out"},
+    {"Q LINK far", 1, "Link FAR "},
+    {"Q N", 1, "Link N "},
+    {"Q LINK NONE", 1, "Link NONE not recognised."},
+    {"Q FAR QUE", 1, "0 files queued for link FAR"},
+    {"Q FAR X", 1, "Operand X not recognised"},
+    {"Q MVSB", 1, "Node MVSB is at the end of link FAR, which is not up"},
+    {"Q NODE MVSC", 1, "Node MVSC is routed over link FAR, which is not up"},
+    {"Q NODE", 1, "Node  not recognised."},
+    {"Q AVERYLONGNAMETHATISNONODE", 1, "Node AVERYLONGNAMETHATISN not recognised."},
+    {"Q FILE", 1, "QUERY FILE needs the number"},
+    {"Q FILE -1", 1, "QUERY FILE needs the number"},
+    {"Q FILE 99999999999999999999", 1, "QUERY FILE needs the number"},
+    {"Q F 77", 1, "File 77 not found"},
+    {"CPQ", 1, "TIME IS "},
+    {"CPQ T", 1, "TIME IS "},
+    {"CPQUERY NAMES", 2, "SMTP     - DSC"},
+    {"CPQ USER", 1, "3 USERS, 0 LOGGED ON"},
+    {"CPQ USER alice", 1, "alice    - DSC"},
+    {"CPQ U EVE", 1, "EVE NOT LOGGED ON"},
+    {"CPQ LOG", 1, "njegate mail gateway at GATE, up "},
+    {"CPQ CPU", 1, "CPUID: none"},
+    {"CPQ CP", 1, "CPQ operand CP not recognised"},
+    {"MSG", 1, "MSG needs a node, a user and a text"},
+    {"MSG GATE OPER", 1, "MSG needs a node, a user and a text"},
+    {"MSG GATE NOBODY hello", 1, "USER NOBODY NOT LOGGED ON"},
+    {"MSG NOWHERE BOB hello", 1, "Node NOWHERE not recognised."},
+    {"MSG TOOLONGNODE BOB hello", 1, "Node TOOLONGNODE not recognised."},
+    {"MSG MVSB BOB hello", 1, "Node MVSB cannot be reached now: link FAR is not up"},
+    {"MSG MVSN BOB over the link it came from", 1, "Node MVSN not recognised."},
+    {"CMD MVSN Q SYS", 1, "Node MVSN not recognised."},
+    {"CMD MVSB Q SYS", 1, "Node MVSB cannot be reached now"},
+    {"CMD GATE CMD GATE CPQ TIME", 1, "TIME IS "},
+    {"CMD GATE", 1, "CMD needs a node and a command"},
+    {"HELP", 9, "QUERY SYSTEM "},
+    {"", 1, "Command  not recognised"},
+    {"FORCE EVERYBODY", 1, "Command FORCE not recognised; HELP lists the commands"},
+};
+
+START_TEST(words_and_answers)
+{
+    ask("BOB", cases[_i].command);
+    ck_assert_msg(nreply == cases[_i].lines, "%s: %zu lines", cases[_i].command, nreply);
+    ck_assert_msg(strncmp(reply[0], cases[_i].answer, strlen(cases[_i].answer)) == 0, "%s: %s",
+                  cases[_i].command, reply[0]);
+}
+END_TEST
+
+static void committed(void *arg, const struct why *w)
+{
+    ck_assert_ptr_null(w);
+    *(bool *)arg = true;
+}
+
+static void queue_file(msg_id id, const char *to, const char *dest)
+{
+    struct message *m = message_new();
+    struct change *c = change_new(g.store);
+    bool done = false;
+    m->id = m->origin = id;
+    m->from = m->to = DOOR_NJE;
+    m->form = BODY_DECK;
+    m->body = body_of(cur_of("deck", 4));
+    m->size = 4;
+    m->origin_sender = STR("BOB@MVSA");
+    message_add_rcpt(m, str_of(to), str_of(dest));
+    change_add(c, m);
+    message_free(&m);
+    change_commit(&c, committed, &done);
+    while (!done)
+        loop_turn(g.loop, true);
+}
+
+START_TEST(names_are_for_who_they_concern)
+{
+    static const struct {
+        const char *user;
+        bool sees;
+    } who[] = {{"BOB", true}, {"CAROL", true}, {"ROOT", true}, {"EVE", false}, {"", false}};
+    queue_file(12, "CAROL@MVSA", "MVSC");
+    queue_file(13, "X@MVSN", "MVSN");
+    for (size_t i = 0; i < sizeof who / sizeof who[0]; i++) {
+        ask(who[i].user, "Q FAR Q");
+        ck_assert_uint_eq(nreply, 2);
+        ck_assert_str_eq(reply[0],
+                         who[i].sees ? "File 00000012 from BOB@MVSA to CAROL@MVSA, 4 bytes, waiting"
+                                     : "File 00000012 for the network, 4 bytes, waiting");
+        ck_assert_str_eq(reply[1], "1 files queued for link FAR");
+        ask(who[i].user, "Q FILE 12");
+        ck_assert_uint_eq(nreply, 1);
+        ck_assert_int_eq(strstr(reply[0], "CAROL") != NULL, who[i].sees);
+    }
+    uint64_t *queued = rscscmd_queued(&g);
+    ck_assert_uint_eq(queued[0], 1);
+    ck_assert_uint_eq(queued[1], 1);
+    free(queued);
+}
+END_TEST
+
+START_TEST(a_long_queue_has_a_bounded_answer)
+{
+    for (msg_id id = 100; id < 130; id++)
+        queue_file(id, "CAROL@MVSC", "MVSC");
+    ask("EVE", "Q FAR Q");
+    ck_assert_uint_eq(nreply, 21);
+    ck_assert_str_eq(reply[20], "30 files queued for link FAR");
+}
+END_TEST
+
+static Suite *rscscmd_suite(void)
+{
+    Suite *s = suite_create("rscscmd");
+    TCase *t = tcase_create("commands");
+    tcase_add_checked_fixture(t, open_gate, close_gate);
+    tcase_add_loop_test(t, words_and_answers, 0, sizeof cases / sizeof cases[0]);
+    tcase_add_test(t, names_are_for_who_they_concern);
+    tcase_add_test(t, a_long_queue_has_a_bounded_answer);
+    suite_add_tcase(s, t);
+    return s;
+}
+UNIT(rscscmd_suite)
