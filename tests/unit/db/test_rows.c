@@ -132,9 +132,7 @@ END_TEST
 
 static int names(void *arg, const struct nick_row *r)
 {
-    char *text = arg;
-    strncat(text, r->nick.p, r->nick.n);
-    strcat(text, " ");
+    buf_printf(arg, "%.*s ", STR_ARG(r->nick));
     return str_is(r->nick, "STOP");
 }
 
@@ -149,10 +147,12 @@ START_TEST(nick_lists)
     } c[] = {{"", "ANN BOB STOP "},        {"*", "ANN BOB STOP "}, {"b*", "BOB "},
              {"*@X.example", "BOB STOP "}, {"t*", "TOM "},         {"none", ""}};
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
-        char text[100] = "";
+        struct buf text;
         struct why w;
-        ck_assert_int_eq(nickrow_each(f.reader, str_of(c[i].pattern), names, text, &w), OK);
-        ck_assert_str_eq(text, c[i].want);
+        buf_init(&text, 100);
+        ck_assert_int_eq(nickrow_each(f.reader, str_of(c[i].pattern), names, &text, &w), OK);
+        ck_assert_str_eq(buf_cstr(&text), c[i].want);
+        buf_done(&text);
     }
 }
 END_TEST
@@ -218,18 +218,19 @@ static void reader_add(const char *user, const char *fn, size_t n)
 
 static int files(void *arg, const struct reader_row *r)
 {
-    char *text = arg, one[40];
-    snprintf(one, sizeof one, "%u:%.*s ", (unsigned)r->number, STR_ARG(r->fn));
-    strcat(text, one);
+    buf_printf(arg, "%u:%.*s ", (unsigned)r->number, STR_ARG(r->fn));
     return 0;
 }
 
 static const char *reader_list(const char *user)
 {
     static char text[200];
+    struct buf all;
     struct why w;
-    text[0] = '\0';
-    ck_assert_int_eq(readerrow_each(f.reader, str_of(user), files, text, &w), OK);
+    buf_init(&all, sizeof text);
+    ck_assert_int_eq(readerrow_each(f.reader, str_of(user), files, &all, &w), OK);
+    str_copy(text, sizeof text, buf_text(&all));
+    buf_done(&all);
     return text;
 }
 

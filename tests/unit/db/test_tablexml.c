@@ -263,15 +263,16 @@ START_TEST(all_problems)
                      E_SYNTAX);
     ck_assert_msg(strstr(told, "4: ") && strstr(told, "5: ") && strstr(told, "6: "), "%s", told);
     ck_assert_msg(strstr(w.text, "nothing was changed") != NULL, "%s", w.text);
-    char *many = malloc(200000);
-    size_t n = (size_t)sprintf(many, "<njegate-tables version=\"1\">\n");
+    struct buf many;
+    buf_init(&many, 1 << 20);
+    buf_z(&many, "<njegate-tables version=\"1\">\n");
     for (int i = 0; i < 1000; i++)
-        n += (size_t)sprintf(many + n, "<nick nick=\"NOBODY\" mailbox=\"a@b\"/>\n");
-    sprintf(many + n, "</njegate-tables>\n");
+        buf_z(&many, "<nick nick=\"NOBODY\" mailbox=\"a@b\"/>\n");
+    buf_z(&many, "</njegate-tables>\n");
     problems = 0;
-    ck_assert_int_eq(import_text(many, false, &w), E_SYNTAX);
+    ck_assert_int_eq(import_text(buf_cstr(&many), false, &w), E_SYNTAX);
     ck_assert_uint_le(problems, 102);
-    free(many);
+    buf_done(&many);
 }
 END_TEST
 
@@ -336,13 +337,14 @@ START_TEST(killed)
     struct why w;
     int status;
     fill();
-    char *many = malloc(1 << 20);
-    size_t n = (size_t)sprintf(many, "<njegate-tables version=\"1\">\n");
+    struct buf many;
+    buf_init(&many, 1 << 20);
+    buf_z(&many, "<njegate-tables version=\"1\">\n");
     for (int i = 0; i < 2000; i++)
-        n += (size_t)sprintf(many + n, "<nick nick=\"N%d\" mailbox=\"n%d@b.example\"/>\n", i, i);
-    sprintf(many + n, "</njegate-tables>\n");
-    write_file(many, strlen(many));
-    free(many);
+        buf_printf(&many, "<nick nick=\"N%d\" mailbox=\"n%d@b.example\"/>\n", i, i);
+    buf_z(&many, "</njegate-tables>\n");
+    write_file(buf_cstr(&many), many.n);
+    buf_done(&many);
     db_close(&d);
     pid_t child = fork();
     if (child == 0) {
