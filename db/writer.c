@@ -162,7 +162,7 @@ static void list_unsealed(struct writer *wr, const struct change *c)
             continue;
         if (wr->nunsealed == wr->unsealed_space) {
             wr->unsealed_space = wr->unsealed_space == 0 ? 64 : wr->unsealed_space * 2;
-            wr->unsealed = mem_grow(wr->unsealed, wr->unsealed_space, sizeof *wr->unsealed);
+            wr->unsealed = mem_grow(wr->unsealed, wr->unsealed_space, sizeof(void *));
         }
         b->listed = true;
         wr->unsealed[wr->nunsealed++] = b;
