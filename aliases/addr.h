@@ -1,5 +1,5 @@
-/* aliases/addr.h -- one address in its forms: Internet mailbox, user at NJE node, bare name. The gateway's
- * address forms both ways (`user%node@gateway`...). Pure. */
+/* aliases/addr.h -- one address in its forms: Internet mailbox, user at NJE node, bare name. The
+ * gateway's address forms both ways (`user%node@gateway`...). Pure. */
 #ifndef ALIASES_ADDR_H
 #define ALIASES_ADDR_H
 
@@ -8,18 +8,18 @@
 
 /* The names by which this gateway is known; borrowed. */
 struct addr_names {
-    struct str hostname;        /* TCPHostName */
-    const struct str *alt;      /* ALTTCPHOSTNAME */
+    struct str hostname;   /* TCPHostName */
+    const struct str *alt; /* ALTTCPHOSTNAME */
     size_t nalt;
-    struct str local_node;      /* our NJE node */
+    struct str local_node;                   /* our NJE node */
     struct str rscs_domain, alt_rscs_domain; /* "" none */
     struct str dim_node;
 };
 enum addr_kind {
-    ADDR_BAD,     /* *w tells */
-    ADDR_BARE,    /* one of our own names: user in `user` */
-    ADDR_NJE,     /* user at node */
-    ADDR_NET,     /* an Internet mailbox elsewhere */
+    ADDR_BAD,  /* *w tells */
+    ADDR_BARE, /* one of our own names: user in `user` */
+    ADDR_NJE,  /* user at node */
+    ADDR_NET,  /* an Internet mailbox elsewhere */
 };
 struct addr {
     enum addr_kind kind;
@@ -28,16 +28,16 @@ struct addr {
     struct str mailbox; /* ADDR_NET: local@domain, domain lower case */
 };
 /* Read a mailbox (local part and domain apart, unquoted) as this gateway understands it:
- * user@gateway, user%node@gateway, user%node.DOMAIN@gateway, user@node.DOMAIN, anything else Internet.
- * Right-most % counts, repeatedly, after our own host is stripped. A node or user that cannot be one is
- * ADDR_BAD with 550 5.1.1. */
+ * user@gateway, user%node@gateway, user%node.DOMAIN@gateway, user@node.DOMAIN, anything else
+ * Internet. Right-most % counts, repeatedly, after our own host is stripped. A node or user that
+ * cannot be one is ADDR_BAD with 550 5.1.1. */
 struct addr addr_read(struct arena *a, const struct addr_names *names, struct str local,
                       struct str domain, struct why *w);
 /* The Internet form of user at node (addressing.md "Sender address made for TCP", non-secure). */
 struct str addr_internet(struct arena *a, const struct addr_names *names, struct str user,
                          struct str node);
 bool addr_is_ours(const struct addr_names *names, struct str domain); /* gateway or RSCS domain */
-bool addr_userid_ok(struct str s); /* 1-8 of A-Z 0-9 $ # @ _ - + :, any case */
+bool addr_userid_ok(struct str s);     /* 1-8 of A-Z 0-9 $ # @ _ - + :, any case */
 bool addr_reserved(struct str userid); /* SMTP MAILER BSMTP DIM POSTMASTER, QSM with digits */
 /* local part by case, domain without: the form kept in tables. */
 struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain);

@@ -84,7 +84,7 @@ struct conf {
     int64_t max_mail_bytes, retry_int, retry_age, warning_age, inactive, finish_open;
     int64_t inbound_limit, outbound_limit, conn_per_site, hop_count, temp_retries;
     bool secure, secure_strict;
-    struct str memo; /* path of the text for unregistered users, "" none */
+    struct str memo;                 /* path of the text for unregistered users, "" none */
     struct restrict_row *restricted; /* RESTRICT; transfer "USER" or "USER@NODE" */
     size_t nrestricted;
     bool rewrite_off, rewrite_print; /* REWRITE822HEADER NO; YES PRINT */

@@ -23,8 +23,8 @@ size_t nje_open(const struct nje *n); /* files under way in either direction */
  * him now. */
 bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct str user,
               struct str node, struct str text);
-/* Hand a message or command on towards m->to_node (a message longer than NMR_TEXT_MAX in pieces), but
- * not over the link it came from ("" from here): two nodes with default routes would play
+/* Hand a message or command on towards m->to_node (a message longer than NMR_TEXT_MAX in pieces),
+ * but not over the link it came from ("" from here): two nodes with default routes would play
  * ping-pong. Negative with the words for its sender: E_ABSENT no way there, E_TEMP not now. */
 int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct why *w) MUST_CHECK;
 bool nje_link_is_up(struct nje *n, const char *link);

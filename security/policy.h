@@ -6,8 +6,8 @@
 
 enum policy_source { FROM_INTERNET, FROM_NJE, FROM_LOCAL /* njegate itself */ };
 enum policy_target {
-    TO_LOCAL_USER,   /* a LOCALUSER, postmaster */
-    TO_NJE_USER,     /* a user at a node we have a route to */
+    TO_LOCAL_USER, /* a LOCALUSER, postmaster */
+    TO_NJE_USER,   /* a user at a node we have a route to */
     TO_UNKNOWN_NODE,
     TO_UNKNOWN_USER, /* a bare name or local node user we do not know */
     TO_NICKNAME,     /* a nickname whose target is an Internet mailbox */
@@ -16,9 +16,9 @@ enum policy_target {
 struct policy_facts {
     enum policy_source source;
     enum policy_target target;
-    bool gateway;        /* GATEWAY is coded */
+    bool gateway;            /* GATEWAY is coded */
     bool neighbour_is_local; /* the NJE source is a user of our own node */
-    struct str recipient; /* for the text */
+    struct str recipient;    /* for the text */
 };
 /* 0 allowed; E_DENIED or E_ABSENT with reply code, enhanced code and text. */
 int policy_rcpt(const struct policy_facts *f, struct why *w) MUST_CHECK;

@@ -76,7 +76,10 @@ def case_flapping_link(w):
     a.until(try_now, 120, 'both queues to empty')
     for gw, user in ((a, 'ALICE'), (b, 'BOB')):
         rows = gw.json('reader', 'list', user)
-        subjects = [re.search(r'^Subject: (n\d+)$', gw.cli('reader', 'show', str(r['id'])), re.M).group(1) for r in rows]
+        texts = [gw.cli('reader', 'show', str(r['id'])) for r in rows]
+        for row, text in zip(rows, texts):
+            assert re.search(r'^Subject: n\d+$', text, re.M), '%s is no note of ours:\n%s' % (row, text)
+        subjects = [re.search(r'^Subject: (n\d+)$', text, re.M).group(1) for text in texts]
         assert sorted(subjects) == sorted('n%d' % i for i in range(60)), (user, len(subjects), sorted(subjects))
 
 
