@@ -21,8 +21,9 @@ static void round_trips(struct str s, struct buf *b)
     text_xtext(b, s);
     must(text_unxtext(&back, buf_text(b)) == OK && str_eq(buf_text(&back), s));
     buf_reset(b);
-    (void)text_unb64(b, s);
-    (void)text_unxtext(b, s);
+    int rc = text_unb64(b, s); /* any verdict will do: it must only end well */
+    rc = text_unxtext(b, s);
+    (void)rc;
     text_quote(b, s);
     buf_reset(b);
     buf_done(&back);
