@@ -46,11 +46,15 @@ MAY_db           := base db
 MAY_rscs         := base rscs
 MAY_security     := base db security
 MAY_aliases      := base db security aliases
-MAY_gateway/smtp := base db security gateway/smtp
-MAY_gateway/mail := base rscs aliases gateway/mail
+MAY_gateway_smtp := base db security gateway/smtp
+MAY_gateway_mail := base rscs aliases gateway/mail
 MAY_gateway      := base db rscs security aliases gateway
 
-ar       = $(BUILD)/lib$(subst /,_,$(1)).a
+flat     = $(subst /,_,$(1))
+ar       = $(BUILD)/lib$(flat).a
+# One flat name a folder: the root of gateway/ must not hold that of gateway/smtp, jobs run beside each other.
+inc      = $(BUILD)/inc/$(flat)
+may      = $(MAY_$(flat))
 srcs     = $(sort $(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # The two programs' main files stay out of the gateway archive.
@@ -83,7 +87,7 @@ deps:
 	$(call need,$(DEBS_BUILD))
 
 # --- include roots ------------------------------------------------------------------------------------
-# build/inc/<folder>/ holds links to just the folders that <folder> may include.
+# build/inc/<folder, flat>/ holds links to just the folders that <folder> may include.
 $(BUILD)/inc/%/.made: Makefile
 	@rm -rf $(dir $@); mkdir -p $(dir $@)
 	@for f in $(MAY_$*); do mkdir -p $(dir $@)$$(dirname $$f); ln -sfn $(CURDIR)/$$f $(dir $@)$$f; done
@@ -98,9 +102,9 @@ $(BUILD)/gen/schema_sql.h: $(wildcard db/*.sql) Makefile
 define folder_rules
 $(call ar,$(1)): $(call objs,$(filter-out $(PROGRAM_SRCS),$(call srcs,$(1))))
 	$(Q)rm -f $$@; ar rcs $$@ $$^
-$(call objs,$(call srcs,$(1))): $(BUILD)/%.o: %.c $(BUILD)/inc/$(1)/.made $(BUILD)/gen/schema_sql.h
+$(call objs,$(call srcs,$(1))): $(BUILD)/%.o: %.c $(call inc,$(1))/.made $(BUILD)/gen/schema_sql.h
 	@mkdir -p $$(dir $$@)
-	$(Q)$(CC) $(CFLAGS) -I$(BUILD)/inc/$(1) -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $(CFLAGS) -I$(call inc,$(1)) -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
@@ -118,11 +122,11 @@ TEST_CFLAGS = $(filter-out -Wmissing-prototypes,$(CFLAGS)) -Wno-conversion
 test_name   = $(subst /,_,$(subst gateway/,,$(1)))
 define test_rules
 TESTS_$(1) := $$(sort $$(wildcard tests/unit/$(call test_name,$(1))/*.c))
-$(BUILD)/tests/unit/$(call test_name,$(1))/%.o: tests/unit/$(call test_name,$(1))/%.c $(BUILD)/inc/$(1)/.made
+$(BUILD)/tests/unit/$(call test_name,$(1))/%.o: tests/unit/$(call test_name,$(1))/%.c $(call inc,$(1))/.made
 	@mkdir -p $$(dir $$@)
-	$(Q)$(CC) $$(TEST_CFLAGS) -I$(BUILD)/inc/$(1) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $$(TEST_CFLAGS) -I$(call inc,$(1)) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
 $(BUILD)/check_$(call test_name,$(1)): $$(call objs,$$(TESTS_$(1))) $(BUILD)/tests/unit/main.o \
-    $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway,$(1)),$(FOLDERS),$(MAY_$(1))),$(call ar,$(m)))
+    $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway,$(1)),$(FOLDERS),$(call may,$(1))),$(call ar,$(m)))
 	$(Q)$(CC) $(LDFLAGS) $$(filter %.o,$$^) -Wl,--start-group -Wl,--whole-archive $(call ar,$(1)) \
 	  -Wl,--no-whole-archive $$(filter-out $(call ar,$(1)),$$(filter %.a,$$^)) -Wl,--end-group \
 	  $$(call pkg,--libs,check) $$(LIBS) -o $$@

@@ -711,7 +711,7 @@ static void replay_names(size_t point, unsigned variant, struct name *list, size
 static void write_out(const char *folder, const struct name *name)
 {
     char path[800];
-    snprintf(path, sizeof path, "%s/%s", folder, name->name);
+    ck_assert_int_lt(snprintf(path, sizeof path, "%s/%s", folder, name->name), (int)sizeof path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ck_assert_msg(fd >= 0, "%s", path);
     const struct disk_file *f = &content[name->inode];
