@@ -181,6 +181,8 @@ void smtpd_session_free(struct smtpd_session *s)
     if (s->next != NULL)
         s->next->prev = s->prev;
     d->sessions--;
+    if (d->ops.gone != NULL)
+        d->ops.gone(d->arg, s);
     loop_disarm(d->set.loop, &s->pause);
     smtpd_tx_leave(&s->tx);
     if (s->stream != NULL)
@@ -208,6 +210,31 @@ void smtpd_event(struct smtpd_session *s, const char *event, const struct why *w
 {
     if (s->d->ops.event != NULL)
         s->d->ops.event(s->d->arg, stream_peer(s->stream), event, w);
+}
+
+void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out)
+{
+    struct smtpd_tx *tx = s->tx;
+    *out = (struct smtpd_facts){
+        .peer = stream_peer(s->stream),
+        .local = stream_local(s->stream),
+        .helo = str_of(s->helo),
+        .esmtp = s->esmtp,
+        .tls = stream_tls_facts(s->stream),
+        .mail = tx != NULL ? &tx->m : NULL,
+        .rcpt = tx != NULL && tx->m.nrcpt < tx->rcpt_cap ? &tx->m.rcpt[tx->m.nrcpt] : NULL,
+    };
+}
+
+void **smtpd_user(struct smtpd_session *s)
+{
+    return &s->user;
+}
+
+void smtpd_answer(struct smtpd_session *s, const struct why *w)
+{
+    s->answer = w;
+    smtpd_session_step(s, SMTPD_IN_ANSWER);
 }
 
 /* --- transactions ---------------------------------------------------------- */

@@ -33,6 +33,18 @@ struct smtpd_mail {
     void *user;
     struct smtpd_session *session;
 };
+/* Where the owner may have others (filters) look before the client is answered. */
+enum smtpd_stage { SMTPD_AT_CONNECT, SMTPD_AT_HELO, SMTPD_AT_MAIL, SMTPD_AT_RCPT, SMTPD_AT_DATA };
+#define SMTPD_LATER 1
+/* What is known of a session at such a place; borrowed until the return to the loop. */
+struct smtpd_facts {
+    const union endpoint *peer, *local;
+    struct str helo; /* "" before HELO */
+    bool esmtp;
+    const char *tls;               /* "" without TLS */
+    struct smtpd_mail *mail;       /* from SMTPD_AT_MAIL on */
+    const struct smtpd_rcpt *rcpt; /* at SMTPD_AT_RCPT: not yet one of mail->rcpt */
+};
 struct smtpd_ops {
     /* Verdict on MAIL and RCPT: 0 to accept, else negative with *w (code and text of the reply). */
     int (*mail)(void *arg, struct smtpd_mail *m, struct why *w);
@@ -43,6 +55,13 @@ struct smtpd_ops {
     void (*data)(void *arg, struct smtpd_mail *m);
     /* For the log: a session's notable event ("refused", "closed", "limit"); may be NULL. */
     void (*event)(void *arg, const union endpoint *peer, const char *event, const struct why *w);
+    /* Asked, unless NULL, where the answer would be yes: 0 it is; negative: no, with *w (421 ends
+     * the session, at SMTPD_AT_CONNECT every no does); SMTPD_LATER: the client waits, and nothing
+     * it sends is read, until smtpd_answer. */
+    int (*gate)(void *arg, struct smtpd_session *s, enum smtpd_stage stage, struct why *w);
+    /* The session ends, a question not yet answered with it; may be NULL. A mail already given to
+     * `data` lives on, with its session NULL. */
+    void (*gone)(void *arg, struct smtpd_session *s);
     /* Is this client exempt from max_per_client and the greeting's pause? NULL: loopback is. */
     bool (*trusted)(void *arg, const union endpoint *peer);
 };
@@ -64,6 +83,11 @@ struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops
  * verdict. */
 void smtpd_free(struct smtpd **d);
 void smtpd_take(struct smtpd *d, struct stream *s); /* a new connection; takes it */
+/* The answer to a gate that said SMTPD_LATER, once, from a later turn; w NULL: yes. The session may
+ * be gone afterwards. */
+void smtpd_answer(struct smtpd_session *s, const struct why *w);
+void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out);
+void **smtpd_user(struct smtpd_session *s); /* the owner's, NULL at first */
 /* Verdict on the data: w NULL accepts and says "2.0.0 Queued as <id>". */
 void smtpd_verdict(struct smtpd_mail *m, msg_id id, const struct why *w);
 /* Stop taking: new sessions and new MAIL get 421; open transactions go on. */

@@ -70,6 +70,53 @@ static void refuse(struct smtpd_session *s, const struct why *w)
     smtpd_event(s, "refused", w);
 }
 
+/* --- what the owner is asked before an answer ------------------------------ */
+
+static void finish_connect(struct smtpd_session *s, const struct why *w);
+static void finish_helo(struct smtpd_session *s, const struct why *w);
+static void finish_mail(struct smtpd_session *s, const struct why *w);
+static void finish_rcpt(struct smtpd_session *s, const struct why *w);
+static void finish_data(struct smtpd_session *s, const struct why *w);
+
+/* The answer is here: w NULL is yes. 421 ends the session wherever it is said. */
+static void finish(struct smtpd_session *s, enum smtpd_stage stage, const struct why *w)
+{
+    static void (*const next[])(struct smtpd_session *, const struct why *) = {
+        [SMTPD_AT_CONNECT] = finish_connect, [SMTPD_AT_HELO] = finish_helo,
+        [SMTPD_AT_MAIL] = finish_mail,       [SMTPD_AT_RCPT] = finish_rcpt,
+        [SMTPD_AT_DATA] = finish_data,
+    };
+    if (w != NULL && (why_smtp(w) == 421 || stage == SMTPD_AT_CONNECT)) {
+        refuse(s, w);
+        set_state(s, SMTPD_OVER);
+    } else {
+        next[stage](s, w);
+    }
+}
+
+/* Everything is fine so far: what does the owner say? */
+static void ask(struct smtpd_session *s, enum smtpd_stage stage)
+{
+    struct why w;
+    int v = s->d->ops.gate != NULL ? s->d->ops.gate(s->d->arg, s, stage, &w) : 0;
+    if (v == SMTPD_LATER) {
+        s->asked = stage;
+        s->back = s->state;
+        set_state(s, SMTPD_ASK);
+    } else {
+        finish(s, stage, v < 0 ? &w : NULL);
+    }
+}
+
+static void answered(struct smtpd_session *s)
+{
+    const struct why *w = s->answer;
+    s->answer = NULL;
+    set_state(s, s->back);
+    stream_timeout(s->stream, s->d->set.idle_ms);
+    finish(s, s->asked, w);
+}
+
 /* --- verbs ----------------------------------------------------------------- */
 
 /* What a client calls itself goes into the trace field: printable, and nothing that would end it
@@ -102,7 +149,7 @@ static bool hello(struct smtpd_session *s, struct str rest, bool esmtp)
 static void do_helo(struct smtpd_session *s, struct str rest)
 {
     if (hello(s, rest, false))
-        say(s, 250, "", str_of(s->d->hostname));
+        ask(s, SMTPD_AT_HELO);
 }
 
 /* NULL when TLS is not to be had (any more): there is no certificate, or it is on already. */
@@ -113,8 +160,12 @@ static struct ssl_ctx_st *tls_of(const struct smtpd_session *s)
 
 static void do_ehlo(struct smtpd_session *s, struct str rest)
 {
-    if (!hello(s, rest, true))
-        return;
+    if (hello(s, rest, true))
+        ask(s, SMTPD_AT_HELO);
+}
+
+static void offer(struct smtpd_session *s)
+{
     struct buf b;
     buf_init(&b, 512);
     buf_printf(&b, "%s\n8BITMIME\nSIZE %llu\nPIPELINING\nENHANCEDSTATUSCODES\nHELP", s->d->hostname,
@@ -123,6 +174,21 @@ static void do_ehlo(struct smtpd_session *s, struct str rest)
         buf_z(&b, "\nSTARTTLS");
     say(s, 250, "", buf_text(&b));
     buf_done(&b);
+}
+
+static void finish_helo(struct smtpd_session *s, const struct why *w)
+{
+    if (w != NULL) {
+        s->errors++;
+        refuse(s, w);
+        free(s->helo);
+        s->helo = NULL;
+        set_state(s, SMTPD_START);
+    } else if (s->esmtp) {
+        offer(s);
+    } else {
+        say(s, 250, "", str_of(s->d->hostname));
+    }
 }
 
 static void do_mail(struct smtpd_session *s, struct str rest)
@@ -151,6 +217,17 @@ static void do_mail(struct smtpd_session *s, struct str rest)
         return;
     }
     s->tx = tx;
+    ask(s, SMTPD_AT_MAIL);
+}
+
+static void finish_mail(struct smtpd_session *s, const struct why *w)
+{
+    if (w != NULL) {
+        s->errors++;
+        refuse(s, w);
+        smtpd_tx_free(&s->tx);
+        return;
+    }
     set_state(s, SMTPD_MAIL);
     say(s, 250, "2.1.0", STR("Sender OK"));
 }
@@ -165,6 +242,12 @@ static struct smtpd_rcpt *next_rcpt(struct smtpd_tx *tx)
     struct smtpd_rcpt *r = &tx->m.rcpt[tx->m.nrcpt];
     *r = (struct smtpd_rcpt){.user = NULL};
     return r;
+}
+
+static void count_refused(struct smtpd_session *s)
+{
+    if (++s->refused % REFUSED_PER_ERROR == 0)
+        s->errors++; /* a list may hold stale names; who guesses names is stopped */
 }
 
 /* Parse in the scratch arena, keep in the transaction's: wrong commands cost it nothing. */
@@ -189,9 +272,22 @@ static int take_rcpt(struct smtpd_session *s, struct str rest, struct why *w)
     int rc = s->d->ops.rcpt(s->d->arg, &tx->m, r, w);
     if (rc == 0 && arena_full(tx->m.arena))
         rc = why_set(w, E_LIMIT, 452, "4.3.1", "This transaction uses too much memory");
-    if (rc < 0 && ++s->refused % REFUSED_PER_ERROR == 0)
-        s->errors++; /* a list may hold stale names; who guesses names is stopped */
+    if (rc < 0)
+        count_refused(s);
     return rc;
+}
+
+static void finish_rcpt(struct smtpd_session *s, const struct why *w)
+{
+    struct smtpd_tx *tx = s->tx;
+    if (w != NULL) {
+        count_refused(s);
+        tx->refused++;
+        refuse(s, w);
+        return;
+    }
+    tx->m.nrcpt++;
+    say(s, 250, "2.1.5", STR("Recipient OK"));
 }
 
 static void do_rcpt(struct smtpd_session *s, struct str rest)
@@ -210,8 +306,7 @@ static void do_rcpt(struct smtpd_session *s, struct str rest)
         tx->refused++;
         refuse(s, &w);
     } else {
-        tx->m.nrcpt++;
-        say(s, 250, "2.1.5", STR("Recipient OK"));
+        ask(s, SMTPD_AT_RCPT);
     }
 }
 
@@ -226,11 +321,21 @@ static void do_data(struct smtpd_session *s, struct str rest)
     } else if (tx->m.nrcpt == 0) {
         wrong(s, 503, "5.5.1", "No recipient specified");
     } else {
-        tx->m.content = body_writer_new(s->d->set.store);
-        body_writer_limit(tx->m.content, s->d->set.max_size);
-        set_state(s, SMTPD_DATA);
-        say(s, 354, "", STR("End data with <CR><LF>.<CR><LF>"));
+        ask(s, SMTPD_AT_DATA);
     }
+}
+
+static void finish_data(struct smtpd_session *s, const struct why *w)
+{
+    struct smtpd_tx *tx = s->tx;
+    if (w != NULL) {
+        refuse(s, w);
+        return; /* RFC 5321 4.1.1.4 leaves the transaction as it is: RSET or QUIT follows */
+    }
+    tx->m.content = body_writer_new(s->d->set.store);
+    body_writer_limit(tx->m.content, s->d->set.max_size);
+    set_state(s, SMTPD_DATA);
+    say(s, 354, "", STR("End data with <CR><LF>.<CR><LF>"));
 }
 
 static void end_tx(struct smtpd_session *s)
@@ -531,8 +636,9 @@ static bool unread_replies(const struct smtpd_session *s)
     return stream_queued(s->stream) > OUTPUT_MAX;
 }
 
-static void greet(struct smtpd_session *s)
+static void finish_connect(struct smtpd_session *s, const struct why *w)
 {
+    (void)w; /* a no is said by finish */
     struct buf *b = &s->d->reply;
     buf_reset(b);
     buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
@@ -579,6 +685,7 @@ static bool advance(struct smtpd_session *s)
         return !unread_replies(s) && take_content(s);
     case SMTPD_WAIT:
         return take_verdict(s);
+    case SMTPD_ASK:
     case SMTPD_TLS: /* nothing said now was said to us */
     case SMTPD_OVER:
         break;
@@ -594,7 +701,8 @@ static void go_on(struct smtpd_session *s)
     if (s->d->draining &&
         (s->state == SMTPD_PAUSE || s->state == SMTPD_START || s->state == SMTPD_READY))
         hang_up(s, "closed", "4.3.2", "is shutting down, try again later");
-    else if (s->eof && s->state != SMTPD_WAIT && s->state != SMTPD_OVER && !unread_replies(s))
+    else if (s->eof && s->state != SMTPD_WAIT && s->state != SMTPD_ASK && s->state != SMTPD_OVER &&
+             !unread_replies(s))
         gone(s);
 }
 
@@ -613,7 +721,12 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
     s->busy = true;
     switch (in) {
     case SMTPD_IN_GREET:
-        greet(s);
+        ask(s, SMTPD_AT_CONNECT);
+        go_on(s);
+        break;
+    case SMTPD_IN_ANSWER:
+        answered(s);
+        go_on(s);
         break;
     case SMTPD_IN_SECURE:
         secured(s);
@@ -621,7 +734,7 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
         break;
     case SMTPD_IN_TIMEOUT:
         /* While the owner decides the client rightly says nothing. */
-        if (s->state != SMTPD_WAIT)
+        if (s->state != SMTPD_WAIT && s->state != SMTPD_ASK)
             hang_up(s, "closed", "4.4.2", "has waited too long for you, closing connection");
         break;
     case SMTPD_IN_FAIL:

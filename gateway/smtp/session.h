@@ -18,6 +18,7 @@ enum smtpd_state {
     SMTPD_READY, /* HELO seen, no transaction */
     SMTPD_MAIL,  /* MAIL taken, recipients may follow */
     SMTPD_DATA,  /* content comes in */
+    SMTPD_ASK,   /* the owner's answer about a command is awaited */
     SMTPD_TLS,   /* STARTTLS answered, the handshake goes on */
     SMTPD_WAIT,  /* content complete, the owner's verdict is awaited */
     SMTPD_OVER,  /* freed at the end of the step */
@@ -27,6 +28,7 @@ enum smtpd_input {
     SMTPD_IN_SECURE,  /* the TLS handshake is done */
     SMTPD_IN_GREET,   /* the pause is over */
     SMTPD_IN_VERDICT, /* the owner has spoken */
+    SMTPD_IN_ANSWER,  /* and to a question about a command */
     SMTPD_IN_TIMEOUT,
     SMTPD_IN_EOF,
     SMTPD_IN_FAIL,
@@ -56,6 +58,10 @@ struct smtpd_session {
     struct timer pause;                /* before the greeting */
     char *helo;                        /* NULL before HELO */
     struct smtpd_tx *tx;
+    void *user;               /* the owner's */
+    const struct why *answer; /* within smtpd_answer: NULL yes */
+    enum smtpd_stage asked;   /* while in SMTPD_ASK, and where it came from */
+    enum smtpd_state back;
     unsigned errors, refused;
     enum smtpd_state state;
     bool counted;  /* towards max_per_client; not trusted */

@@ -46,6 +46,10 @@ struct world {
     msg_id id;
     unsigned events;
     bool distrust;
+    bool slow_gate; /* the owner answers at gates in a later turn */
+    struct smtpd_session *asked;
+    bool gate_failed;
+    struct why gate_why;
 };
 
 static struct world w;
@@ -132,6 +136,63 @@ static bool on_trusted(void *arg, const union endpoint *peer)
     return !w.distrust;
 }
 
+/* What is refused here at each place, for the dialogues. */
+static int judge(struct smtpd_session *s, enum smtpd_stage stage, struct why *why)
+{
+    struct smtpd_facts f;
+    smtpd_facts(s, &f);
+    ck_assert_ptr_nonnull(f.local);
+    switch (stage) {
+    case SMTPD_AT_CONNECT:
+        return 0;
+    case SMTPD_AT_HELO:
+        if (str_is(f.helo, "unwelcome.example"))
+            return why_set(why, E_DENIED, 550, "5.7.1", "Not you");
+        return str_is(f.helo, "banned.example") ? why_set(why, E_TEMP, 421, "4.7.1", "Go away") : 0;
+    case SMTPD_AT_MAIL:
+        return str_is(f.mail->sender.local, "gated")
+                   ? why_set(why, E_DENIED, 550, "5.7.1", "Gate closed to sender")
+                   : 0;
+    case SMTPD_AT_RCPT:
+        return str_is(f.rcpt->path.local, "gated")
+                   ? why_set(why, E_TEMP, 451, "4.7.1", "Gate closed to recipient")
+                   : 0;
+    case SMTPD_AT_DATA:
+        return str_is(f.mail->sender.local, "nodata")
+                   ? why_set(why, E_DENIED, 554, "5.7.1", "Gate closed to data")
+                   : 0;
+    }
+    return 0;
+}
+
+static int on_gate(void *arg, struct smtpd_session *s, enum smtpd_stage stage, struct why *why)
+{
+    (void)arg;
+    int v = judge(s, stage, why);
+    if (!w.slow_gate)
+        return v;
+    ck_assert_ptr_null(w.asked);
+    w.asked = s;
+    w.gate_failed = v < 0;
+    if (v < 0)
+        w.gate_why = *why;
+    return SMTPD_LATER;
+}
+
+static void on_gone(void *arg, struct smtpd_session *s)
+{
+    (void)arg;
+    if (w.asked == s)
+        w.asked = NULL;
+}
+
+static void open_gate(void)
+{
+    struct smtpd_session *s = w.asked;
+    w.asked = NULL;
+    smtpd_answer(s, w.gate_failed ? &w.gate_why : NULL);
+}
+
 static void verdicts_due(void)
 {
     size_t n = w.nheld;
@@ -158,7 +219,9 @@ static void settle(void)
     do {
         while (loop_turn(w.loop, false))
             ;
-        if (w.verdicts == LATER && w.nheld > 0)
+        if (w.asked != NULL)
+            open_gate();
+        else if (w.verdicts == LATER && w.nheld > 0)
             verdicts_due();
         else if (!loop_turn(w.loop, false))
             break;
@@ -175,8 +238,13 @@ static int connect_pair(void)
     return fds[1];
 }
 
-static const struct smtpd_ops ops = {
-    .mail = on_mail, .rcpt = on_rcpt, .data = on_data, .event = on_event, .trusted = on_trusted};
+static const struct smtpd_ops ops = {.mail = on_mail,
+                                     .rcpt = on_rcpt,
+                                     .data = on_data,
+                                     .event = on_event,
+                                     .gate = on_gate,
+                                     .gone = on_gone,
+                                     .trusted = on_trusted};
 
 static void world_start(void)
 {
@@ -499,6 +567,9 @@ START_TEST(test_dialogue)
         play(d, name, BYTES, 0);
     for (size_t cut = 1; cut < d->longest && !d->once; cut++)
         play(d, name, CUT, cut);
+    w.slow_gate = true; /* nothing changes when the owner takes his time */
+    play(d, name, PERSON, 0);
+    play(d, name, AT_ONCE, 0);
     arena_free(&d->arena);
     free(d->file);
     free(d);
@@ -755,6 +826,26 @@ START_TEST(test_session_dies_before_verdict)
 }
 END_TEST
 
+/* A session that ends while the owner is asked about it takes the question with it. */
+START_TEST(test_server_dies_at_gate)
+{
+    static const char *const until[] = {"", "HELO c\r\n", "HELO c\r\nMAIL FROM:<a@b>\r\n"};
+    for (size_t i = 0; i < 3; i++) {
+        w.slow_gate = true;
+        world_start();
+        settle();
+        send_all(until[i], strlen(until[i]));
+        settle();
+        send_all("RSET\r\nHELO c\r\n", 14);
+        while (w.asked == NULL)
+            ck_assert(loop_turn(w.loop, false));
+        smtpd_free(&w.d);
+        ck_assert_ptr_null(w.asked);
+        world_stop();
+    }
+}
+END_TEST
+
 START_TEST(test_server_dies_before_verdict)
 {
     world_start();
@@ -822,6 +913,7 @@ static Suite *test_server_suite(void)
     tcase_add_test(t, test_pause_ends);
     tcase_add_test(t, test_unread_replies);
     tcase_add_test(t, test_session_dies_before_verdict);
+    tcase_add_test(t, test_server_dies_at_gate);
     tcase_add_test(t, test_server_dies_before_verdict);
     tcase_add_test(t, test_large);
     suite_add_tcase(s, t);
