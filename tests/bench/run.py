@@ -25,6 +25,9 @@ from postfix import Postfix, wait_port  # noqa: E402
 WORK = os.path.join(TOP, 'build', 'bench')
 TICK = os.sysconf('SC_CLK_TCK')
 SESSIONS, SIZE = 20, 2048
+# A sender of NJE waits for X'C0' before it offers the next file on a stream, and a link has seven: three
+# neighbours are what twenty sessions are to SMTP.
+NODES, STREAMS = ('MVSA', 'MVSB', 'MVSC'), 7
 
 
 def free_port():
@@ -163,8 +166,10 @@ class Gate:
         with open(self.conf, 'w', encoding='utf-8') as f:
             f.write('LOCAL GATE\nHOSTNAME gate\nDOMAINORIGIN example.test\nGATEWAY\nRSCSDOMAIN RSCSNET\n'
                     'LISTENSMTP 127.0.0.1:%d\nLISTENNJE 127.0.0.1:%d\nDATABASE db\nCONTROL control\n'
-                    'RESOLVER 127.0.0.1:9\nLINKDEFINE MVSA TYPE TCPNJE NODE MVSA\nPARM MVSA STREAMS=7\n'
-                    'ROUTE MVSA TO MVSA\n' % (self.smtp, self.nje))
+                    'RESOLVER 127.0.0.1:9\n' % (self.smtp, self.nje))
+            for node in NODES:
+                f.write('LINKDEFINE %s TYPE TCPNJE NODE %s\nPARM %s STREAMS=%d\nROUTE %s TO %s\n' %
+                        (node, node, node, STREAMS, node, node))
             if sink_port:
                 f.write('SMARTHOST 127.0.0.1:%d\n' % sink_port)
         with open(os.path.join(self.dir, 'log'), 'wb') as log:
@@ -186,8 +191,8 @@ class Gate:
         self.process.wait(60)
 
 
-def peer(program, gate, *words):
-    p = subprocess.Popen([os.path.join(WORK, program), '127.0.0.1:%d' % gate.nje, 'MVSA', 'GATE'] + list(words),
+def peer(program, gate, *words, node=NODES[0]):
+    p = subprocess.Popen([os.path.join(WORK, program), '127.0.0.1:%d' % gate.nje, node, 'GATE'] + list(words),
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     gate.peers.append(p)
     expect(p, 'UP')
@@ -222,30 +227,41 @@ def run_smtp_to_nje(count, us):
         gate.stop()
 
 
-def run_nje_to_smtp(count, us):
+def run_nje_to_smtp(count, us, nodes=NODES):
     port = free_port()
     gate = Gate(us, port)
     receiver = sink(port, count)
     try:
         for i in range(SESSIONS):
             gate.cli('nick', 'add', 'U%d' % i, 'u%d@bench.test' % i)
-        sender = peer('nje_source', gate, str(count), 'U%d', 'GATE', str(SESSIONS), str(SIZE))
+        share = [count // len(nodes) + (i < count % len(nodes)) for i in range(len(nodes))]
+        senders = [peer('nje_source', gate, str(n), 'U%d', 'GATE', str(SESSIONS), str(SIZE), node=node)
+                   for node, n in zip(nodes, share)]
 
         def begin():
-            sender.stdin.write('go\n')
-            sender.stdin.flush()
+            for sender in senders:
+                sender.stdin.write('go\n')
+                sender.stdin.flush()
         return timed(gate.pid, begin, receiver.wait, count)
     finally:
         receiver.kill()
         gate.stop()
 
 
-def run_postfix(count, us):
+def run_one_link(count, us):
+    return run_nje_to_smtp(count, us, NODES[:1])
+
+
+def run_postfix_seven(count, us):
+    return run_postfix(count, us, STREAMS)
+
+
+def run_postfix(count, us, sessions=SESSIONS):
     port, sink_port = free_port(), free_port()
     receiver = sink(sink_port, count)
     server = Postfix(os.path.join(disk.path, 'postfix'), port, sink_port, slow_env(us)).start()
     try:
-        return timed(server.pid, lambda: source(port, count, 'x@bench.test'), receiver.wait, count)
+        return timed(server.pid, lambda: source(port, count, 'x@bench.test', sessions), receiver.wait, count)
     finally:
         receiver.kill()
         server.stop()
@@ -294,6 +310,8 @@ def idle_memory(port, pid, count):
 
 RUNS = [('njegate SMTP -> NJE', run_smtp_to_nje), ('njegate NJE -> SMTP', run_nje_to_smtp),
         ('Postfix SMTP -> SMTP', run_postfix)]
+# One link and its seven streams beside seven sessions.
+RUNS_SEVEN = [('njegate NJE -> SMTP', run_one_link), ('Postfix SMTP -> SMTP', run_postfix_seven)]
 
 
 class Table:
@@ -309,17 +327,17 @@ class Table:
             f.write('\n'.join(self.lines) + '\n')
 
 
-def interleaved(table, title, count, rounds, us, only):
-    got = {name: [] for name, _ in RUNS}
+def interleaved(table, title, count, rounds, us, only, runs=RUNS, sessions=SESSIONS):
+    got = {name: [] for name, _ in runs}
     for _ in range(rounds):
-        for name, run in RUNS:
+        for name, run in runs:
             if only and only not in name:
                 continue
             try:
                 got[name].append(run(count, us))
             except (RuntimeError, OSError, subprocess.SubprocessError) as e:
                 table.say('%s: not measured: %s' % (name, e))
-    table.say('%s: %d messages of %d bytes, %d sessions, %d rounds' % (title, count, SIZE, SESSIONS, rounds))
+    table.say('%s: %d messages of %d bytes, %d sessions, %d rounds' % (title, count, SIZE, sessions, rounds))
     table.say('  %-24s %12s %12s %12s %18s' % ('', 'median /s', 'lowest', 'highest', 'CPU s per 1000'))
     medians = {}
     for name, values in got.items():
@@ -396,7 +414,10 @@ def measure(table, args):
     floors(table, args.messages, args.rounds)
     interleaved(table, 'as the disk is', args.messages, args.rounds, 0, args.only)
     if not args.no_slow:
-        interleaved(table, '5 ms added to each sync', max(args.messages // 4, 500), args.rounds, 5000, args.only)
+        count = max(args.messages // 4, 500)
+        interleaved(table, '5 ms added to each sync', count, args.rounds, 5000, args.only)
+        interleaved(table, '5 ms added to each sync, one link', count, args.rounds, 5000, args.only, RUNS_SEVEN,
+                    STREAMS)
     memory(table, args.sessions)
 
 
