@@ -170,7 +170,7 @@ static void make_items(struct relay *r, struct hand *h)
     }
 }
 
-void relay_add(struct relay *r, struct message *m)
+static void add(struct relay *r, struct message *m)
 {
     if (m->to == DOOR_NONE) { /* a held file that was released */
         if (m->nrcpt > 0 && m->rcpt[0].state == RCPT_READY)
@@ -196,6 +196,30 @@ void relay_add(struct relay *r, struct message *m)
     hand_check(r, h);
 }
 
+static void add_fresh(void *arg)
+{
+    struct relay *r = arg;
+    struct message **fresh = r->fresh; /* what is begun may come back as a report: a list anew */
+    size_t n = r->nfresh;
+    loop_disarm(r->g->loop, &r->fresh_at);
+    r->fresh = NULL;
+    r->nfresh = r->fresh_space = 0;
+    for (size_t i = 0; i < n; i++)
+        add(r, fresh[i]);
+    free(fresh);
+}
+
+void relay_add(struct relay *r, struct message *m)
+{
+    if (r->nfresh == r->fresh_space) {
+        r->fresh_space = r->fresh_space == 0 ? 64 : r->fresh_space * 2;
+        r->fresh = mem_grow(r->fresh, r->fresh_space, sizeof(struct message *));
+    }
+    r->fresh[r->nfresh++] = m;
+    if (r->nfresh == 1 && !r->stopped)
+        loop_arm(r->g->loop, &r->fresh_at, 0, add_fresh, r);
+}
+
 /* Take the waiting items of a message out of a destination's queue. */
 static void drop_items(struct dest *d, struct hand *h)
 {
@@ -215,6 +239,7 @@ static void drop_items(struct dest *d, struct hand *h)
 
 bool relay_let_go(struct relay *r, msg_id id)
 {
+    add_fresh(r);
     struct hand *h = *hand_slot(r, id);
     if (h == NULL)
         return true;
@@ -237,7 +262,7 @@ static bool in_hand(void *arg, msg_id id)
 
 static int add_scanned(void *arg, struct message *m)
 {
-    relay_add(arg, m);
+    add(arg, m);
     return 0;
 }
 
@@ -646,6 +671,7 @@ void relay_stop(struct relay *r)
 {
     r->draining = r->stopped = true;
     loop_disarm(r->g->loop, &r->scan);
+    loop_disarm(r->g->loop, &r->fresh_at);
     loop_disarm(r->g->loop, &r->sweep);
     for (size_t i = 0; i < TABLE_SIZE; i++)
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
@@ -667,6 +693,9 @@ void relay_free(struct relay **r)
             free(h);
         }
     }
+    for (size_t i = 0; i < (*r)->nfresh; i++)
+        message_free(&(*r)->fresh[i]);
+    free((*r)->fresh);
     free((*r)->hand_table);
     free((*r)->dest_table);
     free(*r);

@@ -11,7 +11,8 @@ struct link_out;
 struct relay *relay_new(struct gate *g);
 void relay_free(struct relay **r);
 void relay_start(struct relay *r); /* read what is due from the database */
-/* A message that has just become durable. Takes it. */
+/* A message that has just become durable. Takes it; it is begun with in the next turn, when all who
+ * waited for the commit have their answers. */
 void relay_add(struct relay *r, struct message *m);
 /* The queue was changed by hand (release, retry): look again. pattern: a destination to retry now,
  * "" all, or none with NULL. */

@@ -53,7 +53,9 @@ struct relay {
     bool stopped; /* nothing is decided any more: the rows stand as they are */
     unsigned open_smtp;
     size_t busy;
-    struct timer scan, sweep;
+    struct message **fresh; /* durable, waiting for those who wait for the commit to be answered */
+    size_t nfresh, fresh_space;
+    struct timer scan, sweep, fresh_at;
     struct mono scan_at;
 };
 
