@@ -20,7 +20,7 @@ bool admit_is_mailer(struct str user)
 /* One address being looked up. */
 struct question {
     struct gate *g;
-    enum policy_source source;
+    struct asker by;
     bool mail; /* of mail from outside ourselves: SECURE and RESTRICT ask who receives it */
     struct arena *arena;
     struct admitted *out;
@@ -41,10 +41,10 @@ static void step(struct question *q, const char *fmt, ...)
 
 static int judge(struct question *q, enum policy_target target, struct why *w)
 {
-    struct policy_facts f = {.source = q->source,
+    struct policy_facts f = {.source = q->by.source,
                              .target = target,
                              .gateway = q->g->conf->gateway,
-                             .neighbour_is_local = q->source == FROM_LOCAL,
+                             .neighbour_is_local = q->by.source == FROM_LOCAL,
                              .recipient = q->out->original};
     return policy_rcpt(&f, w);
 }
@@ -166,7 +166,7 @@ static int find_postmaster(struct question *q, struct why *w)
     }
     if (at > 0) {
         struct question inner = *q;
-        inner.source = FROM_LOCAL;
+        inner.by.source = FROM_LOCAL;
         inner.mail = false; /* he is reached also by those who are not registered */
         return find_user(&inner, str_sub(who, 0, (size_t)at), str_sub(who, (size_t)at + 1, who.n),
                          w);
@@ -267,7 +267,7 @@ static int find_alias(struct question *q, struct str user, struct str node, stru
 {
     struct str mailbox;
     struct snads_world s = snadsgate_world(q->g);
-    int rc = snads_outbound(&s, q->out->asker, user, node, q->arena, &mailbox, w);
+    int rc = snads_outbound(&s, q->by.user, user, node, q->arena, &mailbox, w);
     if (rc > 0)
         step(q, "aliases: %.*s %.*s is %.*s", STR_ARG(user), STR_ARG(node), STR_ARG(mailbox));
     else if (rc < 0)
@@ -335,14 +335,14 @@ static int find_snads(struct question *q, struct str local, struct str domain, s
 static int find_mailbox(struct question *q, struct str local, struct str domain, struct why *w)
 {
     const struct addr_names *names = &q->g->names;
-    if (domain.n == 0 && q->source == FROM_INTERNET && !str_is(local, "postmaster"))
+    if (domain.n == 0 && q->by.source == FROM_INTERNET && !str_is(local, "postmaster"))
         return why_set(w, E_SYNTAX, 550, "5.1.3", "%.*s: a domain is needed after the user",
                        STR_ARG(local));
     if (domain.n == 0)
         return find_bare(q, local, w);
     /* From NJE a "domain" may be a node's bare name. */
-    if (q->source != FROM_INTERNET && str_find(domain, '.') < 0 && !addr_is_ours(names, domain) &&
-        addr_userid_ok(domain))
+    if (q->by.source != FROM_INTERNET && str_find(domain, '.') < 0 &&
+        !addr_is_ours(names, domain) && addr_userid_ok(domain))
         return find_user(q, local, domain, w);
     int alias = find_snads(q, local, domain, w);
     if (alias != 0)
@@ -368,32 +368,28 @@ static int find_mailbox(struct question *q, struct str local, struct str domain,
     return w->err;
 }
 
-int admit_user(struct gate *g, enum policy_source source, struct str user, struct str node,
-               struct arena *a, struct admitted *out, struct why *w)
+int admit_user(struct gate *g, struct asker by, struct str user, struct str node, struct arena *a,
+               struct admitted *out, struct why *w)
 {
-    struct question q = {.g = g, .source = source, .arena = a, .out = out};
+    struct question q = {.g = g, .by = by, .arena = a, .out = out};
     return find_user(&q, user, node, w);
 }
 
-int admit_explain(struct gate *g, enum policy_source source, struct str local, struct str domain,
+int admit_explain(struct gate *g, struct asker by, struct str local, struct str domain,
                   struct arena *a, struct admitted *out, struct buf *steps, struct why *w)
 {
-    struct question q = {.g = g,
-                         .source = source,
-                         .mail = source != FROM_LOCAL,
-                         .arena = a,
-                         .out = out,
-                         .steps = steps};
+    struct question q = {
+        .g = g, .by = by, .mail = by.source != FROM_LOCAL, .arena = a, .out = out, .steps = steps};
     *out = (struct admitted){
         .original = domain.n > 0 ? arena_printf(a, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain))
                                  : arena_str(a, local)};
     return find_mailbox(&q, local, domain, w);
 }
 
-int admit_mailbox(struct gate *g, enum policy_source source, struct str local, struct str domain,
+int admit_mailbox(struct gate *g, struct asker by, struct str local, struct str domain,
                   struct arena *a, struct admitted *out, struct why *w)
 {
-    return admit_explain(g, source, local, domain, a, out, NULL, w);
+    return admit_explain(g, by, local, domain, a, out, NULL, w);
 }
 
 /* --- the way back

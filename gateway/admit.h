@@ -17,18 +17,22 @@ struct admitted {
     struct str forward;  /* LOCAL: a mailbox that gets a copy (LOCALUSER MBOX=), "" none */
     bool nick;           /* SMTP: found through a nickname (the access table counts) */
     struct str original; /* as the sender wrote it */
-    struct str asker; /* given to admit_user: "USER@NODE" whose personal aliases count, "" nobody */
+};
+/* Who wants to know. */
+struct asker {
+    enum policy_source source;
+    struct str user; /* "USER@NODE" whose personal aliases count, "" nobody */
 };
 /* A mailbox (local part, domain) as written on SMTP, in a batch or in a note. domain "" is
  * postmaster only from the Internet, any of our names from NJE. 0, or the refusal. */
-int admit_mailbox(struct gate *g, enum policy_source source, struct str local, struct str domain,
+int admit_mailbox(struct gate *g, struct asker by, struct str local, struct str domain,
                   struct arena *a, struct admitted *out, struct why *w) MUST_CHECK;
 /* USER at NODE, from the NJE side: a local user, a nickname at DIMNODE, another node's user; a node
- * with a period is an Internet host. */
-int admit_user(struct gate *g, enum policy_source source, struct str user, struct str node,
-               struct arena *a, struct admitted *out, struct why *w) MUST_CHECK;
+ * with a period is an Internet host. *out holds `original` already. */
+int admit_user(struct gate *g, struct asker by, struct str user, struct str node, struct arena *a,
+               struct admitted *out, struct why *w) MUST_CHECK;
 /* As admit_mailbox, each table asked and what it said as a line in *steps (njegate resolve). */
-int admit_explain(struct gate *g, enum policy_source source, struct str local, struct str domain,
+int admit_explain(struct gate *g, struct asker by, struct str local, struct str domain,
                   struct arena *a, struct admitted *out, struct buf *steps,
                   struct why *w) MUST_CHECK;
 /* May this NJE user send mail through the gateway: under SECURE only who is registered. 0, E_DENIED

@@ -67,7 +67,7 @@ static void show_try(void *arg, struct str address, unsigned line, struct str ru
 {
     struct explained *e = arg;
     if (line == 0)
-        rule = STR("an Internet address of its own (LOCALUSER MBOX, nickname)");
+        rule = STR("an Internet address of its own (LOCALUSER MBOX, nickname, alias)");
     if (e->table != NULL) {
         table_text(e->table, address);
         table_number(e->table, line);

@@ -254,15 +254,18 @@ static void status_verb(struct ctl_call *c)
 /* --- what our own users send
  * ------------------------------------------------------------------------------------------ */
 
-/* "USER@NODE", "user@host.domain" or a nickname. */
-static int find_target(struct ctl_call *c, struct str to, struct admitted *out, struct why *w)
+/* "USER@NODE", "user@host.domain" or a nickname, as our user `from` knows it. */
+static int find_target(struct ctl_call *c, struct str to, struct str from, struct admitted *out,
+                       struct why *w)
 {
+    const struct asker by = {
+        FROM_LOCAL, arena_printf(c->arena, "%.*s@%.*s", STR_ARG(from), STR_ARG(c->g->conf->local))};
     ptrdiff_t at = str_find_last(to, '@');
     *out = (struct admitted){.original = to};
     if (at < 0)
-        return admit_user(c->g, FROM_LOCAL, to, c->g->conf->dim_node, c->arena, out, w);
-    return admit_mailbox(c->g, FROM_LOCAL, str_sub(to, 0, (size_t)at),
-                         str_sub(to, (size_t)at + 1, to.n), c->arena, out, w);
+        return admit_user(c->g, by, to, c->g->conf->dim_node, c->arena, out, w);
+    return admit_mailbox(c->g, by, str_sub(to, 0, (size_t)at), str_sub(to, (size_t)at + 1, to.n),
+                         c->arena, out, w);
 }
 
 static int find_from(struct ctl_call *c, struct str from, struct str *user, struct why *w)
@@ -312,7 +315,7 @@ static void note_verb(struct ctl_call *c)
     struct admitted to;
     struct why w;
     struct str user;
-    if (find_target(c, arg(c, 1), &to, &w) < 0 || find_from(c, arg(c, 2), &user, &w) < 0) {
+    if (find_from(c, arg(c, 2), &user, &w) < 0 || find_target(c, arg(c, 1), user, &to, &w) < 0) {
         ctl_answer(c, 1, "%s", w.text);
         return;
     }
@@ -354,7 +357,7 @@ static void sendfile_verb(struct ctl_call *c)
     struct admitted to;
     struct why w;
     struct str user;
-    if (find_target(c, arg(c, 1), &to, &w) < 0 || find_from(c, arg(c, 2), &user, &w) < 0) {
+    if (find_from(c, arg(c, 2), &user, &w) < 0 || find_target(c, arg(c, 1), user, &to, &w) < 0) {
         ctl_answer(c, 1, "%s", w.text);
         return;
     }
@@ -411,7 +414,8 @@ static void resolve_cell(struct ctl_call *c, const char *door, enum policy_sourc
     struct buf steps;
     struct str rest, line;
     buf_init(&steps, 16384);
-    int v = admit_explain(c->g, source, local, domain, c->arena, &a, &steps, &w);
+    int v = admit_explain(c->g, (struct asker){.source = source}, local, domain, c->arena, &a,
+                          &steps, &w);
     rest = buf_text(&steps);
     while (str_line(&rest, &line)) {
         ctl_cell(c, "%s, looked up", door);

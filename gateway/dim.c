@@ -288,3 +288,18 @@ void dim_command(struct gate *g, struct str user, struct str node, struct str te
     if (!dispatch(d, text))
         dim_free(d);
 }
+
+void dim_absent(struct gate *g, struct str user, struct str node, struct str to_user,
+                struct str to_node, dim_reply_fn *reply)
+{
+    struct admitted to = {.original = to_user};
+    struct why w;
+    struct arena *a = arena_new(65536);
+    const struct asker by = {FROM_NJE, arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(node))};
+    struct str line = arena_printf(a, "USER %.*s NOT LOGGED ON", STR_ARG(to_user));
+    if (admit_user(g, by, to_user, to_node, a, &to, &w) == 0 && to.to == DOOR_SMTP)
+        line = arena_printf(a, "%.*s at %.*s is %.*s: send mail, messages cannot go there",
+                            STR_ARG(to_user), STR_ARG(to_node), STR_ARG(to.mailbox));
+    reply(g, user, node, line);
+    arena_free(&a);
+}

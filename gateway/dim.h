@@ -11,5 +11,9 @@
 typedef void dim_reply_fn(struct gate *g, struct str user, struct str node, struct str line);
 void dim_command(struct gate *g, struct str user, struct str node, struct str text,
                  dim_reply_fn *reply);
+/* Tell user at node why his message did not get to somebody who is no user here: he is not logged
+ * on, or a mailbox outside behind a nickname or alias. */
+void dim_absent(struct gate *g, struct str user, struct str node, struct str to_user,
+                struct str to_node, dim_reply_fn *reply);
 
 #endif

@@ -28,6 +28,7 @@ struct job {
     enum policy_source source;
     struct arena *arena;
     struct njefile_in file;
+    struct str asker; /* the file's origin, USER@NODE: whose personal aliases count */
     /* batch SMTP: the sender of the mail at hand */
     struct str sender, origin_sender;
     enum door from;
@@ -54,7 +55,7 @@ static int job_open(struct job *j, struct gate *g, struct intake *in, struct bod
     int v = njefile_read_headers(j->arena, bytes, &j->file, w);
     if (v == 0)
         v = njefile_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), &j->file, w);
-    j->origin_sender =
+    j->asker = j->origin_sender =
         arena_printf(j->arena, "%.*s@%.*s", STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
     j->sender = admit_internet(g, j->arena, j->file.from_user, j->file.from_node);
     j->from = DOOR_NJE;
@@ -176,8 +177,8 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
 /* The rules as this mail sees them. */
 static struct rules_use rules_here(struct job *j)
 {
-    j->about =
-        (struct headrules){.conf = j->g->conf, .db = store_reader(j->g->store), .arena = j->arena};
+    j->about = (struct headrules){
+        .conf = j->g->conf, .db = store_reader(j->g->store), .arena = j->arena, .asker = j->asker};
     j->ask = headrules_ask(&j->about);
     return (struct rules_use){
         .rules = j->g->conf->rules, .ask = &j->ask, .origin = j->file.from_node};
@@ -219,6 +220,10 @@ static struct str map_address(struct job *j, const struct note *n, const char *f
     if (str_eq_nocase(a->node, j->g->conf->dim_node) && conf_user_of(j->g->conf, a->user) == NULL &&
         nick_mailbox(j->g->nicks, a->user, j->arena, &row, &w) == 0)
         return row.mailbox;
+    struct str alias;
+    struct snads_world s = snadsgate_world(j->g);
+    if (snads_outbound(&s, j->asker, a->user, a->node, j->arena, &alias, &w) > 0)
+        return alias;
     return header_mailbox(j, field, a->user, a->node);
 }
 
@@ -293,7 +298,8 @@ static int admit_recipient(struct job *j, const struct note_nick *own, struct st
         local = str_sub(own->mailbox, 0, (size_t)at);
         domain = str_sub(own->mailbox, (size_t)at + 1, own->mailbox.n);
     }
-    int v = admit_mailbox(j->g, j->source, local, domain, j->arena, out, w);
+    int v =
+        admit_mailbox(j->g, (struct asker){j->source, j->asker}, local, domain, j->arena, out, w);
     if (v == 0 && (out->nick || own != NULL))
         v = admit_access(j->g, j->file.from_user, j->file.from_node, w);
     return v;

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aliases/addr.h"
+#include "aliases/snads.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "db/nickrow.h"
 #include "gateway/conf_private.h"
 #include "security/sectab.h"
@@ -198,19 +199,24 @@ static struct str node_in(const struct conf *c, struct str domain)
                : STR("");
 }
 
-/* Under SECURE a registered user has one address outside, also where it was written user%node@us:
- * the rules know him as user@node only. */
-static bool secure_mailbox(struct headrules *h, struct str local, struct str domain,
-                           struct str *mailbox)
+static struct addr_names names_of(const struct conf *c)
 {
-    const struct conf *c = h->conf;
-    struct addr_names names = {.hostname = c->hostname,
+    return (struct addr_names){.hostname = c->hostname,
                                .alt = c->alt_host,
                                .nalt = c->nalt_host,
                                .local_node = c->local,
                                .rscs_domain = c->rscs_domain,
                                .alt_rscs_domain = c->alt_rscs_domain,
                                .dim_node = c->dim_node};
+}
+
+/* Under SECURE a registered user has one address outside, also where it was written user%node@us:
+ * the rules know him as user@node only. */
+static bool secure_mailbox(struct headrules *h, struct str local, struct str domain,
+                           struct str *mailbox)
+{
+    const struct conf *c = h->conf;
+    struct addr_names names = names_of(c);
     struct str nick;
     struct why w;
     if (!c->secure || str_find(local, '%') < 0)
@@ -222,8 +228,54 @@ static bool secure_mailbox(struct headrules *h, struct str local, struct str dom
     return true;
 }
 
-/* A LOCALUSER's MBOX and a nickname are whole Internet addresses; no rule could make a better one.
+/* --- SNADS aliases, asked by the configuration alone
+ * -----------------------------------------------------------------------------------------------
  */
+
+static bool is_scheme(void *arg, struct str node)
+{
+    const struct conf_node *n = conf_node_of(arg, node);
+    return n != NULL && n->snads;
+}
+
+static bool is_routed(void *arg, struct str node)
+{
+    const struct conf *c = arg;
+    for (size_t i = 0; i < c->nlink; i++)
+        if (str_eq_nocase(c->link[i].node, node))
+            return true;
+    for (size_t i = 0; i < c->nroute; i++)
+        if (text_glob(c->route[i].pattern, node))
+            return true;
+    return false;
+}
+
+static bool is_user(void *arg, struct str user)
+{
+    return conf_user_of(arg, user) != NULL;
+}
+
+/* The mailbox an alias of the sender's or the system's table gives, or the SNADS form of a user. */
+static bool snads_mailbox(struct headrules *h, struct str user, struct str node,
+                          struct str *mailbox)
+{
+    struct addr_names names = names_of(h->conf);
+    struct why w;
+    struct snads_world s = {.d = h->db,
+                            .set = &h->conf->snads,
+                            .names = &names,
+                            .is_scheme = is_scheme,
+                            .is_routed = is_routed,
+                            .is_user = is_user,
+                            .arg = (void *)(uintptr_t)h->conf};
+    if (snads_outbound(&s, h->asker, user, node, h->arena, mailbox, &w) > 0)
+        return true;
+    *mailbox = snads_sender(&s, h->arena, user, node);
+    return mailbox->n > 0;
+}
+
+/* A LOCALUSER's MBOX, a nickname and an alias are whole Internet addresses; no rule could make a
+ * better one. */
 static bool own_mailbox(void *arg, struct str local, struct str domain, struct str *mailbox)
 {
     struct headrules *h = arg;
@@ -243,7 +295,8 @@ static bool own_mailbox(void *arg, struct str local, struct str domain, struct s
     }
     if (!str_eq_nocase(node, h->conf->dim_node) || h->db == NULL ||
         nickrow_get(h->db, upper(h->arena, local), h->arena, &row, &w) < 0)
-        return false;
+        return h->db != NULL &&
+               snads_mailbox(h, upper(h->arena, local), upper(h->arena, node), mailbox);
     *mailbox = row.mailbox;
     return true;
 }

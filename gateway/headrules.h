@@ -12,6 +12,7 @@ struct headrules {
     const struct conf *conf;
     struct db *db; /* nicknames and the security table; NULL: none known */
     struct arena *arena;
+    struct str asker; /* "USER@NODE" whose personal aliases count, "" nobody */
 };
 struct rules_ask headrules_ask(struct headrules *h);
 /* What the single-valued keywords stand for. Borrows from c. */

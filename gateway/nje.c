@@ -200,7 +200,7 @@ static void answer_dim(struct gate *g, struct str user, struct str node, struct 
 }
 
 static void local_message(struct line *l, const struct nmr *m, struct asking *as,
-                          struct str to_user, struct str text)
+                          struct str to_user, struct str to_node, struct str text)
 {
     struct gate *g = l->nje->g;
     bool command = m->command;
@@ -215,9 +215,7 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
     } else if (admit_is_mailer(to_user)) {
         oper_smsg(g, as->user, as->node, text, answer, as);
     } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
-        char line[80];
-        snprintf(line, sizeof line, "USER %.*s NOT LOGGED ON", STR_ARG(to_user));
-        answer(as, str_of(line));
+        dim_absent(g, as->user, as->node, to_user, to_node, answer_dim);
     }
 }
 
@@ -237,11 +235,11 @@ static void got_message(void *arg, const struct nmr *m)
         log_event(LOG_WARN, 0, "message-dropped", "link=%s from=%.*s@%.*s reason=%s", l->name,
                   STR_ARG(as.user), STR_ARG(from_node),
                   log_quote(STR("its node does not lie behind this link (ORIGIN=VERIFY)")));
-    } else if (admit_is_local_node(n->g, to_node) || str_eq_nocase(to_node, n->g->conf->dim_node)) {
+    } else if (snadsgate_here(n->g, as.user, as.node, to_node)) {
         log_event(LOG_DEBUG, 0, "message", "link=%s from=%.*s@%.*s to=%.*s text=%s", l->name,
                   STR_ARG(as.user), STR_ARG(from_node), STR_ARG(to_user),
                   log_quote(buf_text(&text)));
-        local_message(l, m, &as, to_user, buf_text(&text));
+        local_message(l, m, &as, to_user, to_node, buf_text(&text));
     } else {
         struct why w;
         if (nje_route(n, m, l->name, &w) < 0 && as.user.n > 0 && (text.n == 0 || text.p[0] != '*'))
@@ -377,11 +375,12 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
                       struct why *w)
 {
     struct gate *g = n->g;
-    struct admitted to = {.original = f->to_user, .asker = origin_text(a, f)};
+    struct admitted to = {.original = f->to_user};
     struct why reason;
     if (admit_is_mailer(f->to_user))
         return fromnje_mailer(g, in, deck, source, w);
-    if (admit_user(g, source, f->to_user, f->to_node, a, &to, &reason) < 0)
+    if (admit_user(g, (struct asker){source, origin_text(a, f)}, f->to_user, f->to_node, a, &to,
+                   &reason) < 0)
         return str_eq_nocase(f->to_node, g->conf->dim_node) && reason.err == E_ABSENT
                    ? fromnje_unknown(g, in, deck, source, &reason, w)
                    : fromnje_return(g, in, deck, &reason, w);

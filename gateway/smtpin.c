@@ -50,7 +50,8 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         v = why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken; write <%.*s>",
                     STR_ARG(r->path.text));
     else
-        v = admit_mailbox(s->g, FROM_INTERNET, r->path.local, r->path.domain, m->arena, a, w);
+        v = admit_mailbox(s->g, (struct asker){.source = FROM_INTERNET}, r->path.local,
+                          r->path.domain, m->arena, a, w);
     if (v < 0) {
         char at[64];
         s->g->stat.refused++;

@@ -1,6 +1,8 @@
 /* gateway/snadsgate.c -- what the SNADS look-ups ask of the daemon. */
 #include "gateway/snadsgate.h"
 
+#include <stdio.h>
+
 static bool is_scheme(void *arg, struct str node)
 {
     const struct gate *g = arg;
@@ -38,4 +40,12 @@ bool snadsgate_takes(struct gate *g, struct str sender, struct str node)
     if (s.set->address.n > 0 && str_eq_nocase(node, s.set->address))
         return true;
     return !is_routed(g, node) && snads_takes(&s, sender, node);
+}
+
+bool snadsgate_here(struct gate *g, struct str user, struct str node, struct str to_node)
+{
+    char sender[20];
+    snprintf(sender, sizeof sender, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
+    return str_eq_nocase(to_node, g->conf->local) || str_eq_nocase(to_node, g->conf->dim_node) ||
+           snadsgate_takes(g, str_of(sender), to_node);
 }

@@ -68,7 +68,7 @@ void table_bool(struct table *t, bool v)
 
 size_t table_rows(const struct table *t)
 {
-    return t->ncell / t->ncolumn;
+    return t->ncolumn > 0 ? t->ncell / t->ncolumn : 0;
 }
 
 static struct str cell_of(const struct table *t, size_t row, size_t col)

@@ -45,6 +45,47 @@ def case_alias_outbound(w):
     gw.cli('alias', 'delete', 'CRAB', 'REEF', '--personal', 'BOB@MVSA')
 
 
+def case_personal_alias(w):
+    """The sender's own table holds at every way out: file, batch, note header, RFC 822 header; nobody else's does."""
+    gw, p, sink = w.pair(['SNADSADDRESS QSMRMTAD'])
+    gw.cli('alias', 'add', 'CRAB', 'REEF', 'crab@example.org')
+    gw.cli('alias', 'add', 'CRAB', 'REEF', 'my.crab@example.org', '--personal', 'BOB@MVSA')
+    for user, box in (('BOB', 'my.crab@example.org'), ('EVE', 'crab@example.org')):
+        p.send(njefile.note(user, 'MVSA', 'CRAB', 'REEF', ['hello'], 'Hi')).wait()
+        m = sink.take()
+        assert m.rcpts == [box] and box in m.mail['To'], (m.rcpts, m.mail['To'])
+        p.send(njefile.bsmtp(user, 'MVSA', 'SMTP', 'GATE', [
+            'MAIL FROM:<%s@MVSA>' % user, 'RCPT TO:<CRAB@REEF>', 'DATA', 'From: %s@MVSA' % user, 'To: CRAB@REEF',
+            '', 'x', '.'])).wait()
+        m = sink.take()
+        assert m.rcpts == [box] and box in m.mail['To'], (m.rcpts, m.mail['To'])
+        p.send(njefile.note(user, 'MVSA', 'SMTP', 'GATE', ['hello'], to=['steve@example.org', 'CRAB at REEF'])).wait()
+        m = sink.take()
+        assert m.rcpts == ['steve@example.org'] and box in m.mail['To'], (m.rcpts, m.mail['To'])
+
+
+def case_own_alias_in_headers(w):
+    """A SNADS user's alias, or his ? form, is what header fields show of him as well."""
+    gw, p, sink = w.pair(['SNADSADDRESS QSMRMTAD', 'NODE MVSA SCHEME=SNADS'])
+    gw.cli('alias', 'add', 'BOB', 'MVSA', 'The.Octopus@' + gw.fqdn)
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'From: BOB@MVSA', 'Cc: EVE@MVSA', '', 'x', '.'])).wait()
+    m = sink.take()
+    assert m.sender == 'The.Octopus@' + gw.fqdn and m.sender in m.mail['From'], (m.sender, m.mail['From'])
+    assert m.mail['Cc'].lower() == 'eve?mvsa@' + gw.fqdn, m.mail['Cc']
+
+
+def case_message_to_a_mailbox(w):
+    """A TELL to a name that stands for a mailbox says so."""
+    gw, p, _ = w.pair(['SNADSADDRESS QSMRMTAD'])
+    gw.cli('alias', 'register', 'steve@example.org')
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    for user, node, word in (('QSM01', 'QSMRMTAD', 'steve@example.org'), ('ANNE', 'GATE', 'anne@example.org'),
+                             ('QSM02', 'QSMRMTAD', 'NOT LOGGED ON'), ('NOBODY', 'GATE', 'NOT LOGGED ON')):
+        p.message(user, node, 'are you there', 'BOB')
+        assert word in p.take_message(lambda m: m['to_user'] == 'BOB')['text'], user
+
+
 def case_register(w):
     gw = w.gateway(lines=['SNADSADDRESS QSMRMTAD']).start()
     assert gw.cli('alias', 'register', 'a@Example.org').split() == ['QSM01', 'QSMRMTAD']
