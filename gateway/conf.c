@@ -109,12 +109,29 @@ struct str conf_upper(struct conf_reader *r, struct str word)
     return (struct str){p, word.n};
 }
 
+/* Grown by doubling; the old copies stay in the arena until the configuration goes. */
+static void remember_path(struct conf *c, struct str path)
+{
+    if ((c->npath & (c->npath - 1)) == 0) {
+        struct str *more = arena_alloc(c->arena, (c->npath == 0 ? 1 : c->npath * 2) * sizeof *more);
+        if (c->npath > 0)
+            memcpy(more, c->paths, c->npath * sizeof *more);
+        c->paths = more;
+    }
+    c->paths[c->npath++] = path;
+}
+
 struct str conf_path(struct conf_reader *r, struct str word)
 {
     const char *slash = strrchr(r->file, '/');
+    struct str path;
     if (word.n == 0 || word.p[0] == '/' || slash == NULL)
-        return arena_str(r->c->arena, word);
-    return arena_printf(r->c->arena, "%.*s/%.*s", (int)(slash - r->file), r->file, STR_ARG(word));
+        path = arena_str(r->c->arena, word);
+    else
+        path =
+            arena_printf(r->c->arena, "%.*s/%.*s", (int)(slash - r->file), r->file, STR_ARG(word));
+    remember_path(r->c, path);
+    return path;
 }
 
 /* Levenshtein distance of two short words, for "did you mean". */

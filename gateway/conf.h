@@ -59,6 +59,8 @@ struct conf_host {
 struct conf {
     struct arena *arena;
     struct str path;
+    struct str *paths; /* each that a statement names, INCLUDE too */
+    size_t npath;
     unsigned errors, warnings;
 
     /* node and links */

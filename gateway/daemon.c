@@ -1,16 +1,11 @@
 /* gateway/daemon.c -- wires the parts of the daemon, opens the doors, reloads, stops. */
 #include "gateway/daemon.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,6 +14,8 @@
 #include "gateway/headrules.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
+#include "gateway/rights.h"
+#include "gateway/service.h"
 #include "gateway/smtpin.h"
 
 #define DRAIN_LOOK_MS 20
@@ -110,9 +107,8 @@ static void log_problem(void *arg, const char *file, unsigned line, bool error, 
               log_quote(str_of(text)));
 }
 
-static void reload(void *arg)
+static bool take_new(struct daemon *d)
 {
-    struct daemon *d = arg;
     struct why w;
     char path[4096];
     str_copy(path, sizeof path, d->gate.conf->path);
@@ -121,17 +117,26 @@ static void reload(void *arg)
         log_event(LOG_ERROR, 0, "config", "text=%s", log_quote(str_of(w.text)));
         conf_free(&c);
     }
-    if (c == NULL) {
+    return c != NULL;
+}
+
+static void reload(void *arg)
+{
+    struct daemon *d = arg;
+    struct why w;
+    service_reloading();
+    if (!take_new(d)) {
         log_event(LOG_ERROR, 0, "reload", "result=failed text=%s",
                   log_quote(STR("the configuration has errors, the old one stays in force")));
-        return;
+    } else {
+        if (load_tls(d, &w) < 0)
+            log_event(LOG_ERROR, 0, "tls", "error=%s text=%s", log_quote(str_of(w.text)),
+                      log_quote(STR("the old certificate stays in force")));
+        nje_reload(d->gate.nje);
+        relay_rescan(d->gate.relay);
+        log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(d->gate.conf->path));
     }
-    if (load_tls(d, &w) < 0)
-        log_event(LOG_ERROR, 0, "tls", "error=%s text=%s", log_quote(str_of(w.text)),
-                  log_quote(STR("the old certificate stays in force")));
-    nje_reload(d->gate.nje);
-    relay_rescan(d->gate.relay);
-    log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(c->path));
+    service_reloaded();
 }
 
 /* --- stopping
@@ -161,7 +166,7 @@ static void stop(void *arg)
         return;
     }
     d->stopping = true;
-    sd_notify(0, "STOPPING=1");
+    service_stopping(d->gate.conf->drain_time);
     log_event(LOG_INFO, 0, "stopping", "drain_s=%lld", (long long)d->gate.conf->drain_time);
     smtpin_drain(d->smtpin);
     relay_drain(d->gate.relay);
@@ -178,30 +183,6 @@ static void store_trouble(void *arg, const struct why *w)
 {
     (void)arg;
     log_event(LOG_ERROR, 0, "store", "error=%s", log_quote(str_of(w->text)));
-}
-
-static int become(const struct conf *c, struct why *w)
-{
-    if (c->run_user.n == 0) {
-        if (geteuid() == 0)
-            log_event(LOG_WARN, 0, "start", "text=%s",
-                      log_quote(STR("runs as root: USER is not configured")));
-        return 0;
-    }
-    struct passwd *pw = getpwnam(c->run_user.p);
-    if (pw == NULL)
-        return why_set(w, E_ABSENT, 0, NULL, "USER %.*s: there is no such user",
-                       STR_ARG(c->run_user));
-    struct group *gr = c->run_group.n > 0 ? getgrnam(c->run_group.p) : NULL;
-    if (c->run_group.n > 0 && gr == NULL)
-        return why_set(w, E_ABSENT, 0, NULL, "USER ... %.*s: there is no such group",
-                       STR_ARG(c->run_group));
-    if (geteuid() == pw->pw_uid)
-        return 0;
-    if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
-        setgid(gr != NULL ? gr->gr_gid : pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0)
-        return why_errno(w, "cannot become the configured USER");
-    return 0;
 }
 
 /* The ports need the rights we start with; the files are made with those we keep. */
@@ -223,7 +204,7 @@ static int open_parts(struct daemon *d, struct why *w)
     if (v == 0)
         v = smtpin_listen(&d->smtpin, g, w);
     if (v == 0)
-        v = become(c, w);
+        v = rights_drop(c, w);
     if (v == 0)
         v = store_open(&g->store, &set, w);
     if (v < 0)
@@ -256,6 +237,7 @@ static void close_parts(struct daemon *d)
     dns_free(&g->dns);
     tls_free(&g->tls);
     routes_free(&g->routes);
+    service_free(&g->service);
     for (size_t i = 0; i < d->nconf; i++)
         conf_free(&d->conf[i]);
     free(d->conf);
@@ -268,6 +250,7 @@ int daemon_run(struct conf *c)
     d->gate.started = wall_now();
     if (c->debug)
         log_open(2, LOG_DEBUG);
+    d->gate.service = service_new();
     d->gate.loop = loop_new();
     loop_signal(d->gate.loop, SIGTERM, stop, d);
     loop_signal(d->gate.loop, SIGINT, stop, d);
@@ -279,7 +262,7 @@ int daemon_run(struct conf *c)
         v = open_parts(d, &w);
     loop_barrier(d->gate.loop, log_flush, NULL);
     if (v == 0) {
-        sd_notify(0, "READY=1");
+        service_ready(d->gate.service, d->gate.loop);
         log_event(LOG_INFO, 0, "started", "node=%.*s host=%.*s", STR_ARG(c->local),
                   STR_ARG(c->hostname));
         v = loop_run(d->gate.loop, &w);

@@ -14,10 +14,12 @@
 
 struct nje;
 struct relay;
+struct service;
 struct snads;
 
 struct gate {
     struct loop *loop;
+    struct service *service; /* the service manager; gives listening sockets */
     const struct conf *conf; /* replaced by a reload between two turns */
     struct addr_names names; /* of conf */
     struct routes *routes;   /* of conf */

@@ -19,6 +19,7 @@
 #include "gateway/origin.h"
 #include "gateway/relay.h"
 #include "gateway/rscscmd.h"
+#include "gateway/service.h"
 #include "gateway/snadsgate.h"
 #include "rscs/deck.h"
 #include "rscs/port.h"
@@ -765,8 +766,8 @@ int nje_listen(struct nje *n, struct why *w)
     n->listener = mem_new((c->nlisten_nje + 1) * sizeof(struct listener *));
     for (size_t i = 0; i < c->nlisten_nje; i++) {
         const struct conf_listen *at = &c->listen_nje[i];
-        int v = listener_new(&n->listener[i], n->g->loop, &at->at,
-                             at->tls ? nje_tls_connection : nje_connection, n, w);
+        int v = service_listen(n->g->service, &n->listener[i], n->g->loop, &at->at,
+                               at->tls ? nje_tls_connection : nje_connection, n, w);
         if (v < 0)
             return v;
         n->nlistener++;

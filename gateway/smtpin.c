@@ -9,6 +9,7 @@
 #include "gateway/intake.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
+#include "gateway/service.h"
 #include "gateway/smtp/server.h"
 
 #define PENDING_MAX 20000u /* changes given to the store and not yet durable */
@@ -207,7 +208,8 @@ int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
     *out = s;
     s->listener = mem_new((c->nlisten_smtp + 1) * sizeof(struct listener *));
     for (size_t i = 0; i < c->nlisten_smtp; i++) {
-        int v = listener_new(&s->listener[i], g->loop, &c->listen_smtp[i].at, on_connection, s, w);
+        int v = service_listen(g->service, &s->listener[i], g->loop, &c->listen_smtp[i].at,
+                               on_connection, s, w);
         if (v < 0)
             return v;
         s->nlistener++;
