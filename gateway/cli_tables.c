@@ -393,9 +393,9 @@ static int reader_open(struct cli *c, struct arena *a, struct reader_row *row,
     int v = readerrow_get(d, c->conf->spooldir.p, number, a, row, &deck, &w);
     if (v == 0) {
         struct cur bytes = body_cur(deck, &w);
-        v = cur_left(&bytes) > 0
-                ? njefile_read(a, bytes, conf_page_of(c->conf, c->conf->local), in, &w)
-                : w.err;
+        v = cur_left(&bytes) > 0 ? njefile_read_headers(a, bytes, in, &w) : w.err;
+        if (v == 0)
+            v = njefile_read(a, bytes, conf_page_here(c->conf, in->from_node), in, &w);
     }
     body_free(&deck);
     db_close(&d);

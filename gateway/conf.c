@@ -454,6 +454,12 @@ const struct ebc_page *conf_page_of(const struct conf *c, struct str node)
     return c->page;
 }
 
+const struct ebc_page *conf_page_here(const struct conf *c, struct str from_node)
+{
+    const struct ebc_page *page = conf_page_of(c, from_node);
+    return page == c->page ? conf_page_of(c, c->local) : page;
+}
+
 static const char *form_of(const struct row *row)
 {
     static const char *const forms[] = {
@@ -529,9 +535,10 @@ static void show_links(const struct conf *c, struct buf *out)
         buf_printf(out, "PARM %.*s", STR_ARG(k->name));
         if (k->host.n > 0)
             buf_printf(out, " HOST=%.*s PORT=%u", STR_ARG(k->host), k->port);
-        buf_printf(out, " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld ORIGIN=%s TLS=%s\n",
+        buf_printf(out,
+                   " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld TRANSFER=%lld ORIGIN=%s TLS=%s\n",
                    k->bufsize, k->streams, (long long)k->keepalive_s, (long long)k->retry_s,
-                   k->origin_any ? "ANY" : "VERIFY", link_tls[k->tls]);
+                   (long long)k->transfer_s, k->origin_any ? "ANY" : "VERIFY", link_tls[k->tls]);
     }
     for (size_t i = 0; i < c->nroute; i++)
         buf_printf(out, "ROUTE %.*s TO %.*s\n", STR_ARG(c->route[i].pattern),

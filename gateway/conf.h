@@ -31,6 +31,7 @@ struct conf_link {
     uint8_t streams;
     struct str password, line_password;
     int64_t keepalive_s, retry_s;
+    int64_t transfer_s;          /* a file without progress for so long restarts the link */
     const struct ebc_page *page; /* NULL: CODEPAGE */
     bool origin_any;
     enum link_tls tls;
@@ -143,6 +144,8 @@ const struct conf_node *conf_node_of(const struct conf *c,
 /* Is this where RESTRICT TRANSFERTO may send files: a LOCALUSER's name, or user@node? */
 int conf_transfer(const struct conf *c, struct str to, struct why *w) MUST_CHECK;
 const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
+/* The page of a reader file from that node: the node's own, else that of our users. */
+const struct ebc_page *conf_page_here(const struct conf *c, struct str from_node);
 /* The rows of the statement table, for the manual page and tests: name, form of its words, one or
  * two sentences (lent until the next call). False past the end. */
 bool conf_row(size_t i, const char **name, const char **form, const char **sentence);

@@ -114,8 +114,12 @@ static struct conf_link *link_make(struct conf_reader *r, struct str name)
     if (k != NULL)
         return k;
     k = &APPEND(r, r->c->link, r->c->nlink);
-    *k = (struct conf_link){
-        .name = name, .bufsize = 8192, .streams = 7, .keepalive_s = 60, .retry_s = 5};
+    *k = (struct conf_link){.name = name,
+                            .bufsize = 8192,
+                            .streams = 7,
+                            .keepalive_s = 60,
+                            .retry_s = 5,
+                            .transfer_s = 600};
     return k;
 }
 
@@ -196,6 +200,8 @@ static void parm(struct conf_reader *r, struct conf_link *k, struct str key, str
         k->keepalive_s = parm_number(r, key, value, 1, 86400);
     else if (str_is(key, "RETRY"))
         k->retry_s = parm_number(r, key, value, 1, 900);
+    else if (str_is(key, "TRANSFER"))
+        k->transfer_s = parm_number(r, key, value, 10, 86400);
     else if (str_is(key, "CODEPAGE"))
         k->page = page_named(r, value);
     else if (str_is(key, "ORIGIN") && (str_is(value, "VERIFY") || str_is(value, "ANY")))

@@ -1,5 +1,5 @@
 /* gateway/nje.c -- the NJE door: links, arriving files and messages. */
-#include "gateway/nje.h"
+#include "gateway/nje_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +10,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/queue.h"
-#include "db/readerrow.h"
-#include "gateway/dim.h"
 #include "gateway/dsn.h"
 #include "gateway/fromnje.h"
-#include "gateway/njetls.h"
-#include "gateway/oper.h"
 #include "gateway/origin.h"
 #include "gateway/relay.h"
-#include "gateway/rscscmd.h"
 #include "gateway/service.h"
 #include "gateway/snadsgate.h"
 #include "rscs/deck.h"
@@ -27,18 +22,6 @@
 #define SEEN_HOURS 24
 #define DEAD_SILENCE_MS 240000
 
-struct line {
-    struct line *next;
-    struct nje *nje;
-    struct link *link;
-    struct conf_link conf; /* strings in `arena` */
-    struct arena *arena;
-    char name[9];
-    struct dns_ask *ask; /* for a HOST that is a name */
-    union endpoint at;   /* what it was last */
-    bool resolved;
-    struct njetls_call call;
-};
 /* A file being received. */
 struct arriving {
     struct nje *nje;
@@ -47,24 +30,10 @@ struct arriving {
     struct body_writer *content;
     char name[9]; /* of the link */
 };
-struct nje {
-    struct gate *g;
-    struct line *line;
-    struct port *port;
-    struct njetls *tls;
-    struct why unfit; /* why find_link refused the call it was last asked about, "" it did not */
-    struct listener **listener;
-    size_t nlistener;
-    size_t open;
-};
 
 static const struct link_ops link_ops;
 
-/* --- messages
- * ---------------------------------------------------------------------------------------------------
- */
-
-static struct line *line_named(struct nje *n, const char *name)
+struct line *nje_line_named(struct nje *n, const char *name)
 {
     for (struct line *l = n->line; l != NULL; l = l->next)
         if (strcmp(l->name, name) == 0)
@@ -72,106 +41,14 @@ static struct line *line_named(struct nje *n, const char *name)
     return NULL;
 }
 
-static struct line *line_to(struct nje *n, struct str node)
+struct line *nje_line_to(struct nje *n, struct str node)
 {
     struct nje_name name;
     const char *link = ebc_name(&name, node) ? routes_link(n->g->routes, &name) : NULL;
-    return link != NULL ? line_named(n, link) : NULL;
+    return link != NULL ? nje_line_named(n, link) : NULL;
 }
 
-/* A message for one of our own users goes to his reader: nobody is logged on here. */
-static bool tell_local(struct nje *n, struct str from_user, struct str from_node, struct str user,
-                       struct str text)
-{
-    struct gate *g = n->g;
-    const struct conf_user *u = conf_user_of(g->conf, user);
-    if (u == NULL)
-        return false;
-    struct reader_row row = {.user = u->userid,
-                             .fn = STR("MESSAGE"),
-                             .ft = STR("MSG"),
-                             .class = 'A',
-                             .records = 1,
-                             .date = wall_now(),
-                             .kind = STR("MSG")};
-    struct njefile_spec spec = {.from_user = from_user.n > 0 ? from_user : STR("RSCS"),
-                                .from_node = from_node,
-                                .to_user = u->userid,
-                                .to_node = g->conf->local,
-                                .fn = row.fn,
-                                .ft = row.ft,
-                                .form = STR("QUMSG"),
-                                .class = 'A',
-                                .format = FORMAT_PUNCH,
-                                .page = ebc_page_default(),
-                                .id = 0,
-                                .now = row.date};
-    struct njefile_out out;
-    struct why w;
-    struct arena *a = arena_new(8192);
-    row.from = arena_printf(a, "%.*s@%.*s", STR_ARG(from_user), STR_ARG(from_node));
-    bool ok = njefile_text(g->store, &spec, text, 65536, &out, &w) == 0;
-    if (ok) {
-        struct change *c = change_new(g->store);
-        change_reader(c, &row, out.deck);
-        change_commit(&c, NULL, NULL);
-        body_free(&out.deck);
-    }
-    arena_free(&a);
-    return ok;
-}
-
-bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct str user,
-              struct str node, struct str text)
-{
-    if (admit_is_local_node(n->g, node))
-        return tell_local(n, from_user, from_node, user, text);
-    struct line *l = line_to(n, node);
-    if (l == NULL)
-        return false;
-    struct nmr m = {.from_node = ebc_name_of(from_node),
-                    .from_user = ebc_name_of(from_user),
-                    .to_node = ebc_name_of(node),
-                    .to_user = ebc_name_of(user)};
-    /* Long texts go in pieces, cut at a blank where there is one. */
-    bool ok = true;
-    while (text.n > 0 && ok) {
-        size_t take = text.n;
-        if (take > NMR_TEXT_MAX) {
-            ptrdiff_t blank = str_find_last(str_sub(text, 0, NMR_TEXT_MAX), ' ');
-            take = blank > 40 ? (size_t)blank : NMR_TEXT_MAX;
-        }
-        nmr_set_text(&m, str_sub(text, 0, take));
-        text = str_trim(str_sub(text, take, text.n));
-        ok = link_message(l->link, &m);
-    }
-    return ok;
-}
-
-int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct why *w)
-{
-    char text[9];
-    struct str node = ebc_name_text(&m->to_node, text);
-    const struct line *out = line_to(n, node);
-    if (out == NULL || strcmp(out->name, from_link) == 0)
-        return why_set(w, E_ABSENT, 0, NULL, "Node %.*s not recognised.", STR_ARG(node));
-    bool ok = true;
-    size_t at = 0;
-    do {
-        struct nmr piece = *m;
-        piece.ntext = m->ntext - at < NMR_TEXT_MAX || m->command ? m->ntext - at : NMR_TEXT_MAX;
-        memcpy(piece.text, m->text + at, piece.ntext);
-        at += piece.ntext;
-        ok = link_message(out->link, &piece);
-    } while (ok && at < m->ntext);
-    if (!ok)
-        return why_set(w, E_TEMP, 0, NULL, "Node %.*s cannot be reached now: link %s is not up",
-                       STR_ARG(node), out->name);
-    return 0;
-}
-
-/* The node a message claims to come from must be one that lies behind this link. */
-static bool origin_ok(struct line *l, struct str node)
+bool nje_origin_ok(struct line *l, struct str node)
 {
     struct nje_name name;
     if (node.n == 0)
@@ -182,71 +59,6 @@ static bool origin_ok(struct line *l, struct str node)
         return false;
     const char *link = routes_link(l->nje->g->routes, &name);
     return link != NULL && strcmp(link, l->name) == 0;
-}
-
-struct asking {
-    struct nje *nje;
-    struct str user, node;
-};
-
-static void answer(void *arg, struct str line)
-{
-    const struct asking *as = arg;
-    (void)nje_tell(as->nje, STR(""), as->nje->g->conf->local, as->user, as->node, line);
-}
-
-static void answer_dim(struct gate *g, struct str user, struct str node, struct str line)
-{
-    (void)nje_tell(g->nje, STR(""), g->conf->local, user, node, line);
-}
-
-static void local_message(struct line *l, const struct nmr *m, struct asking *as,
-                          struct str to_user, struct str to_node, struct str text)
-{
-    struct gate *g = l->nje->g;
-    bool command = m->command;
-    if (command) {
-        const struct rscscmd_asker who = {as->user, as->node, l->name};
-        rscscmd_run(g, &who, text, answer, as);
-    } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
-        /* A notice of another system, or RSCS's comment: an answer would be answered again. */
-        (void)tell_local(l->nje, as->user, as->node, to_user, text);
-    } else if (str_is(to_user, "DIM")) {
-        dim_command(g, as->user, as->node, text, answer_dim);
-    } else if (admit_is_mailer(to_user)) {
-        oper_smsg(g, as->user, as->node, text, answer, as);
-    } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
-        dim_absent(g, as->user, as->node, to_user, to_node, answer_dim);
-    }
-}
-
-static void got_message(void *arg, const struct nmr *m)
-{
-    struct line *l = arg;
-    struct nje *n = l->nje;
-    char fu[9], fn[9], tu[9], tn[9];
-    struct str from_node = ebc_name_text(&m->from_node, fn),
-               to_node = ebc_name_text(&m->to_node, tn);
-    struct str to_user = ebc_name_text(&m->to_user, tu);
-    struct buf text;
-    buf_init(&text, 1024);
-    nmr_text(m, &text);
-    struct asking as = {n, ebc_name_text(&m->from_user, fu), from_node};
-    if (!origin_ok(l, from_node)) {
-        log_event(LOG_WARN, 0, "message-dropped", "link=%s from=%.*s@%.*s reason=%s", l->name,
-                  STR_ARG(as.user), STR_ARG(from_node),
-                  log_quote(STR("its node does not lie behind this link (ORIGIN=VERIFY)")));
-    } else if (snadsgate_here(n->g, as.user, as.node, to_node)) {
-        log_event(LOG_DEBUG, 0, "message", "link=%s from=%.*s@%.*s to=%.*s text=%s", l->name,
-                  STR_ARG(as.user), STR_ARG(from_node), STR_ARG(to_user),
-                  log_quote(buf_text(&text)));
-        local_message(l, m, &as, to_user, to_node, buf_text(&text));
-    } else {
-        struct why w;
-        if (nje_route(n, m, l->name, &w) < 0 && as.user.n > 0 && (text.n == 0 || text.p[0] != '*'))
-            answer(&as, str_of(w.text));
-    }
-    buf_done(&text);
 }
 
 /* --- arriving files
@@ -355,7 +167,7 @@ static int forward_file(struct nje *n, struct intake *in, struct body *deck,
                         struct why *w)
 {
     struct why reason;
-    struct line *l = line_to(n, f->to_node);
+    struct line *l = nje_line_to(n, f->to_node);
     struct admitted to = {.to = DOOR_NJE, .user = f->to_user, .node = f->to_node};
     if (l == NULL)
         why_set(&reason, E_ABSENT, 550, "5.1.2", "node %.*s is not known here",
@@ -438,7 +250,7 @@ static int take_file(struct line *l, struct intake *in, struct body *deck, struc
         return 0;
     }
     intake_seen(in, key, (struct wall){wall_now().us + SEEN_HOURS * 3600 * US_PER_S});
-    if (!origin_ok(l, f.from_node) && !fromnje_goes_home(n->g, &f)) {
+    if (!nje_origin_ok(l, f.from_node) && !fromnje_goes_home(n->g, &f)) {
         why_set(&reason, E_DENIED, 0, NULL, "node %.*s does not lie behind link %s (ORIGIN=VERIFY)",
                 STR_ARG(f.from_node), l->name);
         return intake_hold(in, deck, &f, RCPT_HELD_ORIGIN, &reason);
@@ -559,14 +371,14 @@ static void file_sent(void *arg, void *ref, const struct why *w)
 
 void nje_kick(struct nje *n, const char *link)
 {
-    struct line *l = line_named(n, link);
+    struct line *l = nje_line_named(n, link);
     if (l != NULL && link_state_of(l->link) == LINK_UP)
         link_kick(l->link);
 }
 
 bool nje_link_is_up(struct nje *n, const char *link)
 {
-    struct line *l = line_named(n, link);
+    struct line *l = nje_line_named(n, link);
     return l != NULL && link_state_of(l->link) == LINK_UP;
 }
 
@@ -636,7 +448,7 @@ static const struct link_ops link_ops = {
     .file_abort = file_abort,
     .next_file = next_file,
     .sent = file_sent,
-    .message = got_message,
+    .message = nje_got_message,
     .state = link_changed,
 };
 
@@ -657,6 +469,7 @@ static void fill_link_conf(const struct line *l, struct link_conf *c)
                                            ? DEAD_SILENCE_MS
                                            : l->conf.keepalive_s * 4000,
                             .signon_ms = 60000,
+                            .transfer_ms = l->conf.transfer_s * 1000,
                             .file_max = (size_t)g->conf->max_mail_bytes * 2};
     str_copy(c->name, sizeof c->name, l->conf.name);
 }
@@ -787,7 +600,8 @@ static bool same_link(const struct conf_link *a, const struct conf_link *b)
     return str_eq(a->node, b->node) && str_eq(a->host, b->host) && a->port == b->port &&
            a->bufsize == b->bufsize && a->streams == b->streams && a->start == b->start &&
            str_eq(a->password, b->password) && str_eq(a->line_password, b->line_password) &&
-           a->keepalive_s == b->keepalive_s && a->retry_s == b->retry_s && a->tls == b->tls;
+           a->keepalive_s == b->keepalive_s && a->retry_s == b->retry_s &&
+           a->transfer_s == b->transfer_s && a->tls == b->tls;
 }
 
 void nje_reload(struct nje *n)
@@ -810,7 +624,7 @@ void nje_reload(struct nje *n)
     for (size_t i = 0; i < c->nlink; i++) {
         char name[9];
         str_copy(name, sizeof name, c->link[i].name);
-        if (line_named(n, name) == NULL)
+        if (nje_line_named(n, name) == NULL)
             link_start(line_new(n, &c->link[i])->link);
     }
 }
@@ -859,15 +673,17 @@ int nje_link_do(struct nje *n, struct str link, enum nje_action what, struct why
     for (char *p = name; *p != '\0'; p++)
         if (*p >= 'a' && *p <= 'z')
             *p = (char)(*p - 'a' + 'A');
-    struct line *l = line_named(n, name);
+    struct line *l = nje_line_named(n, name);
     if (l == NULL)
         return why_set(w, E_ABSENT, 0, NULL, "there is no link %s", name);
-    if (what == NJE_START)
+    if (what == NJE_START) {
+        link_dials(l->link, l->conf.host.n > 0); /* AST or not: now it is wanted */
         link_start(l->link);
-    else if (what == NJE_STOP)
+    } else if (what == NJE_STOP) {
         link_stop(l->link, "stopped by the operator");
-    else
+    } else {
         link_drain(l->link);
+    }
     return 0;
 }
 

@@ -92,12 +92,17 @@ bool ebc_name_empty(const struct nje_name *name)
     return true;
 }
 
+/* a-i j-r s-z have their capitals X'40' above in every page. */
+static uint8_t fold(uint8_t e)
+{
+    bool small = (e >= 0x81 && e <= 0x89) || (e >= 0x91 && e <= 0x99) || (e >= 0xA2 && e <= 0xA9);
+    return e == 0 ? EBC_BLANK : (uint8_t)(small ? e + 0x40 : e);
+}
+
 bool ebc_name_eq(const struct nje_name *a, const struct nje_name *b)
 {
     for (size_t i = 0; i < sizeof a->e; i++) {
-        uint8_t x = a->e[i] == 0 ? EBC_BLANK : a->e[i];
-        uint8_t y = b->e[i] == 0 ? EBC_BLANK : b->e[i];
-        if (x != y)
+        if (fold(a->e[i]) != fold(b->e[i]))
             return false;
     }
     return true;

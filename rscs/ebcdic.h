@@ -28,8 +28,9 @@ bool ebc_name(struct nje_name *name, struct str text) MUST_CHECK;
 /* Cut to 8, anything not of the set becomes '?'; for names we only show. Empty gives blanks. */
 struct nje_name ebc_name_of(struct str text);
 struct str ebc_name_text(const struct nje_name *name, char out[9]);
-bool ebc_name_empty(const struct nje_name *name);                     /* blanks or nulls */
-bool ebc_name_eq(const struct nje_name *a, const struct nje_name *b); /* nulls count as blanks */
+bool ebc_name_empty(const struct nje_name *name); /* blanks or nulls */
+/* Nulls count as blanks, small letters as capitals. */
+bool ebc_name_eq(const struct nje_name *a, const struct nje_name *b);
 void ebc_name_get(struct cur *c, struct nje_name *name); /* 8 bytes; nulls become blanks */
 
 /* Bytes to UTF-8, appended. A byte for which the page has no character is U+FFFD; X'15' (NL) and

@@ -103,6 +103,32 @@ static void on_keepalive(void *arg)
     }
 }
 
+/* Any byte counts as life (on_dead), but who only talks must not keep our streams for ever. */
+static bool stuck(struct link *k)
+{
+    struct why w = {0};
+    const char *in = NULL, *out = NULL;
+    int64_t in_ms = in_stuck(k, &in), out_ms = out_stuck(k, &out);
+    int64_t ms = in_ms > out_ms ? in_ms : out_ms;
+    if (k->conf.transfer_ms <= 0 || ms < k->conf.transfer_ms)
+        return false;
+    why_set(&w, E_GONE, 0, NULL, "%s has not %s for %lld seconds", k->them,
+            in_ms > out_ms ? in : out, (long long)(ms / 1000));
+    link_step(k, LINK_EV_STUCK, &w);
+    return true;
+}
+
+void link_tick(void *arg)
+{
+    struct link *k = arg;
+    link_enter(k);
+    unsigned gen = k->gen;
+    bool more = !stuck(k) && out_tick(k);
+    if (k->gen == gen && (more || in_count(k) > 0))
+        out_watch(k);
+    link_leave(k);
+}
+
 static void disarm(struct link *k)
 {
     loop_disarm(k->loop, &k->phase);
@@ -250,6 +276,7 @@ static void step_end(struct link *k, enum link_event ev, const struct why *w)
         break;
     case LINK_EV_LATE:
     case LINK_EV_SILENT:
+    case LINK_EV_STUCK:
     case LINK_EV_LOST:
         hang_up(k, LINK_WAITING, k->farewell, w);
         break;
@@ -505,6 +532,11 @@ void link_start(struct link *k)
     link_enter(k);
     link_step(k, LINK_EV_START, NULL);
     link_leave(k);
+}
+
+void link_dials(struct link *k, bool dial)
+{
+    k->conf.dial = dial;
 }
 
 void link_stop(struct link *k, const char *reason)

@@ -33,9 +33,10 @@ struct link_conf {
     bool dial;                                    /* we connect; otherwise only accept */
     int64_t retry_ms, retry_max_ms; /* first and largest interval between dials; 0: 5 s, 900 s */
     int64_t keepalive_ms;           /* empty TTB after this much silence of ours; 0: never */
-    int64_t dead_ms;   /* restart after this much silence of theirs, once up; 0: never */
-    int64_t signon_ms; /* limit for the TCP connection, and from there to UP; 0: 60 s */
-    size_t file_max;   /* most bytes of one incoming file; 0: no limit */
+    int64_t dead_ms;     /* restart after this much silence of theirs, once up; 0: never */
+    int64_t signon_ms;   /* limit for the TCP connection, and from there to UP; 0: 60 s */
+    int64_t transfer_ms; /* restart when a file begun makes no progress for so long; 0: never */
+    size_t file_max;     /* most bytes of one incoming file; 0: no limit */
 };
 
 /* An incoming file, kept by the link from request to complete; `user` is the owner's. */
@@ -82,6 +83,7 @@ struct link *link_new(struct loop *l, const struct link_conf *conf, const struct
                       void *arg);
 void link_free(struct link **k); /* open files: file_abort and sent(E_GONE) first; no sign-off */
 void link_start(struct link *k);
+void link_dials(struct link *k, bool dial); /* conf.dial, from the next link_start or loss on */
 void link_stop(struct link *k, const char *reason); /* sign off and close now */
 void link_drain(struct link *k);
 /* An incoming connection whose OPEN names this link; takes the stream. The link answers ACK, or NAK

@@ -67,6 +67,8 @@ static void open_file(struct link *k, struct in_slot *in, bool fast)
     close_slot(in, willing ? IN_OPEN : fast ? IN_SWALLOW : IN_IDLE);
     in->njh = in->dsh = in->njt = false;
     in->bytes = 0;
+    in->since = mono_now();
+    out_watch(k);
     if (!willing)
         out_reply(k, RCB_CANCEL, in->pub.rcb);
     else if (!fast)
@@ -187,6 +189,7 @@ void in_record(struct link *k, const struct wire_record *rec)
     struct in_slot *in = slot_of(k, rec->rcb);
     switch (in->state) {
     case IN_OPEN:
+        in->since = k->heard;
         open_record(k, in, rec);
         break;
     case IN_IDLE:
@@ -225,6 +228,20 @@ void in_lost(struct link *k, const struct why *w)
         else
             close_slot(in, IN_IDLE);
     }
+}
+
+int64_t in_stuck(const struct link *k, const char **what)
+{
+    struct mono now = mono_now();
+    int64_t most = 0;
+    for (unsigned i = 0; i < 2 * LINK_STREAMS; i++) {
+        int64_t age = k->in[i].state == IN_OPEN ? mono_ms(k->in[i].since, now) : 0;
+        if (age > most) {
+            most = age;
+            *what = "sent more of a file it began";
+        }
+    }
+    return most;
 }
 
 unsigned in_count(const struct link *k)

@@ -17,25 +17,18 @@
 #define HEADER_LEAST 8u     /* its prefix and the head of a section */
 #define BAD_DECKS 64u       /* decks not fit to be sent that one turn gives back */
 
-static void on_tick(void *arg)
-{
-    link_enter(arg);
-    out_tick(arg);
-    link_leave(arg);
-}
-
-static void watch(struct link *k)
+void out_watch(struct link *k)
 {
     if (k->streams.slot == 0)
-        loop_arm(k->loop, &k->streams, TICK_MS, on_tick, k);
+        loop_arm(k->loop, &k->streams, TICK_MS, link_tick, k);
 }
 
 static void set_slot(struct link *k, struct out_slot *o, enum out_state state)
 {
     o->state = state;
     o->since = mono_now();
-    if (state == OUT_ASKED || state == OUT_REFUSED)
-        watch(k);
+    if (state != OUT_IDLE && state != OUT_MUTE)
+        out_watch(k);
 }
 
 void out_reset(struct link *k)
@@ -182,7 +175,7 @@ static void unanswered(struct link *k, struct out_slot *o)
     give_back(k, o, OUT_MUTE, &w);
 }
 
-void out_tick(struct link *k)
+bool out_tick(struct link *k)
 {
     unsigned gen = k->gen;
     struct mono now = mono_now();
@@ -196,10 +189,29 @@ void out_tick(struct link *k)
         } else if (o->state == OUT_ASKED && age >= UNANSWERED_MS && k->answered) {
             unanswered(k, o);
         }
-        wait |= o->state == OUT_REFUSED || o->state == OUT_ASKED;
+        wait |= o->state == OUT_REFUSED || busy(o);
     }
-    if (wait && k->gen == gen)
-        watch(k);
+    return wait && k->gen == gen;
+}
+
+int64_t out_stuck(const struct link *k, const char **what)
+{
+    static const char *const missing[] = {
+        [OUT_ASKED] = "answered the request for a file",
+        [OUT_SENDING] = "let us send on a file begun",
+        [OUT_ENDED] = "confirmed the end of a file",
+    };
+    struct mono now = mono_now();
+    int64_t most = 0;
+    for (size_t i = 0; i < LINK_STREAMS; i++) {
+        const struct out_slot *o = &k->slots[i];
+        int64_t age = busy(o) ? mono_ms(o->since, now) : 0;
+        if (age > most) {
+            most = age;
+            *what = missing[o->state];
+        }
+    }
+    return most;
 }
 
 /* --- sending ------------------------------------------------------------- */
@@ -390,12 +402,14 @@ static void send_block(struct link *k, struct out_slot *o)
 static void files(struct link *k)
 {
     unsigned idle = 0;
+    struct mono now = mono_now();
     while (idle < LINK_STREAMS && room(k)) {
         struct out_slot *o = &k->slots[k->turn];
         k->turn = (k->turn + 1) % LINK_STREAMS;
         idle++;
         if (o->state == OUT_SENDING && line_may(k, o->rcb)) {
             send_block(k, o);
+            o->since = now;
             idle = 0;
         }
     }

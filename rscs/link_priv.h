@@ -32,6 +32,7 @@ enum link_event {
     LINK_EV_RETRY,  /* timer: dial again */
     LINK_EV_LATE,   /* timer: not up in time */
     LINK_EV_SILENT, /* timer: nothing heard for too long */
+    LINK_EV_STUCK,  /* timer: a file does not get on */
     LINK_EV_CONNECTED,
     LINK_EV_ACCEPTED, /* a caller's OPEN, answered with ACK */
     LINK_EV_ACK,
@@ -54,6 +55,7 @@ struct in_slot {
     struct link_in pub;
     enum in_state state;
     bool again;          /* IN_DONE: the next file is already asked for */
+    struct mono since;   /* IN_OPEN: of its last record */
     bool njh, dsh, njt;  /* whole headers seen */
     uint8_t header_srcb; /* the header whose segments come, 0: none */
     struct buf header;
@@ -76,8 +78,8 @@ struct out_slot {
     struct cur rest; /* items still to come */
     struct cur head; /* header being cut into segments */
     uint8_t head_srcb;
-    unsigned segment; /* the next one of head; 0 with an empty head: none under way */
-    struct mono since;
+    unsigned segment;  /* the next one of head; 0 with an empty head: none under way */
+    struct mono since; /* of the state; OUT_SENDING: of the last block */
 };
 
 struct link {
@@ -139,8 +141,9 @@ struct link {
 void link_step(struct link *k, enum link_event ev, const struct why *w);
 void link_enter(struct link *k);
 void link_leave(struct link *k);
-void link_later(
-    struct link *k); /* something waits to be sent; to be called outside of an event too */
+/* Something waits to be sent; to be called outside of an event too. */
+void link_later(struct link *k);
+void link_tick(void *k);               /* every few seconds while a file is under way (out_watch) */
 bool link_is_up(const struct link *k); /* with a connection: UP or DRAINING */
 
 /* link_signon.c */
@@ -176,6 +179,8 @@ void in_record(struct link *k, const struct wire_record *rec);
 void in_again(struct link *k); /* open what was asked for while its stream was IN_DONE */
 void in_lost(struct link *k, const struct why *w);
 unsigned in_count(const struct link *k);
+/* The time since a file under way made progress, the longest; *what says what is missing. */
+int64_t in_stuck(const struct link *k, const char **what);
 
 /* link_out.c */
 void out_reset(struct link *k); /* a connection begins */
@@ -183,9 +188,11 @@ void out_reply(struct link *k, uint8_t rcb, uint8_t srcb);
 void out_answer(struct link *k, const struct wire_record *rec, struct why *w, int *err);
 void out_pump(struct link *k);
 void out_replies(struct link *k); /* only the answers, unless the peer says wait-a-bit */
-void out_tick(struct link *k);    /* every LINK_TICK_MS while a stream is in use */
+void out_watch(struct link *k);   /* a file is under way: see to it that link_tick comes */
+bool out_tick(struct link *k);    /* rests that end, requests never answered; true: go on */
 void out_lost(struct link *k, const struct why *w);
 unsigned out_count(const struct link *k);
 unsigned out_usable(const struct link *k);
+int64_t out_stuck(const struct link *k, const char **what); /* as in_stuck */
 
 #endif

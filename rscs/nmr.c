@@ -9,6 +9,8 @@
 #define TYPE_SENDER 0x08u
 #define TYPE_NO_STAMP 0x04u
 #define BLANK 0x40u
+#define SO 0x0Eu
+#define SI 0x0Fu
 #define STAMP_SIZE 8u
 
 /* A stamp is hh.mm.ss in characters. IBM lets one precede the text whenever type 04 is missing, but
@@ -73,7 +75,8 @@ static void put_name(struct buf *b, const struct nje_name *name)
 void nmr_put(struct buf *b, const struct nmr *m)
 {
     bool sender = !m->command && !ebc_name_empty(&m->from_user);
-    size_t n = m->ntext < NMR_TEXT_MAX ? m->ntext : NMR_TEXT_MAX;
+    size_t most = m->command ? NMR_COMMAND_MAX : NMR_TEXT_MAX;
+    size_t n = m->ntext < most ? m->ntext : most;
     buf_u8(b, FLAG_USER | (m->command ? FLAG_COMMAND : 0));
     buf_u8(b, LEVEL);
     if (m->command)
@@ -91,24 +94,35 @@ void nmr_put(struct buf *b, const struct nmr *m)
     buf_add(b, m->text, n);
 }
 
-void nmr_set_text(struct nmr *m, struct str text)
+static uint8_t clean(const struct ebc_page *page, uint8_t e)
+{
+    bool shift = (e == SO || e == SI) && ebc_page_double(page);
+    return (e < BLANK && !shift) || e == 0xFF ? BLANK : e;
+}
+
+void nmr_set_text(struct nmr *m, const struct ebc_page *page, struct str text)
 {
     struct buf b;
-    buf_init(&b, 4 * text.n); /* no replacement is longer than four for each byte of UTF-8 */
-    (void)ebc_from_utf8(&b, ebc_page_default(), text);
-    m->ntext = b.n < sizeof m->text ? b.n : sizeof m->text;
-    for (size_t i = 0; i < m->ntext; i++)
-        m->text[i] = b.p[i] < BLANK ? BLANK : b.p[i];
+    struct ebc_cut cut;
+    struct cur record;
+    buf_init(&b, 6 * text.n + 2); /* more than the bytes of any replacement and its shifts */
+    (void)ebc_from_utf8(&b, page, text);
+    ebc_cut_begin(&cut, page, buf_cur(&b));
+    (void)ebc_cut_next(&cut, sizeof m->text, &record);
+    m->ntext = 0;
+    while (cur_left(&record) > 0)
+        m->text[m->ntext++] = clean(page, cur_u8(&record));
+    ebc_cut_end(&cut);
     buf_done(&b);
 }
 
-void nmr_text(const struct nmr *m, struct buf *out)
+void nmr_text(const struct nmr *m, const struct ebc_page *page, struct buf *out)
 {
-    uint8_t clean[sizeof m->text];
-    size_t n = m->ntext < sizeof clean ? m->ntext : sizeof clean;
+    uint8_t text[sizeof m->text];
+    size_t n = m->ntext < sizeof text ? m->ntext : sizeof text;
     for (size_t i = 0; i < n; i++)
-        clean[i] = m->text[i] < BLANK || m->text[i] == 0xFF ? BLANK : m->text[i];
-    while (n > 0 && clean[n - 1] == BLANK)
+        text[i] = clean(page, m->text[i]);
+    while (n > 0 && text[n - 1] == BLANK)
         n--;
-    ebc_to_utf8(out, ebc_page_default(), cur_of(clean, n));
+    ebc_to_utf8(out, page, cur_of(text, n));
 }

@@ -10,19 +10,22 @@
 /* Bytes of text we send in one record; longer text is split by the caller. UnixNJE overruns its
  * stack beyond 140. */
 #define NMR_TEXT_MAX 120u
+#define NMR_COMMAND_MAX                                                                            \
+    140u /* of a command, which cannot be split: no sender's name is before it */
 
 struct nmr {
     bool command;                         /* a command for to_node; else a message */
     struct nje_name from_node, from_user; /* from_user empty: no sender (answers, system notices) */
     struct nje_name to_node, to_user;     /* command: to_user is empty, from_user the issuer */
-    uint8_t text[256];                    /* EBCDIC (037) */
+    uint8_t text[256];                    /* EBCDIC, in the page of whoever wrote it */
     size_t ntext;
 };
 int nmr_get(struct cur record, struct nmr *m, struct why *w) MUST_CHECK;
-void nmr_put(struct buf *b, const struct nmr *m); /* text over NMR_TEXT_MAX is cut */
-/* Text helpers in page 037: controls become blanks, trailing blanks are cut from what is read, text
- * over 256 bytes from what is set. */
-void nmr_set_text(struct nmr *m, struct str text);
-void nmr_text(const struct nmr *m, struct buf *out);
+/* Text over NMR_TEXT_MAX, a command over NMR_COMMAND_MAX, is cut. */
+void nmr_put(struct buf *b, const struct nmr *m);
+/* Text helpers: controls become blanks (SO and SI of a double-byte page stay), trailing blanks are
+ * cut from what is read, text over 256 bytes from what is set. */
+void nmr_set_text(struct nmr *m, const struct ebc_page *page, struct str text);
+void nmr_text(const struct nmr *m, const struct ebc_page *page, struct buf *out);
 
 #endif

@@ -379,3 +379,39 @@ def case_three_dialling_at_once(w):
     assert got['type'] == 'NAK', got
     gw.mail('bob%mvsa@' + gw.fqdn)
     listener.take_file()
+
+
+def case_started_by_hand(w):
+    """A link with a HOST and without AST dials only when the operator starts it."""
+    gw, p = w.gateway(), w.peer()
+    gw.link('MVSA')
+    gw.lines += ['PARM MVSA HOST=%s PORT=%d' % p.listen_at]
+    gw.start()
+    gw.mail('bob%mvsa@' + gw.fqdn)
+    assert gw.json('link', 'list')[0]['state'] == 'waiting' and p.sessions == 0
+    gw.cli('link', 'start', 'MVSA')
+    p.take_file()
+    gw.cli('link', 'stop', 'MVSA')
+    p.wait_down()
+    gw.cli('link', 'start', 'MVSA')
+    gw.links_up()
+
+
+def case_talks_but_never_confirms(w):
+    """No X'C0' though the peer goes on talking: after TRANSFER seconds the link begins anew, and says why."""
+    gw, p, _ = w.pair(extra='TRANSFER=10')
+    p.hold_complete = True
+    gw.mail('bob%mvsa@' + gw.fqdn)
+    first = p.take_file()
+    p.hold_complete = False
+
+    def chatting():
+        p.message('NIEMAND', 'GATE', '* still here', 'BOB')
+        return p.sessions == 2
+    gw.until(chatting, 60, 'the second session')
+    assert p.take_file().njh['entered'] == first.njh['entered']
+    assert 'has not confirmed the end of a file for' in gw.read_log(), gw.read_log()[-2000:]
+    gw.empty()
+
+
+case_talks_but_never_confirms.limit = 120

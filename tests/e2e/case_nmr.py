@@ -113,3 +113,38 @@ def case_file_for_local_user(w):
     p.send(njefile.punch('CAROL', 'MVSA', 'OPER', 'GATE', ['loud'])).wait()
     gw.until(lambda: len(gw.json('reader', 'list', 'OPER')) == 2)
     assert not [m for m in p.messages if m['to_user'] == 'BOB'], p.messages
+
+
+def case_pages(w):
+    """The text of a message is in the page of the node at its other end."""
+    gw, p, _ = w.pair(['LOCALUSER OPER', 'NODE MVSA CODEPAGE=273'])
+    gw.cli('tell', 'BOB@MVSA', 'Grüße @', '--from', 'OPER')
+    m = p.take_message(lambda m: m['to_user'] == 'BOB')
+    assert m['raw'] == bytes.fromhex('c799d0a1 8540b5'), m
+    p.message('OPER', 'GATE', bytes.fromhex('c799d0a1 8540b5'), 'BOB')
+    row = gw.until(lambda: gw.json('reader', 'list', 'OPER'))[0]
+    assert 'Grüße @' in gw.cli('reader', 'show', str(row['id']))
+    p.command('GATE', 'FROBNICATE', 'BOB')
+    p.take_message(lambda m: m['to_user'] == 'BOB')
+    long = 'ä' * 150 + ' ' + 'ö' * 150
+    gw.cli('tell', 'BOB@MVSA', long, '--from', 'OPER')
+    got = b''
+    while len(got.replace(b'\x40', b'')) < 300:
+        got += p.take_message(lambda m: m['to_user'] == 'BOB')['raw']
+    assert got.replace(b'\x40', b'') == b'\xc0' * 150 + b'\x6a' * 150, got
+
+
+def case_long_commands(w):
+    """A command goes on whole up to 140 bytes, what no peer holds is refused with words."""
+    gw = w.gateway()
+    a, b = w.peer('MVSA'), w.peer('MVSB')
+    gw.link('MVSA', a.listen_at).link('MVSB', b.listen_at).start()
+    gw.links_up()
+    for size in (121, 132, 140):
+        a.command('MVSB', 'Q ' + 'X' * (size - 2), 'BOB')
+        assert b.take_command()['text'] == 'Q ' + 'X' * (size - 2)
+    a.messages.clear()
+    a.command('MVSB', 'Q ' + 'X' * 139, 'BOB')
+    m = a.take_message(lambda m: m['to_user'] == 'BOB')
+    assert '141' in m['text'] and '140' in m['text'], m
+    assert not b.commands, b.commands

@@ -277,7 +277,7 @@ def signon_get(data):
 # --- NMR --------------------------------------------------------------------------------------------------------
 
 def nmr_message(from_node, to_node, to_user, text, from_user=''):
-    body = (eb(from_user, 8) if from_user else b'') + eb(text)
+    body = (eb(from_user, 8) if from_user else b'') + (text if isinstance(text, bytes) else eb(text))
     return struct.pack('>BBBB8sB8s8sB', 0x20, 0x77, 0x0C if from_user else 0x04, len(body),
                        eb(to_node, 8), 0, eb(to_user, 8), eb(from_node, 8), 0) + body
 
@@ -311,7 +311,7 @@ def nmr_get(raw, complain):
     judge_nmr_names(command, name(to_node), name(to_user), name(from_node), flags, complain)
     return {'command': command, 'level': level, 'to_node': name(to_node), 'from_node': name(from_node),
             'to_user': '' if command else name(to_user),
-            'from_user': name(to_user) if command else from_user, 'text': asc(body)}
+            'from_user': name(to_user) if command else from_user, 'text': asc(body), 'raw': body}
 
 
 def judge_nmr_names(command, to_node, to_user, from_node, flags, complain):

@@ -169,7 +169,7 @@ static void op_message(void *arg, const struct nmr *m)
     struct node *n = arg;
     struct buf text;
     buf_init(&text, 1000);
-    nmr_text(m, &text);
+    nmr_text(m, ebc_page_default(), &text);
     buf_printf(&n->log, "%s %s: %s\n", m->command ? "command" : "message", text_of(&m->to_user),
                buf_cstr(&text));
     buf_done(&text);
@@ -503,7 +503,7 @@ static void say_message(struct buf *out, struct cur data)
     struct buf text;
     buf_init(&text, 1000);
     ck_assert_int_eq(nmr_get(data, &m, &w), 0);
-    nmr_text(&m, &text);
+    nmr_text(&m, ebc_page_default(), &text);
     if (m.command)
         buf_printf(out, " cmd(%s)", buf_cstr(&text));
     else

@@ -69,7 +69,7 @@ static void say_nmr(struct side *s, struct cur record)
     buf_printf(s->out, "  NMR %s %s(%s) to %s(%s): ", m.command ? "command" : "message",
                text_of(&m.from_node), text_of(&m.from_user), text_of(&m.to_node),
                text_of(&m.to_user));
-    nmr_text(&m, s->out);
+    nmr_text(&m, ebc_page_default(), s->out);
     buf_z(s->out, "\n");
 }
 

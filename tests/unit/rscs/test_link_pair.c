@@ -363,7 +363,7 @@ static void record_session(void)
     node_queue(&a, DECK_SYSIN, 1, 30);
     start();
     struct nmr m = {.to_user = name_of("BOB"), .from_user = name_of("ALICE")};
-    nmr_set_text(&m, STR("HELLO"));
+    nmr_set_text(&m, ebc_page_default(), STR("HELLO"));
     ck_assert(link_message(a.link, &m));
     run();
     link_stop(a.link, "done");

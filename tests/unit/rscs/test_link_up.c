@@ -216,7 +216,7 @@ static struct nmr message(const char *text)
                     .from_user = name_of(""),
                     .to_node = name_of("NODEB"),
                     .to_user = name_of("BOB")};
-    nmr_set_text(&m, str_of(text));
+    nmr_set_text(&m, ebc_page_default(), str_of(text));
     return m;
 }
 

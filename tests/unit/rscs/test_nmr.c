@@ -20,7 +20,7 @@ static void check_text(const struct nmr *m, const char *want)
 {
     struct buf b;
     buf_init(&b, 1000);
-    nmr_text(m, &b);
+    nmr_text(m, ebc_page_default(), &b);
     ck_assert_str_eq(buf_cstr(&b), want);
     buf_done(&b);
 }
@@ -31,7 +31,7 @@ static struct nmr message(const char *from, const char *to, const char *text)
                     .to_node = name("NODEB"),
                     .from_user = name(from),
                     .to_user = name(to)};
-    nmr_set_text(&m, str_of(text));
+    nmr_set_text(&m, ebc_page_default(), str_of(text));
     return m;
 }
 
@@ -153,7 +153,7 @@ START_TEST(long_text_is_cut)
         struct nmr m = message("ALICE", "BOB", ""), got;
         struct buf b;
         struct why w;
-        nmr_set_text(&m, (struct str){text, n});
+        nmr_set_text(&m, ebc_page_default(), (struct str){text, n});
         ck_assert_uint_eq(m.ntext, n < 256 ? n : 256);
         buf_init(&b, 300);
         nmr_put(&b, &m);
@@ -162,6 +162,58 @@ START_TEST(long_text_is_cut)
         ck_assert_uint_eq(got.ntext, sent);
         buf_done(&b);
     }
+}
+END_TEST
+
+/* A command cannot be split: it may be longer, as no sender's name precedes it. */
+START_TEST(long_commands)
+{
+    static const size_t lengths[] = {120, 139, 140, 141, 256};
+    char text[257];
+    memset(text, 'x', 256);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        size_t n = lengths[i], sent = n < NMR_COMMAND_MAX ? n : NMR_COMMAND_MAX;
+        struct nmr m = message("ALICE", "BOB", ""), got;
+        struct buf b;
+        struct why w;
+        m.command = true;
+        nmr_set_text(&m, ebc_page_default(), (struct str){text, n});
+        buf_init(&b, 300);
+        nmr_put(&b, &m);
+        ck_assert_uint_eq(b.p[3], sent); /* what UnixNJE has room for: 140 */
+        ck_assert_int_eq(nmr_get(buf_cur(&b), &got, &w), OK);
+        ck_assert_uint_eq(got.ntext, sent);
+        buf_done(&b);
+    }
+}
+END_TEST
+
+/* The text is in the writer's page; shifts of a double-byte page stay whole, even when it is cut.
+ */
+START_TEST(text_in_pages)
+{
+    const struct ebc_page *german = ebc_page(STR("273")), *japan = ebc_page(STR("939"));
+    struct nmr m = message("A", "B", "");
+    struct buf b;
+    buf_init(&b, 2000);
+    nmr_set_text(&m, german, STR("Grüße @"));
+    ck_assert_mem_eq(m.text, "\xC7\x99\xD0\xA1\x85\x40\xB5", 7);
+    nmr_text(&m, german, &b);
+    ck_assert(str_is(buf_text(&b), "Grüße @"));
+    if (japan != NULL) {
+        char kanji[601];
+        for (int i = 0; i < 200; i++)
+            memcpy(kanji + 3 * i, "日", 3);
+        buf_reset(&b);
+        nmr_set_text(&m, japan, STR("ab日本cd"));
+        nmr_text(&m, japan, &b);
+        ck_assert(str_is(buf_text(&b), "ab日本cd"));
+        nmr_set_text(&m, japan, (struct str){kanji, 600});
+        ck_assert_uint_eq(m.ntext, 256);
+        ck_assert_uint_eq(m.text[0], 0x0E);
+        ck_assert_uint_eq(m.text[255], 0x0F);
+    }
+    buf_done(&b);
 }
 END_TEST
 
@@ -188,6 +240,8 @@ static Suite *test_nmr_suite(void)
     tcase_add_test(t, there_and_back);
     tcase_add_test(t, other_peoples_records);
     tcase_add_test(t, long_text_is_cut);
+    tcase_add_test(t, long_commands);
+    tcase_add_test(t, text_in_pages);
     tcase_add_test(t, controls_become_blanks);
     suite_add_tcase(s, t);
     return s;

@@ -1,0 +1,41 @@
+/* gateway/nje_private.h -- what the files of the NJE door share; nobody else includes it.
+ *
+ *  nje.c     links and their configuration; files in and out
+ *  njemsg.c  messages and commands (NMR) */
+#ifndef GATEWAY_NJE_PRIVATE_H
+#define GATEWAY_NJE_PRIVATE_H
+
+#include "gateway/nje.h"
+#include "gateway/njetls.h"
+
+/* A link of the configuration. */
+struct line {
+    struct line *next;
+    struct nje *nje;
+    struct link *link;
+    struct conf_link conf; /* strings in `arena` */
+    struct arena *arena;
+    char name[9];
+    struct dns_ask *ask; /* for a HOST that is a name */
+    union endpoint at;   /* what it was last */
+    bool resolved;
+    struct njetls_call call;
+};
+struct nje {
+    struct gate *g;
+    struct line *line;
+    struct port *port;
+    struct njetls *tls;
+    struct why unfit; /* why find_link refused the call it was last asked about, "" it did not */
+    struct listener **listener;
+    size_t nlistener;
+    size_t open;
+};
+
+struct line *nje_line_named(struct nje *n, const char *name); /* NULL: none */
+struct line *nje_line_to(struct nje *n, struct str node);     /* the route's; NULL: none */
+/* Does the node that a message or file claims to come from lie behind this link? */
+bool nje_origin_ok(struct line *l, struct str node);
+void nje_got_message(void *arg, const struct nmr *m); /* link_ops.message; arg is the line */
+
+#endif

@@ -1,0 +1,200 @@
+/* gateway/njemsg.c -- messages and commands (NMR): ours, those for us, and those handed on. */
+#include <string.h>
+
+#include "base/log.h"
+#include "db/readerrow.h"
+#include "gateway/admit.h"
+#include "gateway/dim.h"
+#include "gateway/intake.h"
+#include "gateway/nje_private.h"
+#include "gateway/njefile.h"
+#include "gateway/oper.h"
+#include "gateway/rscscmd.h"
+#include "gateway/snadsgate.h"
+
+#define NO_BLANK 40u /* a piece of a long text this short is not ended at its blank */
+
+/* A message for one of our own users goes to his reader: nobody is logged on here. */
+static bool tell_local(struct nje *n, struct str from_user, struct str from_node, struct str user,
+                       struct str text)
+{
+    struct gate *g = n->g;
+    const struct conf_user *u = conf_user_of(g->conf, user);
+    if (u == NULL)
+        return false;
+    struct reader_row row = {.user = u->userid,
+                             .fn = STR("MESSAGE"),
+                             .ft = STR("MSG"),
+                             .class = 'A',
+                             .records = 1,
+                             .date = wall_now(),
+                             .kind = STR("MSG")};
+    struct njefile_spec spec = {.from_user = from_user.n > 0 ? from_user : STR("RSCS"),
+                                .from_node = from_node,
+                                .to_user = u->userid,
+                                .to_node = g->conf->local,
+                                .fn = row.fn,
+                                .ft = row.ft,
+                                .form = STR("QUMSG"),
+                                .class = 'A',
+                                .format = FORMAT_PUNCH,
+                                .page = conf_page_here(g->conf, from_node),
+                                .id = 0,
+                                .now = row.date};
+    struct njefile_out out;
+    struct why w;
+    struct arena *a = arena_new(8192);
+    row.from = arena_printf(a, "%.*s@%.*s", STR_ARG(from_user), STR_ARG(from_node));
+    bool ok = njefile_text(g->store, &spec, text, 65536, &out, &w) == 0;
+    if (ok) {
+        struct change *c = change_new(g->store);
+        change_reader(c, &row, out.deck);
+        change_commit(&c, NULL, NULL);
+        body_free(&out.deck);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+/* As much of the text as one message holds, cut at a blank where there is one. Taken off *text. */
+static void next_piece(struct nmr *m, const struct ebc_page *page, struct str *text)
+{
+    size_t take = text->n < NMR_TEXT_MAX ? text->n : NMR_TEXT_MAX;
+    do {
+        while (take > 1 && take < text->n && ((unsigned char)text->p[take] & 0xC0u) == 0x80u)
+            take--; /* within a character */
+        ptrdiff_t blank = take < text->n ? str_find_last(str_sub(*text, 0, take + 1), ' ') : -1;
+        if (blank > (ptrdiff_t)NO_BLANK)
+            take = (size_t)blank;
+        nmr_set_text(m, page, str_sub(*text, 0, take));
+        if (m->ntext <= NMR_TEXT_MAX || take < 8)
+            break;
+        take -= take / 4; /* shifts and replacements have made it longer */
+    } while (true);
+    *text = str_trim(str_sub(*text, take, text->n));
+}
+
+bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct str user,
+              struct str node, struct str text)
+{
+    if (admit_is_local_node(n->g, node))
+        return tell_local(n, from_user, from_node, user, text);
+    struct line *l = nje_line_to(n, node);
+    if (l == NULL)
+        return false;
+    const struct ebc_page *page = conf_page_of(n->g->conf, node);
+    struct nmr m = {.from_node = ebc_name_of(from_node),
+                    .from_user = ebc_name_of(from_user),
+                    .to_node = ebc_name_of(node),
+                    .to_user = ebc_name_of(user)};
+    bool ok = true;
+    while (text.n > 0 && ok) {
+        next_piece(&m, page, &text);
+        ok = link_message(l->link, &m);
+    }
+    return ok;
+}
+
+static bool send_pieces(struct link *link, const struct nmr *m, const struct ebc_page *page)
+{
+    struct ebc_cut cut;
+    struct cur record;
+    struct nmr piece = *m;
+    bool ok = true;
+    ebc_cut_begin(&cut, page, cur_of(m->text, m->ntext));
+    while (ok && ebc_cut_next(&cut, NMR_TEXT_MAX, &record)) {
+        piece.ntext = cur_left(&record);
+        memcpy(piece.text, record.p, piece.ntext);
+        ok = link_message(link, &piece);
+    }
+    ebc_cut_end(&cut);
+    return ok;
+}
+
+int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct why *w)
+{
+    char text[9];
+    struct str node = ebc_name_text(&m->to_node, text);
+    const struct line *out = nje_line_to(n, node);
+    if (out == NULL || strcmp(out->name, from_link) == 0)
+        return why_set(w, E_ABSENT, 0, NULL, "Node %.*s not recognised.", STR_ARG(node));
+    if (m->command && m->ntext > NMR_COMMAND_MAX)
+        return why_set(w, E_LIMIT, 0, NULL,
+                       "The command for node %.*s has %zu characters, %u can be sent",
+                       STR_ARG(node), m->ntext, NMR_COMMAND_MAX);
+    bool ok = m->command ? link_message(out->link, m)
+                         : send_pieces(out->link, m, conf_page_of(n->g->conf, node));
+    if (!ok)
+        return why_set(w, E_TEMP, 0, NULL, "Node %.*s cannot be reached now: link %s is not up",
+                       STR_ARG(node), out->name);
+    return 0;
+}
+
+/* --- what comes
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+struct asking {
+    struct nje *nje;
+    struct str user, node;
+};
+
+static void answer(void *arg, struct str line)
+{
+    const struct asking *as = arg;
+    (void)nje_tell(as->nje, STR(""), as->nje->g->conf->local, as->user, as->node, line);
+}
+
+static void answer_dim(struct gate *g, struct str user, struct str node, struct str line)
+{
+    (void)nje_tell(g->nje, STR(""), g->conf->local, user, node, line);
+}
+
+static void local_message(struct line *l, const struct nmr *m, struct asking *as,
+                          struct str to_user, struct str to_node, struct str text)
+{
+    struct gate *g = l->nje->g;
+    bool command = m->command;
+    if (command) {
+        const struct rscscmd_asker who = {as->user, as->node, l->name};
+        rscscmd_run(g, &who, text, answer, as);
+    } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
+        /* A notice of another system, or RSCS's comment: an answer would be answered again. */
+        (void)tell_local(l->nje, as->user, as->node, to_user, text);
+    } else if (str_is(to_user, "DIM")) {
+        dim_command(g, as->user, as->node, text, answer_dim);
+    } else if (admit_is_mailer(to_user)) {
+        oper_smsg(g, as->user, as->node, text, answer, as);
+    } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
+        dim_absent(g, as->user, as->node, to_user, to_node, answer_dim);
+    }
+}
+
+void nje_got_message(void *arg, const struct nmr *m)
+{
+    struct line *l = arg;
+    struct nje *n = l->nje;
+    char fu[9], fn[9], tu[9], tn[9];
+    struct str from_node = ebc_name_text(&m->from_node, fn),
+               to_node = ebc_name_text(&m->to_node, tn);
+    struct str to_user = ebc_name_text(&m->to_user, tu);
+    struct buf text;
+    buf_init(&text, 1024);
+    nmr_text(m, conf_page_of(n->g->conf, from_node), &text);
+    struct asking as = {n, ebc_name_text(&m->from_user, fu), from_node};
+    if (!nje_origin_ok(l, from_node)) {
+        log_event(LOG_WARN, 0, "message-dropped", "link=%s from=%.*s@%.*s reason=%s", l->name,
+                  STR_ARG(as.user), STR_ARG(from_node),
+                  log_quote(STR("its node does not lie behind this link (ORIGIN=VERIFY)")));
+    } else if (snadsgate_here(n->g, as.user, as.node, to_node)) {
+        log_event(LOG_DEBUG, 0, "message", "link=%s from=%.*s@%.*s to=%.*s text=%s", l->name,
+                  STR_ARG(as.user), STR_ARG(from_node), STR_ARG(to_user),
+                  log_quote(buf_text(&text)));
+        local_message(l, m, &as, to_user, to_node, buf_text(&text));
+    } else {
+        struct why w;
+        if (nje_route(n, m, l->name, &w) < 0 && as.user.n > 0 && (text.n == 0 || text.p[0] != '*'))
+            answer(&as, str_of(w.text));
+    }
+    buf_done(&text);
+}
