@@ -46,6 +46,7 @@ static void open_gate(void)
                          .nuser = 2,
                          .smsg_auth = authorised,
                          .nsmsg_auth = 1,
+                         .page = ebc_page_default(),
                          .max_mail_bytes = 1 << 20};
     g = (struct gate){.loop = loop_new(), .conf = &conf, .routes = routes_new()};
     struct store_set set = {.loop = g.loop, .path = path, .spooldir = spool};
