@@ -311,7 +311,7 @@ def nmr_get(raw, complain):
     judge_nmr_names(command, name(to_node), name(to_user), name(from_node), flags, complain)
     return {'command': command, 'level': level, 'to_node': name(to_node), 'from_node': name(from_node),
             'to_user': '' if command else name(to_user),
-            'from_user': name(to_user) if command else from_user, 'text': asc(body), 'raw': body}
+            'from_user': name(to_user) if command else from_user, 'text': asc(body), 'raw': body.hex()}
 
 
 def judge_nmr_names(command, to_node, to_user, from_node, flags, complain):
