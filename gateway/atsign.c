@@ -5,11 +5,24 @@
 
 #include "rscs/punch.h"
 
-void atsign_begin(struct atsign *t, const struct ebc_page *page)
+/* The page's byte for the symbol; '@' when it has none. */
+static uint8_t symbol_byte(const struct ebc_page *page, struct str symbol)
 {
+    struct buf b;
+    buf_init(&b, 8);
+    bool found = symbol.n > 0 && ebc_from_utf8(&b, page, symbol) == 0 && b.n == 1;
+    uint8_t byte = found ? b.p[0] : ebc_at_sign(page);
+    buf_done(&b);
+    return byte;
+}
+
+void atsign_begin(struct atsign *t, const struct ebc_page *page, struct str symbol)
+{
+    uint8_t at = ebc_at_sign(page), other = symbol_byte(page, symbol);
     *t = (struct atsign){
         .page = page,
-        .wanted = ebc_at_sign(page) != EBC_AT,
+        .wanted = at != EBC_AT || at != other,
+        .stands = {EBC_AT, other},
         .header = true,
     };
 }
@@ -83,8 +96,8 @@ static void put_with_at(const struct atsign *t, struct buf *out, struct cur reco
     buf_init(&b, cur_left(&record));
     buf_add(&b, record.p, cur_left(&record));
     for (size_t i = 1; i + 1 < b.n; i++)
-        if (b.p[i] == EBC_AT && joins(t->page, b.p[i - 1], "._-+=\"") &&
-            joins(t->page, b.p[i + 1], "["))
+        if ((b.p[i] == t->stands[0] || b.p[i] == t->stands[1]) &&
+            joins(t->page, b.p[i - 1], "._-+=\"") && joins(t->page, b.p[i + 1], "["))
             b.p[i] = ebc_at_sign(t->page);
     punch_line(out, buf_cur(&b), t->page);
     buf_done(&b);

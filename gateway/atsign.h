@@ -9,13 +9,16 @@
 /* Where in a file the lines with addresses are. */
 struct atsign {
     const struct ebc_page *page;
-    bool wanted;  /* the page has '@' in another place than X'7C' */
-    bool begun;   /* the header has a field */
-    bool header;  /* so far the lines are those of a header, or commands */
-    bool address; /* the field of the line before may hold addresses */
+    bool wanted;       /* there is a byte that stands for '@' and is none in this page */
+    uint8_t stands[2]; /* those bytes; '@' itself where there is none */
+    bool begun;        /* the header has a field */
+    bool header;       /* so far the lines are those of a header, or commands */
+    bool address;      /* the field of the line before may hold addresses */
 };
-void atsign_begin(struct atsign *t, const struct ebc_page *page);
-/* Append the next record of the file as a line (punch_line), X'7C' as '@' where it joins an address
+/* symbol: a further character that stands for '@' (ATSIGN), "" none. */
+void atsign_begin(struct atsign *t, const struct ebc_page *page, struct str symbol);
+/* Append the next record of the file as a line (punch_line), X'7C' or the
+ * symbol as '@' where it joins an address
  * in a header field or a batch SMTP command; not in Subject, and never in text. */
 void atsign_line(struct atsign *t, struct buf *out, struct cur record);
 

@@ -17,7 +17,19 @@
 #define INCLUDE_DEPTH 8u
 #define FILE_MAX (4u << 20)
 
-enum row_kind { K_FLAG, K_NUM, K_WORD, K_UPPER, K_PATH, K_ENUM, K_CALL, K_SAME, K_WARN, K_REFUSE };
+enum row_kind {
+    K_FLAG,
+    K_CLEAR,
+    K_NUM,
+    K_WORD,
+    K_UPPER,
+    K_PATH,
+    K_ENUM,
+    K_CALL,
+    K_SAME,
+    K_WARN,
+    K_REFUSE
+};
 struct row {
     const char *name;
     enum row_kind kind;
@@ -32,6 +44,8 @@ struct row {
 static const struct row rows[] = {
 #define FLAG(n, f, s)                                                                              \
     {.name = #n, .kind = K_FLAG, .field = offsetof(struct conf, f), .sentence = s},
+#define CLEAR(n, f, s)                                                                             \
+    {.name = #n, .kind = K_CLEAR, .field = offsetof(struct conf, f), .sentence = s},
 #define NUM(n, f, lo, hi, d, i, s)                                                                 \
     {.name = #n,                                                                                   \
      .kind = K_NUM,                                                                                \
@@ -60,6 +74,7 @@ static const struct row rows[] = {
 #define REFUSE(n, s) {.name = #n, .kind = K_REFUSE, .sentence = s},
 #include "gateway/conf.def"
 #undef FLAG
+#undef CLEAR
 #undef NUM
 #undef WORD
 #undef UPPER
@@ -179,6 +194,12 @@ static const struct row *row_named(struct str name)
     return NULL;
 }
 
+bool conf_seen(const struct conf_reader *r, const char *name)
+{
+    const struct row *row = row_named(str_of(name));
+    return row != NULL && r->seen[row - rows];
+}
+
 static void *field_of(struct conf *c, const struct row *row)
 {
     return (char *)c + row->field;
@@ -252,8 +273,8 @@ static void statement(struct conf_reader *r, struct str name, struct str rest)
         return;
     }
     r->seen[row - rows] = true;
-    if (row->kind == K_FLAG)
-        *(bool *)field_of(r->c, row) = true;
+    if (row->kind == K_FLAG || row->kind == K_CLEAR)
+        *(bool *)field_of(r->c, row) = row->kind == K_FLAG;
     else if (row->kind == K_CALL)
         row->parser(r, rest);
     else if (row->kind == K_WARN)
@@ -396,8 +417,7 @@ struct conf *conf_load(const char *path, conf_report_fn *report_fn, void *arg)
     read_file(&r, path);
     r.file = c->path.p;
     r.line = 0;
-    if (c->errors == 0)
-        conf_finish(&r);
+    conf_finish(&r);
     if (c->errors > 0)
         conf_free(&c);
     return c;
@@ -454,10 +474,16 @@ const struct ebc_page *conf_page_of(const struct conf *c, struct str node)
     return c->page;
 }
 
-const struct ebc_page *conf_page_here(const struct conf *c, struct str from_node)
+const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node)
+{
+    const struct conf_user *u = str_eq_nocase(node, c->local) ? conf_user_of(c, user) : NULL;
+    return u != NULL && u->page != NULL ? u->page : conf_page_of(c, node);
+}
+
+const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_node)
 {
     const struct ebc_page *page = conf_page_of(c, from_node);
-    return page == c->page ? conf_page_of(c, c->local) : page;
+    return page == c->page ? conf_page_for(c, user, c->local) : page;
 }
 
 static const char *form_of(const struct row *row)
@@ -506,7 +532,7 @@ static void show_row(const struct conf *c, const struct row *row, struct buf *ou
     const void *field = (const char *)c + row->field;
     if (row->kind == K_FLAG && *(const bool *)field) {
         buf_printf(out, "%s\n", row->name);
-    } else if (row->kind == K_NUM && *(const int64_t *)field != 0) {
+    } else if (row->kind == K_NUM && (row->def != 0 || *(const int64_t *)field != 0)) {
         buf_printf(out, "%s %lld\n", row->name, (long long)*(const int64_t *)field);
     } else if (row->kind == K_ENUM) {
         struct str rest = str_of(row->text), name = STR("");
@@ -520,72 +546,10 @@ static void show_row(const struct conf *c, const struct row *row, struct buf *ou
     }
 }
 
-static void show_links(const struct conf *c, struct buf *out)
-{
-    static const char *const link_tls[] = {
-        [LINK_TLS_NO] = "NO", [LINK_TLS_YES] = "YES", [LINK_TLS_VERIFY] = "VERIFY"};
-    char at[64];
-    for (size_t i = 0; i < c->nlisten_nje; i++)
-        buf_printf(out, "LISTENNJE %s%s\n", endpoint_text(&c->listen_nje[i].at, true, at),
-                   c->listen_nje[i].tls ? " TLS" : "");
-    for (size_t i = 0; i < c->nlink; i++) {
-        const struct conf_link *k = &c->link[i];
-        buf_printf(out, "LINKDEFINE %.*s TYPE TCPNJE NODE %.*s%s\n", STR_ARG(k->name),
-                   STR_ARG(k->node), k->start ? " AST" : "");
-        buf_printf(out, "PARM %.*s", STR_ARG(k->name));
-        if (k->host.n > 0)
-            buf_printf(out, " HOST=%.*s PORT=%u", STR_ARG(k->host), k->port);
-        buf_printf(out,
-                   " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld TRANSFER=%lld ORIGIN=%s TLS=%s\n",
-                   k->bufsize, k->streams, (long long)k->keepalive_s, (long long)k->retry_s,
-                   (long long)k->transfer_s, k->origin_any ? "ANY" : "VERIFY", link_tls[k->tls]);
-    }
-    for (size_t i = 0; i < c->nroute; i++)
-        buf_printf(out, "ROUTE %.*s TO %.*s\n", STR_ARG(c->route[i].pattern),
-                   STR_ARG(c->route[i].link));
-    for (size_t i = 0; i < c->nuser; i++)
-        buf_printf(out, "LOCALUSER %.*s%s%.*s\n", STR_ARG(c->user[i].userid),
-                   c->user[i].mailbox.n > 0 ? " MBOX=" : "", STR_ARG(c->user[i].mailbox));
-}
-
-/* Who may: the statements whose value is not one field. */
-static void show_who(const struct conf *c, struct buf *out)
-{
-    if (c->secure)
-        buf_printf(out, "SECURE%s\n", c->secure_strict ? " STRICT" : "");
-    for (size_t i = 0; i < c->nrestricted; i++) {
-        const struct restrict_row *r = &c->restricted[i];
-        buf_printf(out, "RESTRICT %s %.*s%s%.*s@%.*s ENDRESTRICT\n", restrictrow_name(r->action),
-                   STR_ARG(r->transfer), r->transfer.n > 0 ? " " : "", STR_ARG(r->user),
-                   STR_ARG(r->node));
-    }
-}
-
 void conf_show(const struct conf *c, struct buf *out)
 {
-    static const char *const host_tls[] = {
-        [HOST_TLS_MAY] = "MAY", [HOST_TLS_NO] = "NO", [HOST_TLS_REQUIRED] = "REQUIRED"};
-    char at[64];
     buf_printf(out, "LOCAL %.*s\nHOSTNAME %.*s\n", STR_ARG(c->local), STR_ARG(c->hostname));
     for (size_t i = 0; i < NROWS; i++)
         show_row(c, &rows[i], out);
-    buf_printf(out, "REWRITE822HEADER %s%s\n", c->rewrite_off ? "NO" : "YES",
-               c->rewrite_print && !c->rewrite_off ? " PRINT" : "");
-    buf_printf(out, "DIMNODE %.*s %s\nCODEPAGE %s\n", STR_ARG(c->dim_node),
-               c->dim_closed ? "CLOSED" : "OPEN", ebc_page_name(c->page));
-    if (c->snads.address.n > 0)
-        buf_printf(out, "SNADSADDRESS %.*s%s PREFIX=%.*s DELIMITER=%c%s%.*s\n",
-                   STR_ARG(c->snads.address), c->snads.autoadd ? " AUTOADD" : "",
-                   STR_ARG(c->snads.prefix), c->snads.delimiter,
-                   c->snads.router.n > 0 ? " ROUTER=" : "", STR_ARG(c->snads.router));
-    show_who(c, out);
-    for (size_t i = 0; i < c->nlisten_smtp; i++)
-        buf_printf(out, "LISTENSMTP %s\n", endpoint_text(&c->listen_smtp[i].at, true, at));
-    for (size_t i = 0; i < c->nsmarthost; i++)
-        buf_printf(out, "SMARTHOST %.*s:%u TLS=%s\n", STR_ARG(c->smarthost[i].host),
-                   c->smarthost[i].port, host_tls[c->smarthost[i].tls]);
-    for (size_t i = 0; i < c->ndestination; i++)
-        buf_printf(out, "DESTINATION %.*s %.*s:%u\n", STR_ARG(c->destination[i].domain),
-                   STR_ARG(c->destination[i].host), c->destination[i].port);
-    show_links(c, out);
+    conf_show_own_forms(c, out);
 }

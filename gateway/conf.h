@@ -24,6 +24,7 @@ struct conf_listen {
 struct conf_link {
     struct str name; /* link id, upper case */
     struct str node; /* the neighbour */
+    bool defined;    /* by LINKDEFINE; else only a PARM names it */
     bool start;      /* AST */
     struct str host; /* "" only accepts */
     uint16_t port;
@@ -48,7 +49,15 @@ struct conf_node {
     bool snads;                  /* SCHEME=SNADS */
 };
 struct conf_user {
-    struct str userid, mailbox; /* mailbox "" none */
+    struct str userid, mailbox;  /* mailbox "" none */
+    const struct ebc_page *page; /* NULL: of the node */
+};
+enum tls_need { TLS_OFFERED, TLS_NEVER, TLS_NEEDED };
+/* MAILER: a machine that takes mail as batch SMTP and carries it further. */
+struct conf_mailer {
+    struct str user, node; /* user "": none; node: LOCAL unless given */
+    enum file_format format;
+    bool local, rscs; /* what it gets */
 };
 struct conf_host {
     struct str domain; /* DESTINATION: "a.example" or ".a.example"; SMARTHOST: "" */
@@ -107,6 +116,7 @@ struct conf {
     size_t nlisten_smtp;
     struct str listen_address; /* IBM spelling: LISTENONADDRESS, PORT */
     int64_t port;
+    union endpoint send_from; /* LISTENONADDRESS; AF_UNSPEC: as the system likes */
     struct conf_host *smarthost;
     size_t nsmarthost;
     struct conf_host *destination;
@@ -124,7 +134,21 @@ struct conf {
     int64_t drain_time, inline_max;
     bool notify_arrived, notify_delivered, notify_delayed, notify_failed;
     struct str run_user, run_group;
-    bool debug;
+    bool debug, trace, quiet;
+
+    /* IBM's, as they are taken here */
+    struct str atsign;           /* one character, "" none but @ itself */
+    struct str bad_spool;        /* BADSPOOLFILEID: "USER" or "USER@NODE", "" none */
+    const struct ebc_page *dbcs; /* NULL: not given */
+    struct conf_mailer mailer;
+    bool suppress_arrived, suppress_delivered, suppress_delayed, suppress_failed;
+    int64_t disallow; /* SMTP_NO_... bits of gateway/smtp/syntax.h */
+    int64_t resolver_retry, resolver_off, source_routes;
+    enum tls_need tls_need;
+
+    struct conf_listen *metrics;
+    size_t nmetrics;
+    int64_t log_ibm, journal_days, journal_mb;
 };
 
 /* Told of each problem: an error, or a warning, with file, line and text. */
@@ -144,8 +168,10 @@ const struct conf_node *conf_node_of(const struct conf *c,
 /* Is this where RESTRICT TRANSFERTO may send files: a LOCALUSER's name, or user@node? */
 int conf_transfer(const struct conf *c, struct str to, struct why *w) MUST_CHECK;
 const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
-/* The page of a reader file from that node: the node's own, else that of our users. */
-const struct ebc_page *conf_page_here(const struct conf *c, struct str from_node);
+/* Of one user: his own (LOCALUSER), else his node's. */
+const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node);
+/* The page of a file in this user's reader from that node: the node's own, else his. */
+const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_node);
 /* The rows of the statement table, for the manual page and tests: name, form of its words, one or
  * two sentences (lent until the next call). False past the end. */
 bool conf_row(size_t i, const char **name, const char **form, const char **sentence);

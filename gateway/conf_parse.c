@@ -9,11 +9,7 @@
 #include "base/mem.h"
 #include "gateway/conf_private.h"
 
-/* Append an item to a counted array of the configuration, in its arena. */
-#define APPEND(r, array, count)                                                                    \
-    (*(__typeof__((array)))append_item((r)->c->arena, (void **)&(array), &(count), sizeof *(array)))
-
-static void *append_item(struct arena *a, void **array, size_t *count, size_t size)
+void *conf_append(struct arena *a, void **array, size_t *count, size_t size)
 {
     /* Grown by doubling; the old copy stays in the arena until the configuration goes. */
     if ((*count & (*count - 1)) == 0) {
@@ -130,10 +126,11 @@ void parse_linkdefine(struct conf_reader *r, struct str rest)
     if (!need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
         return;
     struct conf_link *k = link_make(r, name);
-    if (k->node.n > 0) {
+    if (k->defined) {
         conf_error(r, "LINKDEFINE %.*s: defined twice", STR_ARG(name));
         return;
     }
+    k->defined = true;
     while ((word = str_word(&rest)).n > 0) {
         if (str_is(word, "TYPE")) {
             word = str_word(&rest);
@@ -285,10 +282,24 @@ void parse_node(struct conf_reader *r, struct str rest)
     }
 }
 
+static void user_word(struct conf_reader *r, struct conf_user *u, struct str word)
+{
+    if (str_starts_nocase(word, "MBOX=")) {
+        u->mailbox = arena_str(r->c->arena, str_sub(word, 5, word.n));
+        ptrdiff_t at = str_find_last(u->mailbox, '@');
+        if (at <= 0 || (size_t)at + 1 >= u->mailbox.n)
+            conf_error(r, "LOCALUSER %.*s: MBOX must be user@host", STR_ARG(u->userid));
+    } else if (str_starts_nocase(word, "CODEPAGE=")) {
+        u->page = page_named(r, str_sub(word, 9, word.n));
+    } else {
+        conf_error(r, "LOCALUSER %.*s: unknown word %.*s", STR_ARG(u->userid), STR_ARG(word));
+    }
+}
+
 void parse_localuser(struct conf_reader *r, struct str rest)
 {
     struct str name = str_word(&rest), word = str_word(&rest);
-    if (!need(r, name, "LOCALUSER userid [MBOX=user@host]") ||
+    if (!need(r, name, "LOCALUSER userid [MBOX=user@host] [CODEPAGE=page]") ||
         (name = conf_name(r, name, "LOCALUSER")).n == 0)
         return;
     if (addr_reserved(name)) {
@@ -300,15 +311,8 @@ void parse_localuser(struct conf_reader *r, struct str rest)
         return;
     }
     struct conf_user u = {.userid = name};
-    if (str_starts_nocase(word, "MBOX=")) {
-        u.mailbox = arena_str(r->c->arena, str_sub(word, 5, word.n));
-        ptrdiff_t at = str_find_last(u.mailbox, '@');
-        if (at <= 0 || (size_t)at + 1 >= u.mailbox.n)
-            conf_error(r, "LOCALUSER %.*s: MBOX must be user@host", STR_ARG(name));
-    } else if (word.n > 0) {
-        conf_error(r, "LOCALUSER %.*s: unknown word %.*s", STR_ARG(name), STR_ARG(word));
-    }
-    no_more(r, rest);
+    for (; word.n > 0; word = str_word(&rest))
+        user_word(r, &u, word);
     APPEND(r, r->c->user, r->c->nuser) = u;
 }
 
@@ -578,12 +582,36 @@ void parse_user(struct conf_reader *r, struct str rest)
 /* --- after the whole file
  * ------------------------------------------------------------------------- */
 
+/* IBM's spelling of one listener; mail is also sent from its address. */
+static void finish_listener(struct conf_reader *r)
+{
+    struct conf *c = r->c;
+    struct why w;
+    struct conf_listen ln = {.tls = false};
+    if (c->port == 0 && (c->listen_address.n == 0 || c->nlisten_smtp > 0))
+        ln.at.any.sa_family = AF_UNSPEC;
+    else if (endpoint_parse(&ln.at,
+                            arena_printf(c->arena, "%.*s%s%lld", STR_ARG(c->listen_address),
+                                         c->listen_address.n > 0 ? ":" : "",
+                                         (long long)(c->port > 0 ? c->port : 25)),
+                            25, &w) < 0)
+        conf_error(r, "LISTENONADDRESS \"%.*s\": %s", STR_ARG(c->listen_address), w.text);
+    else
+        APPEND(r, c->listen_smtp, c->nlisten_smtp) = ln;
+    c->port = 0; /* now a listener like the others */
+    if (c->listen_address.n > 0 &&
+        endpoint_parse(&c->send_from, arena_printf(c->arena, "%.*s:0", STR_ARG(c->listen_address)),
+                       0, &w) < 0)
+        c->send_from.any.sa_family = AF_UNSPEC;
+}
+
 static void finish_names(struct conf_reader *r)
 {
     struct conf *c = r->c;
-    if (c->local.n == 0)
+    /* One that is there and wrong was told in its line. */
+    if (c->local.n == 0 && !conf_seen(r, "LOCAL"))
         conf_error(r, "LOCAL is missing: our NJE node name");
-    if (c->hostname.n == 0)
+    if (c->hostname.n == 0 && !conf_seen(r, "HOSTNAME"))
         conf_error(r, "HOSTNAME is missing: our Internet name");
     else if (c->domain_origin.n > 0 && !str_ends_nocase(c->hostname, c->domain_origin.p))
         c->hostname =
@@ -595,18 +623,7 @@ static void finish_names(struct conf_reader *r)
         c->spooldir =
             slash > 0 ? arena_str(c->arena, str_sub(c->database, 0, (size_t)slash)) : STR(".");
     }
-    if (c->port > 0) {
-        struct why w;
-        struct conf_listen ln = {.tls = false};
-        struct str at = c->listen_address.n > 0
-                            ? arena_printf(c->arena, "%.*s:%lld", STR_ARG(c->listen_address),
-                                           (long long)c->port)
-                            : arena_printf(c->arena, "%lld", (long long)c->port);
-        if (endpoint_parse(&ln.at, at, 25, &w) < 0)
-            conf_error(r, "LISTENONADDRESS \"%.*s\": %s", STR_ARG(c->listen_address), w.text);
-        else
-            APPEND(r, c->listen_smtp, c->nlisten_smtp) = ln;
-    }
+    finish_listener(r);
 }
 
 static void finish_links(struct conf_reader *r)
@@ -614,10 +631,10 @@ static void finish_links(struct conf_reader *r)
     struct conf *c = r->c;
     for (size_t i = 0; i < c->nlink; i++) {
         struct conf_link *k = &c->link[i];
-        if (k->node.n == 0)
+        if (!k->defined)
             conf_error(r, "PARM %.*s: there is no LINKDEFINE %.*s", STR_ARG(k->name),
                        STR_ARG(k->name));
-        else if (str_eq(k->node, c->local))
+        else if (k->node.n > 0 && str_eq(k->node, c->local))
             conf_error(r, "LINKDEFINE %.*s: NODE %.*s is our own name", STR_ARG(k->name),
                        STR_ARG(k->node));
         else if (k->host.n > 0 && k->port == 0)
@@ -672,6 +689,7 @@ void conf_finish(struct conf_reader *r)
     finish_names(r);
     finish_secure(r);
     finish_links(r);
+    finish_ibm(r);
     finish_rules(r);
     if (r->c->nlisten_smtp == 0 && r->c->nlisten_nje == 0 && r->c->nlink == 0)
         conf_warn(r, "neither LISTENSMTP nor LISTENNJE nor a link: nothing can arrive");

@@ -304,7 +304,7 @@ static void fill_spec(struct ctl_call *c, struct njefile_spec *spec, struct str 
                                   .to_node = to->to == DOOR_SMTP ? c->g->conf->local : to->node,
                                   .form = STR("STD"),
                                   .class = 'A',
-                                  .page = conf_page_of(c->g->conf, to->node),
+                                  .page = conf_page_for(c->g->conf, to->user, to->node),
                                   .id = store_next_id(c->g->store),
                                   .now = wall_now()};
 }

@@ -63,6 +63,25 @@ static int make_routes(const struct conf *c, struct routes **out, struct why *w)
     return v;
 }
 
+void gate_log_level(const struct gate *g)
+{
+    const struct conf *c = g->conf;
+    log_open(2, g->debug || c->debug || c->trace ? LOG_DEBUG : c->quiet ? LOG_WARN : LOG_INFO);
+}
+
+/* As IBM's server lists them on OUTPUT: one event a statement. */
+static void log_effective(const struct conf *c)
+{
+    struct buf all;
+    struct str rest, line;
+    buf_init(&all, 1u << 20);
+    conf_show(c, &all);
+    rest = buf_text(&all);
+    while (str_line(&rest, &line))
+        log_event(LOG_INFO, 0, "config", "value=%s", log_quote(line));
+    buf_done(&all);
+}
+
 static int adopt(struct daemon *d, struct conf *c, struct why *w)
 {
     struct routes *routes;
@@ -72,6 +91,7 @@ static int adopt(struct daemon *d, struct conf *c, struct why *w)
     routes_free(&d->gate.routes);
     d->gate.routes = routes;
     d->gate.conf = c;
+    gate_log_level(&d->gate);
     d->gate.names = (struct addr_names){.hostname = c->hostname,
                                         .alt = c->alt_host,
                                         .nalt = c->nalt_host,
@@ -85,6 +105,7 @@ static int adopt(struct daemon *d, struct conf *c, struct why *w)
     d->conf = mem_grow(d->conf, d->nconf + 1, sizeof(struct conf *));
     d->conf[d->nconf++] = c;
     headrules_print(c);
+    log_effective(c);
     return 0;
 }
 
@@ -248,8 +269,7 @@ int daemon_run(struct conf *c)
     struct why w = {0};
     struct daemon *d = mem_new(sizeof *d);
     d->gate.started = wall_now();
-    if (c->debug)
-        log_open(2, LOG_DEBUG);
+    d->gate.debug = log_wants(LOG_DEBUG); /* -v */
     d->gate.service = service_new();
     d->gate.loop = loop_new();
     loop_signal(d->gate.loop, SIGTERM, stop, d);

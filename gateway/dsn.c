@@ -177,7 +177,7 @@ void dsn_note(struct gate *g, struct intake *in, struct str user, struct str nod
                                 .class = 'A',
                                 .format = FORMAT_NETDATA,
                                 .note = true,
-                                .page = conf_page_of(g->conf, node),
+                                .page = conf_page_for(g->conf, user, node),
                                 .id = intake_id(in),
                                 .now = n.date};
     struct njefile_out out = {0};

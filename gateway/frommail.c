@@ -144,6 +144,25 @@ struct str frommail_head(const struct frommail *f)
 }
 
 /* How this recipient wants his mail: his node's row, else what holds for all. */
+static bool by_mailer(const struct conf *c, const struct admitted *to)
+{
+    const struct conf_node *n = conf_node_of(c, to->node);
+    bool own = n != NULL && n->bsmtp.n > 0;
+    return c->mailer.user.n > 0 && !own &&
+           (to->to == DOOR_LOCAL ? c->mailer.local : c->mailer.rscs);
+}
+
+void frommail_way(const struct gate *g, const struct admitted *to, struct admitted *way)
+{
+    const struct conf *c = g->conf;
+    *way = *to;
+    if (!by_mailer(c, to))
+        return;
+    way->user = c->mailer.user;
+    way->node = c->mailer.node;
+    way->to = admit_is_local_node(g, way->node) ? DOOR_LOCAL : DOOR_NJE;
+}
+
 static enum mail_style style_of(const struct frommail *f, const struct admitted *to,
                                 struct str *bsmtp, enum file_format *format)
 {
@@ -153,6 +172,10 @@ static enum mail_style style_of(const struct frommail *f, const struct admitted 
     *format = (enum file_format)(to->to == DOOR_LOCAL ? c->local_format : c->rscs_format);
     if (n != NULL && n->format >= 0)
         *format = (enum file_format)n->format;
+    if (by_mailer(c, to)) {
+        *bsmtp = c->mailer.user;
+        *format = c->mailer.format;
+    }
     return n != NULL && n->style >= 0 ? (enum mail_style)n->style : STYLE_NOTE;
 }
 
@@ -329,6 +352,8 @@ int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_i
     const struct conf *c = f->g->conf;
     struct str class = to->to == DOOR_LOCAL ? c->local_class : c->rscs_class;
     struct str bsmtp;
+    struct admitted way;
+    frommail_way(f->g, to, &way);
     struct njefile_spec spec = {.from_user = f->origin_user,
                                 .from_node = f->origin_node,
                                 .to_user = to->user,
@@ -338,7 +363,7 @@ int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_i
                                 .form = STR("STD"),
                                 .class = class.p[0],
                                 .note = true,
-                                .page = conf_page_of(c, to->node),
+                                .page = conf_page_for(c, to->user, to->node),
                                 .id = id,
                                 .now = wall_now()};
     bool whole = style_of(f, to, &bsmtp, &spec.format) == STYLE_RFC822 || bsmtp.n > 0;
@@ -347,6 +372,7 @@ int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_i
         spec.fn = STR("SMTP"), spec.ft = STR("MAIL"), spec.form = STR("QUMAIL");
         spec.class = 'M', spec.note = false;
         spec.to_user = bsmtp.n > 0 ? bsmtp : to->user;
+        spec.to_node = way.node;
     }
     int v;
     if (whole)
@@ -357,7 +383,7 @@ int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_i
         v = part_file(f, &spec, k - 1, out, w);
     if (v == 0)
         *row =
-            (struct reader_row){.user = to->user,
+            (struct reader_row){.user = way.user,
                                 .from = arena_printf(f->arena, "%.*s@%.*s", STR_ARG(spec.from_user),
                                                      STR_ARG(spec.from_node)),
                                 .fn = spec.fn,

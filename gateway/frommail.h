@@ -18,6 +18,8 @@ struct str
 frommail_head(const struct frommail *f); /* the header block, for notices, at most 8 KiB */
 size_t frommail_count(const struct frommail *f,
                       const struct admitted *to); /* files for this user */
+/* Whose file it becomes and where that goes: the user himself, or the MAILER. */
+void frommail_way(const struct gate *g, const struct admitted *to, struct admitted *way);
 /* The k-th file (from 0) for a recipient, under spool id `id`. The result's deck is the caller's.
  */
 int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_id id,

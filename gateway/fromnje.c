@@ -54,7 +54,8 @@ static int job_open(struct job *j, struct gate *g, struct intake *in, struct bod
     /* The sender's node decides the page: read the headers first. */
     int v = njefile_read_headers(j->arena, bytes, &j->file, w);
     if (v == 0)
-        v = njefile_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), &j->file, w);
+        v = njefile_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), g->conf->atsign,
+                         &j->file, w);
     j->asker = j->origin_sender =
         arena_printf(j->arena, "%.*s@%.*s", STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
     j->sender = admit_internet(g, j->arena, j->file.from_user, j->file.from_node);
@@ -633,7 +634,7 @@ static int batch_rcpt(void *arg, const struct smtp_path *p, void **user, struct 
     if (a == NULL || arena_full(j->arena))
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
     *user = a;
-    if (p->route)
+    if (p->route && (!j->g->conf->source_routes || j->g->conf->secure))
         return why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken");
     return admit_recipient(j, NULL, p->local, p->domain, a, w);
 }
@@ -655,7 +656,8 @@ static void run_batch(struct job *j, const struct njefile_item *text)
         .sender = batch_sender, .rcpt = batch_rcpt, .mail = batch_mail};
     struct bsmtp_set set = {.hostname = j->g->names.hostname.p,
                             .max_size = (uint64_t)j->g->conf->max_mail_bytes,
-                            .max_rcpt = RCPTS_MAX};
+                            .max_rcpt = RCPTS_MAX,
+                            .disallow = (unsigned)j->g->conf->disallow};
     struct bsmtp *b = bsmtp_new(&set, &ops, j);
     struct str rest = text->content, line;
     while (str_line(&rest, &line))

@@ -31,11 +31,15 @@ struct gate {
     struct nje *nje;
     struct relay *relay;
     struct wall started;
+    bool debug; /* njegated -v, or the operator's DEBUG */
     struct gate_stat {
         uint64_t from_smtp, from_nje, from_local; /* mails and files taken */
         uint64_t to_smtp, to_nje, to_reader;      /* recipients delivered */
         uint64_t deferred, returned, refused;
     } stat;
 };
+
+/* How much is logged, by the configuration and g->debug, from now on. */
+void gate_log_level(const struct gate *g);
 
 #endif

@@ -187,6 +187,7 @@ int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur b
 struct gather {
     struct arena *arena;
     const struct ebc_page *page;
+    struct str atsign;
     struct njefile_in *in;
     struct njefile_item *item; /* NULL: none begun */
     struct buf bytes;          /* 4-byte length and record, one after the other */
@@ -249,7 +250,7 @@ static void end_item(struct gather *ga)
     buf_init(&out, ga->bytes.n * 3 + 16);
     item->text = !ga->nulls && ga->printable * 100 >= ga->sample * 95;
     struct atsign at;
-    atsign_begin(&at, ga->page);
+    atsign_begin(&at, ga->page, ga->atsign);
     struct cur rest = buf_cur(&ga->bytes);
     while (cur_left(&rest) > 0) {
         struct cur record = cur_sub(&rest, cur_be32(&rest));
@@ -380,14 +381,14 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
     return v;
 }
 
-int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page,
+int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct str atsign,
                  struct njefile_in *in, struct why *w)
 {
     int v = njefile_read_headers(a, deck, in, w);
     if (v < 0)
         return v;
     in->item = arena_alloc(a, ITEMS_MAX * sizeof *in->item);
-    struct gather ga = {.arena = a, .page = page, .in = in};
+    struct gather ga = {.arena = a, .page = page, .atsign = atsign, .in = in};
     /* A card of one byte counts 6 in the deck and 84 here. */
     buf_init(&ga.bytes, cur_left(&deck) * 16 + 65536);
     struct deck_reader r;

@@ -59,9 +59,9 @@ struct njefile_in {
     struct njefile_item *item;
     size_t nitem;
 };
-/* Everything is in the arena, whose limit bounds it (E_LIMIT). E_SYNTAX: headers or NETDATA
- * malformed. */
-int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page,
+/* Everything is in the arena, whose limit bounds it (E_LIMIT). atsign: see atsign_begin. E_SYNTAX:
+ * headers or NETDATA malformed. */
+int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct str atsign,
                  struct njefile_in *in, struct why *w) MUST_CHECK;
 /* Only the headers, for routing. */
 int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in,

@@ -38,7 +38,7 @@ static bool tell_local(struct nje *n, struct str from_user, struct str from_node
                                 .form = STR("QUMSG"),
                                 .class = 'A',
                                 .format = FORMAT_PUNCH,
-                                .page = conf_page_here(g->conf, from_node),
+                                .page = conf_page_here(g->conf, u->userid, from_node),
                                 .id = 0,
                                 .now = row.date};
     struct njefile_out out;

@@ -434,7 +434,10 @@ static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, 
                        const struct why *w, struct verdicts *v)
 {
     const struct message *m = it->hand->m;
-    to->due.us = wall_now().us + backoff_us(g->conf, to->tries);
+    /* What waits for a name server may have a time of its own. */
+    bool names = g->conf->resolver_retry > 0 && strcmp(why_enh(w), "4.4.3") == 0;
+    to->due.us = wall_now().us +
+                 (names ? g->conf->resolver_retry * 60 * US_PER_S : backoff_us(g->conf, to->tries));
     to->reason = arena_str(m->arena, str_of(w->text));
     if (!to->warned && g->conf->warning_age > 0 &&
         wall_now().us - m->accepted.us >= g->conf->warning_age * 86400 * US_PER_S) {

@@ -34,6 +34,8 @@ static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
     const struct smtpin *s = arg;
     if (store_pending(s->g->store) > PENDING_MAX)
         return why_set(w, E_TEMP, 451, "4.3.2", "The disk is slow just now; try again in a minute");
+    if (s->g->conf->tls_need == TLS_NEEDED && m->tls[0] == '\0')
+        return why_set(w, E_DENIED, 530, "5.7.0", "Must issue a STARTTLS command first");
     if (s->g->conf->secure && m->sender.route)
         return why_set(w, E_DENIED, 550, "5.1.7", "Source routes are not taken (SECURE)");
     return 0;
@@ -47,7 +49,7 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
     r->user = a;
     int v = 0;
-    if (r->path.route)
+    if (r->path.route && (!s->g->conf->source_routes || s->g->conf->secure))
         v = why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken; write <%.*s>",
                     STR_ARG(r->path.text));
     else
@@ -229,7 +231,8 @@ void smtpin_start(struct smtpin *s)
                             .max_sessions = (unsigned)c->inbound_limit,
                             .max_per_client = (unsigned)c->conn_per_site,
                             .idle_ms = c->inactive * 1000,
-                            .tls = s->g->tls};
+                            .disallow = (unsigned)c->disallow,
+                            .tls = c->tls_need == TLS_NEVER ? NULL : s->g->tls};
     s->server = smtpd_new(&set, &ops, s);
 }
 

@@ -97,6 +97,15 @@ static void look_up(struct smtpout *o)
     struct mx_set set = {
         .loop = r->g->loop, .dns = r->g->dns, .port = 25, .is_self = is_self, .arg = r};
     const char *name = o->dest->name;
+    if (strcmp(name, "*") != 0 && name[0] != '@' && r->g->conf->resolver_off) {
+        struct why w;
+        why_set(&w, E_PERM, 550, "5.4.4",
+                "no way to %s: name servers are not asked (RESOLVERUSAGE NO), and no DESTINATION "
+                "or SMARTHOST fits",
+                name);
+        relay_dest_failed(o->dest, &w);
+        return;
+    }
     if (strcmp(name, "*") == 0) {
         const struct conf_host *h = &r->g->conf->smarthost[o->smarthost % r->g->conf->nsmarthost];
         o->ask = mx_host(&set, h->host.p, h->port, looked_up, o);
@@ -251,7 +260,8 @@ static void open_conversation(struct smtpout *o)
                             .connect_ms = r->g->conf->finish_open * 1000,
                             .command_ms = r->g->conf->inactive * 1000,
                             .tls = r->g->tls,
-                            .tls_policy = tls_policy(o)};
+                            .tls_policy = tls_policy(o),
+                            .from = &r->g->conf->send_from};
     v->out = o;
     v->next = o->first;
     o->first = v;

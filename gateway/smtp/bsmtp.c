@@ -151,8 +151,10 @@ static void do_ehlo(struct bsmtp *b, struct str rest)
     }
     end_mail(b);
     buf_init(&text, 1024);
-    buf_printf(&text, "%s\n8BITMIME\nSIZE %llu\nENHANCEDSTATUSCODES\nVERB\nTICK\nHELP", b->hostname,
-               (unsigned long long)b->set.max_size);
+    buf_printf(&text, "%s\n8BITMIME\nSIZE %llu\nENHANCEDSTATUSCODES%s\nTICK%s", b->hostname,
+               (unsigned long long)b->set.max_size,
+               smtp_disallowed(b->set.disallow, STR("VERB")) ? "" : "\nVERB",
+               smtp_disallowed(b->set.disallow, STR("HELP")) ? "" : "\nHELP");
     reply(b, 250, "", buf_text(&text));
     buf_done(&text);
 }
@@ -371,6 +373,10 @@ static void command(struct bsmtp *b, struct str line)
     report_line(b, line);
     if (line.n > SMTP_LINE_MAX) {
         reply(b, 500, "5.5.2", STR("Command line too long"));
+        return;
+    }
+    if (smtp_disallowed(b->set.disallow, verb)) {
+        do_not(b, rest);
         return;
     }
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)

@@ -28,6 +28,7 @@ struct bsmtp_set {
     uint64_t max_size;  /* octets of one mail, 0: 104857600 */
     unsigned max_rcpt;  /* per mail, 0: 1000 */
     unsigned max_mails; /* per file, 0: 1000 */
+    unsigned disallow;  /* DISALLOWCMD: SMTP_NO_... */
 };
 /* One batch, from its first record to its end. hostname is copied. A refused MAIL, RCPT or DATA
  * costs that mail (or recipient) only: the file is read on with its next MAIL. The content of a

@@ -206,7 +206,10 @@ static void try_target(struct smtpc *c)
     forget_extensions(c);
     c->connection++;
     await(c, CONNECT);
-    c->s = stream_connect(c->set.loop, &t->at, NULL, on_stream, c);
+    const union endpoint *from = c->set.from;
+    if (from != NULL && from->any.sa_family != t->at.any.sa_family)
+        from = NULL;
+    c->s = stream_connect(c->set.loop, &t->at, from, on_stream, c);
 }
 
 static void command(struct smtpc *c, enum state next, const char *verb, const char *rest)

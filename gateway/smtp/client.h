@@ -63,6 +63,8 @@ struct smtpc_set {
     const struct tls *tls; /* NULL: no STARTTLS */
     enum smtpc_tls tls_policy;
     unsigned max_messages; /* per connection, 0: 1000 */
+    /* Local address to send from; any other family and the null pointer: the system's choice. */
+    const union endpoint *from;
 };
 /* targets are copied, in order of preference. No callback runs inside. */
 struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets,

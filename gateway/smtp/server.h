@@ -74,6 +74,7 @@ struct smtpd_set {
     unsigned max_sessions;   /* in all, 0: 12000; more get 421 */
     unsigned max_per_client; /* 0: 50; trusted clients are exempt */
     unsigned max_errors;     /* wrong commands before 421, 0: 20 */
+    unsigned disallow;       /* DISALLOWCMD: SMTP_NO_... */
     int64_t idle_ms;         /* INACTIVE, 0: 300000 */
     const struct tls *tls;   /* STARTTLS is offered while it has a certificate; NULL: never */
     int64_t greet_ms; /* GREETPAUSE: who speaks before the greeting is refused; 0: one turn */

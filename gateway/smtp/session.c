@@ -168,8 +168,9 @@ static void offer(struct smtpd_session *s)
 {
     struct buf b;
     buf_init(&b, 512);
-    buf_printf(&b, "%s\n8BITMIME\nSIZE %llu\nPIPELINING\nENHANCEDSTATUSCODES\nHELP", s->d->hostname,
-               (unsigned long long)s->d->set.max_size);
+    buf_printf(&b, "%s\n8BITMIME\nSIZE %llu\nPIPELINING\nENHANCEDSTATUSCODES%s", s->d->hostname,
+               (unsigned long long)s->d->set.max_size,
+               smtp_disallowed(s->d->set.disallow, STR("HELP")) ? "" : "\nHELP");
     if (tls_of(s) != NULL)
         buf_z(&b, "\nSTARTTLS");
     say(s, 250, "", buf_text(&b));
@@ -454,7 +455,7 @@ static void do_help(struct smtpd_session *s, struct str rest)
     buf_init(&b, 1024);
     buf_z(&b, "Commands taken here:");
     for (size_t i = 0; i < NVERBS; i++)
-        if (verbs[i].usage != NULL)
+        if (verbs[i].usage != NULL && !smtp_disallowed(s->d->set.disallow, str_of(verbs[i].name)))
             buf_printf(&b, "\n  %s", verbs[i].usage);
     if (tls_of(s) != NULL)
         buf_z(&b, "\n  STARTTLS");
@@ -478,6 +479,8 @@ static void command(struct smtpd_session *s, struct str line)
     const struct verb *v = find_verb(name);
     if (v == NULL) {
         wrong(s, 500, "5.5.2", "Command not recognized; HELP lists those taken here");
+    } else if (smtp_disallowed(s->d->set.disallow, name)) {
+        do_not(s, rest);
     } else if ((v->states & 1u << s->state) == 0) {
         wrong(s, 503, "5.5.1", "Say HELO or EHLO first");
     } else if (v->argument == ARG_NONE ? rest.n > 0 : v->argument == ARG_MUST && rest.n == 0) {

@@ -9,6 +9,22 @@
 #define REPLY_LINES_MAX 256u  /* no honest reply has more */
 #define REPLY_TEXT_MAX 16384u /* of one reply, all lines */
 
+bool smtp_disallowed(unsigned disallow, struct str verb)
+{
+    static const struct {
+        const char *verb;
+        unsigned bit;
+    } bits[] = {{"VERB", SMTP_NO_VERB},
+                {"QUEU", SMTP_NO_QUEU},
+                {"HELP", SMTP_NO_HELP},
+                {"VRFY", SMTP_NO_VRFY},
+                {"EXPN", SMTP_NO_EXPN}};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if ((disallow & bits[i].bit) != 0 && str_is(verb, bits[i].verb))
+            return true;
+    return false;
+}
+
 void smtp_verb(struct str line, struct str *verb, struct str *rest)
 {
     struct str r = line;

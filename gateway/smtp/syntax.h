@@ -28,6 +28,10 @@ struct smtp_rcpt_params {
     bool none; /* reserved: no RCPT parameter is offered yet */
 };
 
+/* The commands that DISALLOWCMD switches off, as IBM numbers them. */
+enum { SMTP_NO_VERB = 1, SMTP_NO_QUEU = 2, SMTP_NO_HELP = 4, SMTP_NO_VRFY = 8, SMTP_NO_EXPN = 16 };
+bool smtp_disallowed(unsigned disallow, struct str verb);
+
 /* Split "VERB rest"; verb empty for an empty line. */
 void smtp_verb(struct str line, struct str *verb, struct str *rest);
 /* "FROM:<path> params", "TO:<path> params". Strings go to the arena. Spaces after the colon are

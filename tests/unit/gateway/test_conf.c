@@ -126,7 +126,11 @@ static const struct {
     {"SMARTHOST mx.example TLS=VERIFY",
      "conf:4: SMARTHOST TLS=VERIFY: must be one of MAY|NO|REQUIRED\n", true},
     {"SMARTHOST mx.example USER=a", NULL, true},
-    {"TLS ALLOWED", NULL, true},
+    {"TLS MAYBE", NULL, true},
+    {"TLS REQUIRED", "conf: TLS REQUIRED needs a certificate: TLSCERT and TLSKEY\n", true},
+    {"MAILER XMAILER RSCS", NULL, true},
+    {"BADSPOOLFILEID NOBODY", NULL, false},
+    {"ATSIGN ab", "conf:4: ATSIGN: must be one character\n", true},
     {"REWRITE822HEADER MAYBE", "conf:4: REWRITE822HEADER: the form is YES [PRINT|NOPRINT] or NO\n",
      true},
     {"REWRITE822HEADER NO PRINT", NULL, true},
@@ -134,7 +138,7 @@ static const struct {
      true},
     {"REWRITE822HEADER NO\nRULES x.rules",
      "conf: warning: RULES x.rules is not read: REWRITE822HEADER NO\n", false},
-    {"TRACE", NULL, false},
+    {"CHECKSPOOLSIZE", NULL, false},
     {"INCLUDE missing", NULL, true},
     {"SMSGAUTHLIST A", "conf:4: ENDSMSGAUTHLIST is missing\n", true},
 };
@@ -148,7 +152,8 @@ START_TEST(each_problem_is_told)
     ck_assert_msg((c == NULL) == problems[_i].error, "%s: %s", problems[_i].statement, h.text);
     ck_assert_msg(h.errors + h.warnings >= 1, "%s", problems[_i].statement);
     if (problems[_i].want != NULL && strncmp(problems[_i].want, "conf: ", 6) != 0)
-        ck_assert_str_eq(h.text, problems[_i].want);
+        ck_assert_msg(strncmp(h.text, problems[_i].want, strlen(problems[_i].want)) == 0, "%s",
+                      h.text); /* what follows from it may come after */
     conf_free(&c);
 }
 END_TEST
@@ -158,8 +163,8 @@ START_TEST(all_problems_not_only_the_first)
     struct heard h;
     struct conf *c = load("LOCAL TOOLONGNODE\nBAD1\nBAD2\nPORT 99999\nMAXHOPS x\n", &h);
     ck_assert_ptr_null(c);
-    ck_assert_uint_eq(h.errors, 4);
-    ck_assert_uint_eq(h.warnings, 1);
+    ck_assert_uint_eq(h.errors, 5);
+    ck_assert_uint_eq(h.warnings, 2); /* the port, and that nothing can arrive */
 }
 END_TEST
 

@@ -69,7 +69,7 @@ START_TEST(at_signs_of_headers)
         struct atsign at;
         struct str text = str_of(at_cases[i].text), line;
         buf_init(&out, 2000);
-        atsign_begin(&at, page("273"));
+        atsign_begin(&at, page("273"), STR(""));
         while (str_line(&text, &line)) {
             struct buf record;
             buf_init(&record, 200);
@@ -92,12 +92,38 @@ START_TEST(at_signs_left_alone)
         struct buf out;
         struct atsign at;
         buf_init(&out, 100);
-        atsign_begin(&at, page(names[i]));
+        atsign_begin(&at, page(names[i]), STR(""));
         atsign_line(&at, &out, cur_of("\xE3\xD6\x7A\x40\x81\x7C\x82", 7));
         atsign_line(&at, &out, cur_of("\x81\x7C\x82\x40", 4));
         ck_assert_str_eq(buf_cstr(&out), "TO: a@ba@b");
         buf_done(&out);
     }
+}
+END_TEST
+
+/* ATSIGN: a terminal without @ writes another character, here a cent sign. */
+START_TEST(a_further_at_sign)
+{
+    struct buf out, record;
+    struct atsign at;
+    static const char *const lines[][2] = {{"To: bob\xC2\xA2host.example", "To: bob@host.example"},
+                                           {"Cc: ann@host.example", "Cc: ann@host.example"},
+                                           {"", ""},
+                                           {"5\xC2\xA2"
+                                            "6 for all",
+                                            "5\xC2\xA2"
+                                            "6 for all"}};
+    buf_init(&out, 2000);
+    atsign_begin(&at, page("037"), STR("\xC2\xA2"));
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        buf_init(&record, 200);
+        buf_reset(&out);
+        put_line(&record, page("037"), str_of(lines[i][0]));
+        atsign_line(&at, &out, buf_cur(&record));
+        ck_assert_str_eq(buf_cstr(&out), lines[i][1]);
+        buf_done(&record);
+    }
+    buf_done(&out);
 }
 END_TEST
 
@@ -129,7 +155,8 @@ static void there_and_back(struct store *s, const char *to, const char *from,
     struct why w;
     struct arena *a = arena_new(8u << 20);
     ck_assert_msg(njefile_text(s, &spec, text, 1u << 20, &out, &w) == 0, "%s", w.text);
-    ck_assert_msg(njefile_read(a, body_cur(out.deck, &w), page(from), &in, &w) == 0, "%s", w.text);
+    ck_assert_msg(njefile_read(a, body_cur(out.deck, &w), page(from), STR(""), &in, &w) == 0, "%s",
+                  w.text);
     ck_assert_uint_eq(in.nitem, 1);
     ck_assert(in.item[0].text);
     buf_reset(got);
@@ -229,6 +256,7 @@ static Suite *njefile_suite(void)
     TCase *t = tcase_create("pages");
     tcase_add_test(t, at_signs_of_headers);
     tcase_add_test(t, at_signs_left_alone);
+    tcase_add_test(t, a_further_at_sign);
     tcase_add_test(t, files_there_and_back);
     tcase_add_test(t, long_double_lines);
     suite_add_tcase(s, t);
