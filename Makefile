@@ -184,9 +184,14 @@ check: all
 demo: all
 	$(call need,python3)
 	@$(PYTHON) tests/demo.py
-bench: all
+bench: all $(BUILD)/bench_store
 	$(call need,$(DEBS_CHECK))
 	@$(PYTHON) tests/bench/run.py
+
+# The store alone, by hand: build/bench_store DIR.
+$(BUILD)/bench_store: tests/bench/bench_store.c $(ARCHIVES)
+	$(Q)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -I$(call inc,gateway) $< -Wl,--start-group $(filter %.a,$^) \
+	  -Wl,--end-group $(LIBS) -o $@
 
 # --- lint -------------------------------------------------------------------------------------------
 C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
@@ -199,21 +204,20 @@ longest:
 	@tests/longest $(C_FILES)
 
 # --- install ----------------------------------------------------------------------------------------
-MAN8 := $(wildcard docs/man/*.8)
-MAN5 := $(wildcard docs/man/*.5)
-MAN7 := $(wildcard docs/man/*.7)
+SHARE    = $(DESTDIR)$(PREFIX)/share
+GUIDES  := $(wildcard docs/guide/*.md)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/lib/systemd/system
 	install -m 755 $(BUILD)/njegated $(DESTDIR)$(PREFIX)/sbin/njegated
 	install -m 755 $(BUILD)/njegate $(DESTDIR)$(PREFIX)/bin/njegate
-	for f in $(MAN8); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man8/$$(basename $$f); done
-	for f in $(MAN5); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man5/$$(basename $$f); done
-	for f in $(MAN7); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man7/$$(basename $$f); done
-	sed 's|@PREFIX@|$(PREFIX)|g' docs/njegate.service.in > $(BUILD)/njegate.service
-	install -m 644 $(BUILD)/njegate.service $(DESTDIR)/lib/systemd/system/njegate.service
-	install -D -m 644 docs/njegate.conf.sample $(DESTDIR)$(PREFIX)/share/doc/njegate/njegate.conf.sample
-	install -D -m 644 docs/njegate-tables.rng $(DESTDIR)$(PREFIX)/share/doc/njegate/njegate-tables.rng
-	install -D -m 644 docs/njegate.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/njegate
+	for f in docs/man/*.[1-9]; do install -D -m 644 $$f $(SHARE)/man/man$${f##*.}/$${f##*/}; done
+	sed 's|@PREFIX@|$(PREFIX)|g' packaging/njegate.service.in > $(BUILD)/njegate.service
+	install -m 644 $(BUILD)/njegate.service packaging/njegate.socket $(DESTDIR)/lib/systemd/system
+	install -D -m 644 packaging/njegate.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/njegate.conf
+	install -d $(SHARE)/doc/njegate/guide
+	install -m 644 docs/njegate.conf.sample docs/njegate-tables.rng README.md $(SHARE)/doc/njegate
+	$(if $(GUIDES),install -m 644 $(GUIDES) $(SHARE)/doc/njegate/guide)
+	install -D -m 644 docs/njegate.bash-completion $(SHARE)/bash-completion/completions/njegate
 
 clean:
 	rm -rf build njegated njegate
