@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gateway/smtp/params.h"
 
 #define REPORT_MAX 65536u
 #define TICK_MAX 80u
@@ -207,7 +208,7 @@ static int take_rcpt(struct bsmtp *b, struct str rest, struct why *w)
         m->rcpt = mem_grow(m->rcpt, b->cap, sizeof(*m->rcpt));
         m->rcpt_user = mem_grow(m->rcpt_user, b->cap, sizeof(*m->rcpt_user));
     }
-    int rc = smtp_parse_rcpt(rest, true, b->arena, &m->rcpt[m->nrcpt], &params, w);
+    int rc = smtp_parse_rcpt(rest, true, false, b->arena, &m->rcpt[m->nrcpt], &params, w);
     if (rc < 0)
         return rc;
     m->rcpt_user[m->nrcpt] = NULL;

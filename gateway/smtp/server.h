@@ -1,14 +1,14 @@
 /* gateway/smtp/server.h -- the SMTP server: sessions on accepted streams, their limits, the order
  * of replies. What a recipient means and what becomes of a message is asked of the owner (struct
- * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034
- * (ENHANCEDSTATUSCODES), 3207 (STARTTLS). */
+ * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 3030 (CHUNKING,
+ * BINARYMIME), 2034 (ENHANCEDSTATUSCODES), 3207 (STARTTLS). */
 #ifndef GATEWAY_SMTP_SERVER_H
 #define GATEWAY_SMTP_SERVER_H
 
 #include "base/arena.h"
 #include "base/stream.h"
 #include "db/store.h"
-#include "gateway/smtp/syntax.h"
+#include "gateway/smtp/params.h"
 #include "security/tls.h"
 
 struct smtpd;
@@ -29,7 +29,8 @@ struct smtpd_mail {
     struct smtp_mail_params params;
     struct smtpd_rcpt *rcpt;
     size_t nrcpt;
-    struct body_writer *content; /* what the client sends after DATA, dots removed, CRLF lines */
+    struct body_writer
+        *content; /* CRLF lines, dots removed; with params.binary the octets as sent */
     void *user;
     struct smtpd_session *session;
 };

@@ -1,4 +1,4 @@
-/* gateway/smtp/session.c -- the SMTP session machine: commands by their table, content, verdicts */
+/* gateway/smtp/session.c -- the SMTP session machine: input, replies, content, verdicts */
 #include "gateway/smtp/session.h"
 
 #include <stdlib.h>
@@ -6,32 +6,16 @@
 
 #include "base/mem.h"
 
-#define OUTPUT_MAX 65536u    /* replies a client may leave unread before it is not served further */
-#define REFUSED_PER_ERROR 5u /* so many refused recipients weigh as one wrong command */
-
-#define IN(state) (1u << SMTPD_##state)
-#define GREETED (IN(READY) | IN(MAIL))
-#define ANY_TIME (IN(START) | GREETED)
-
-enum argument { ARG_NONE, ARG_MAY, ARG_MUST };
-
-struct verb {
-    const char *name;
-    void (*run)(struct smtpd_session *s, struct str rest);
-    unsigned states; /* where it may be given */
-    enum argument argument;
-    const char *usage; /* for HELP and for a wrong argument; NULL: not offered */
-};
+#define OUTPUT_MAX 65536u /* replies a client may leave unread before it is not served further */
 
 /* --- replies --------------------------------------------------------------- */
 
-/* The only place that writes the state. */
-static void set_state(struct smtpd_session *s, enum smtpd_state state)
+void smtpd_set_state(struct smtpd_session *s, enum smtpd_state state)
 {
     s->state = state;
 }
 
-static void say(struct smtpd_session *s, int code, const char *enh, struct str text)
+void smtpd_say(struct smtpd_session *s, int code, const char *enh, struct str text)
 {
     struct buf *b = &s->d->reply;
     buf_reset(b);
@@ -39,7 +23,7 @@ static void say(struct smtpd_session *s, int code, const char *enh, struct str t
     stream_puts(s->stream, buf_text(b));
 }
 
-static void say_why(struct smtpd_session *s, const struct why *w)
+void smtpd_say_why(struct smtpd_session *s, const struct why *w)
 {
     struct buf *b = &s->d->reply;
     buf_reset(b);
@@ -47,62 +31,56 @@ static void say_why(struct smtpd_session *s, const struct why *w)
     stream_puts(s->stream, buf_text(b));
 }
 
-/* 421 and the end of the session, noted for the log. */
-static void hang_up(struct smtpd_session *s, const char *event, const char *enh, const char *text)
+void smtpd_hang_up(struct smtpd_session *s, const char *event, const char *enh, const char *text)
 {
     struct why w;
     why_set(&w, E_LIMIT, 421, enh, "%s %s", s->d->hostname, text);
-    say_why(s, &w);
+    smtpd_say_why(s, &w);
     smtpd_event(s, event, &w);
-    set_state(s, SMTPD_OVER);
+    smtpd_set_state(s, SMTPD_OVER);
 }
 
-/* A command the client should not have given. */
-static void wrong(struct smtpd_session *s, int code, const char *enh, const char *text)
+void smtpd_wrong(struct smtpd_session *s, int code, const char *enh, const char *text)
 {
-    say(s, code, enh, str_of(text));
+    smtpd_say(s, code, enh, str_of(text));
     s->errors++;
 }
 
-static void refuse(struct smtpd_session *s, const struct why *w)
+void smtpd_refuse(struct smtpd_session *s, const struct why *w)
 {
-    say_why(s, w);
+    smtpd_say_why(s, w);
     smtpd_event(s, "refused", w);
 }
 
 /* --- what the owner is asked before an answer ------------------------------ */
 
 static void finish_connect(struct smtpd_session *s, const struct why *w);
-static void finish_helo(struct smtpd_session *s, const struct why *w);
-static void finish_mail(struct smtpd_session *s, const struct why *w);
-static void finish_rcpt(struct smtpd_session *s, const struct why *w);
-static void finish_data(struct smtpd_session *s, const struct why *w);
 
 /* The answer is here: w NULL is yes. 421 ends the session wherever it is said. */
 static void finish(struct smtpd_session *s, enum smtpd_stage stage, const struct why *w)
 {
     static void (*const next[])(struct smtpd_session *, const struct why *) = {
-        [SMTPD_AT_CONNECT] = finish_connect, [SMTPD_AT_HELO] = finish_helo,
-        [SMTPD_AT_MAIL] = finish_mail,       [SMTPD_AT_RCPT] = finish_rcpt,
-        [SMTPD_AT_DATA] = finish_data,
+        [SMTPD_AT_CONNECT] = finish_connect, [SMTPD_AT_HELO] = smtpd_finish_helo,
+        [SMTPD_AT_MAIL] = smtpd_finish_mail, [SMTPD_AT_RCPT] = smtpd_finish_rcpt,
+        [SMTPD_AT_DATA] = smtpd_finish_data,
     };
     if (w != NULL && (why_smtp(w) == 421 || stage == SMTPD_AT_CONNECT)) {
-        refuse(s, w);
-        set_state(s, SMTPD_OVER);
+        smtpd_refuse(s, w);
+        smtpd_set_state(s, SMTPD_OVER);
     } else {
         next[stage](s, w);
     }
 }
 
 /* Everything is fine so far: what does the owner say? */
-static void ask(struct smtpd_session *s, enum smtpd_stage stage)
+void smtpd_ask(struct smtpd_session *s, enum smtpd_stage stage)
 {
     struct why w;
     int v = s->d->ops.gate != NULL ? s->d->ops.gate(s->d->arg, s, stage, &w) : 0;
     if (v == SMTPD_LATER) {
         s->asked = stage;
         s->back = s->state;
-        set_state(s, SMTPD_ASK);
+        smtpd_set_state(s, SMTPD_ASK);
     } else {
         finish(s, stage, v < 0 ? &w : NULL);
     }
@@ -112,383 +90,9 @@ static void answered(struct smtpd_session *s)
 {
     const struct why *w = s->answer;
     s->answer = NULL;
-    set_state(s, s->back);
+    smtpd_set_state(s, s->back);
     stream_timeout(s->stream, s->d->set.idle_ms);
     finish(s, s->asked, w);
-}
-
-/* --- verbs ----------------------------------------------------------------- */
-
-/* What a client calls itself goes into the trace field: printable, and nothing that would end it
- * there. */
-static bool helo_ok(struct str name)
-{
-    if (name.n == 0 || name.n > SMTP_DOMAIN_MAX)
-        return false;
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] <= ' ' || name.p[i] >= 0x7F || strchr("()<>\\\",;", name.p[i]) != NULL)
-            return false;
-    return true;
-}
-
-static bool hello(struct smtpd_session *s, struct str rest, bool esmtp)
-{
-    struct str name = str_word(&rest);
-    if (!helo_ok(name)) {
-        wrong(s, 501, "", "That is no host name");
-        return false;
-    }
-    free(s->helo);
-    s->helo = mem_copy(name.p, name.n);
-    s->esmtp = esmtp;
-    smtpd_tx_free(&s->tx); /* RFC 5321 4.1.4: as RSET */
-    set_state(s, SMTPD_READY);
-    return true;
-}
-
-static void do_helo(struct smtpd_session *s, struct str rest)
-{
-    if (hello(s, rest, false))
-        ask(s, SMTPD_AT_HELO);
-}
-
-/* NULL when TLS is not to be had (any more): there is no certificate, or it is on already. */
-static struct ssl_ctx_st *tls_of(const struct smtpd_session *s)
-{
-    return stream_is_secure(s->stream) ? NULL : tls_context(s->d->set.tls, TLS_SMTP_IN);
-}
-
-static void do_ehlo(struct smtpd_session *s, struct str rest)
-{
-    if (hello(s, rest, true))
-        ask(s, SMTPD_AT_HELO);
-}
-
-static void offer(struct smtpd_session *s)
-{
-    struct buf b;
-    buf_init(&b, 512);
-    buf_printf(&b, "%s\n8BITMIME\nSIZE %llu\nPIPELINING\nENHANCEDSTATUSCODES%s", s->d->hostname,
-               (unsigned long long)s->d->set.max_size,
-               smtp_disallowed(s->d->set.disallow, STR("HELP")) ? "" : "\nHELP");
-    if (tls_of(s) != NULL)
-        buf_z(&b, "\nSTARTTLS");
-    say(s, 250, "", buf_text(&b));
-    buf_done(&b);
-}
-
-static void finish_helo(struct smtpd_session *s, const struct why *w)
-{
-    if (w != NULL) {
-        s->errors++;
-        refuse(s, w);
-        free(s->helo);
-        s->helo = NULL;
-        set_state(s, SMTPD_START);
-    } else if (s->esmtp) {
-        offer(s);
-    } else {
-        say(s, 250, "", str_of(s->d->hostname));
-    }
-}
-
-static void do_mail(struct smtpd_session *s, struct str rest)
-{
-    struct smtpd *d = s->d;
-    struct why w;
-    if (d->draining) {
-        hang_up(s, "limit", "4.3.2", "is shutting down, try again later");
-        return;
-    }
-    if (s->tx != NULL) {
-        wrong(s, 503, "5.5.1", "Sender already specified; RSET begins anew");
-        return;
-    }
-    struct smtpd_tx *tx = smtpd_tx_new(s);
-    int rc = smtp_parse_mail(rest, false, tx->m.arena, &tx->m.sender, &tx->m.params, &w);
-    if (rc == 0 && tx->m.params.size > d->set.max_size)
-        rc = why_set(&w, E_LIMIT, 552, "5.3.4", "Message too large: %llu octets allowed",
-                     (unsigned long long)d->set.max_size);
-    if (rc == 0)
-        rc = d->ops.mail(d->arg, &tx->m, &w);
-    if (rc < 0) {
-        s->errors++;
-        refuse(s, &w);
-        smtpd_tx_free(&tx);
-        return;
-    }
-    s->tx = tx;
-    ask(s, SMTPD_AT_MAIL);
-}
-
-static void finish_mail(struct smtpd_session *s, const struct why *w)
-{
-    if (w != NULL) {
-        s->errors++;
-        refuse(s, w);
-        smtpd_tx_free(&s->tx);
-        return;
-    }
-    set_state(s, SMTPD_MAIL);
-    say(s, 250, "2.1.0", STR("Sender OK"));
-}
-
-/* The place of the next recipient; those before may move. */
-static struct smtpd_rcpt *next_rcpt(struct smtpd_tx *tx)
-{
-    if (tx->m.nrcpt == tx->rcpt_cap) {
-        tx->rcpt_cap = tx->rcpt_cap == 0 ? 4 : 2 * tx->rcpt_cap;
-        tx->m.rcpt = mem_grow(tx->m.rcpt, tx->rcpt_cap, sizeof(*tx->m.rcpt));
-    }
-    struct smtpd_rcpt *r = &tx->m.rcpt[tx->m.nrcpt];
-    *r = (struct smtpd_rcpt){.user = NULL};
-    return r;
-}
-
-static void count_refused(struct smtpd_session *s)
-{
-    if (++s->refused % REFUSED_PER_ERROR == 0)
-        s->errors++; /* a list may hold stale names; who guesses names is stopped */
-}
-
-/* Parse in the scratch arena, keep in the transaction's: wrong commands cost it nothing. */
-static int take_rcpt(struct smtpd_session *s, struct str rest, struct why *w)
-{
-    struct smtpd_tx *tx = s->tx;
-    struct smtp_path path;
-    struct smtp_rcpt_params params;
-    arena_reset(s->d->scratch);
-    if (smtp_parse_rcpt(rest, false, s->d->scratch, &path, &params, w) < 0) {
-        s->errors++;
-        return E_SYNTAX;
-    }
-    struct smtpd_rcpt *r = next_rcpt(tx);
-    r->params = params;
-    r->path = (struct smtp_path){
-        .local = arena_str(tx->m.arena, path.local),
-        .domain = arena_str(tx->m.arena, path.domain),
-        .text = arena_str(tx->m.arena, path.text),
-        .route = path.route,
-    };
-    int rc = s->d->ops.rcpt(s->d->arg, &tx->m, r, w);
-    if (rc == 0 && arena_full(tx->m.arena))
-        rc = why_set(w, E_LIMIT, 452, "4.3.1", "This transaction uses too much memory");
-    if (rc < 0)
-        count_refused(s);
-    return rc;
-}
-
-static void finish_rcpt(struct smtpd_session *s, const struct why *w)
-{
-    struct smtpd_tx *tx = s->tx;
-    if (w != NULL) {
-        count_refused(s);
-        tx->refused++;
-        refuse(s, w);
-        return;
-    }
-    tx->m.nrcpt++;
-    say(s, 250, "2.1.5", STR("Recipient OK"));
-}
-
-static void do_rcpt(struct smtpd_session *s, struct str rest)
-{
-    struct why w;
-    struct smtpd_tx *tx = s->tx;
-    if (tx == NULL) {
-        wrong(s, 503, "5.5.1", "Sender must be specified before recipients");
-    } else if (tx->m.nrcpt >= s->d->set.max_rcpt) {
-        why_set(&w, E_LIMIT, 452, "4.5.3", "Too many recipients: %u allowed in one message",
-                s->d->set.max_rcpt);
-        say_why(s, &w);
-        if (tx->refused++ == 0)
-            smtpd_event(s, "limit", &w);
-    } else if (take_rcpt(s, rest, &w) < 0) {
-        tx->refused++;
-        refuse(s, &w);
-    } else {
-        ask(s, SMTPD_AT_RCPT);
-    }
-}
-
-static void do_data(struct smtpd_session *s, struct str rest)
-{
-    struct smtpd_tx *tx = s->tx;
-    (void)rest;
-    if (tx == NULL) {
-        wrong(s, 503, "5.5.1", "No sender specified");
-    } else if (tx->m.nrcpt == 0 && tx->refused > 0) {
-        wrong(s, 554, "5.5.1", "No valid recipients");
-    } else if (tx->m.nrcpt == 0) {
-        wrong(s, 503, "5.5.1", "No recipient specified");
-    } else {
-        ask(s, SMTPD_AT_DATA);
-    }
-}
-
-static void finish_data(struct smtpd_session *s, const struct why *w)
-{
-    struct smtpd_tx *tx = s->tx;
-    if (w != NULL) {
-        refuse(s, w);
-        return; /* RFC 5321 4.1.1.4 leaves the transaction as it is: RSET or QUIT follows */
-    }
-    tx->m.content = body_writer_new(s->d->set.store);
-    body_writer_limit(tx->m.content, s->d->set.max_size);
-    set_state(s, SMTPD_DATA);
-    say(s, 354, "", STR("End data with <CR><LF>.<CR><LF>"));
-}
-
-static void end_tx(struct smtpd_session *s)
-{
-    smtpd_tx_free(&s->tx);
-    set_state(s, SMTPD_READY);
-}
-
-static void do_rset(struct smtpd_session *s, struct str rest)
-{
-    (void)rest;
-    if (s->tx != NULL)
-        end_tx(s);
-    say(s, 250, "2.0.0", STR("OK"));
-}
-
-static void do_noop(struct smtpd_session *s, struct str rest)
-{
-    (void)rest;
-    say(s, 250, "2.0.0", STR("OK"));
-}
-
-static void do_vrfy(struct smtpd_session *s, struct str rest)
-{
-    (void)rest;
-    say(s, 252, "2.5.2", STR("Addresses are not verified here; RCPT tells"));
-}
-
-static void do_quit(struct smtpd_session *s, struct str rest)
-{
-    (void)rest;
-    struct buf b;
-    buf_init(&b, 512);
-    buf_printf(&b, "%s closing connection", s->d->hostname);
-    say(s, 221, "2.0.0", buf_text(&b));
-    buf_done(&b);
-    set_state(s, SMTPD_OVER);
-}
-
-static void do_not(struct smtpd_session *s, struct str rest)
-{
-    (void)rest;
-    wrong(s, 502, "5.5.1", "This command is not implemented here");
-}
-
-/* RFC 3207 4. What the client sent behind the command is discarded by stream_secure, unread: it
- * came in the clear, from anybody. */
-static void do_starttls(struct smtpd_session *s, struct str rest)
-{
-    struct why w;
-    struct ssl_ctx_st *ctx = tls_of(s);
-    if (stream_is_secure(s->stream)) {
-        wrong(s, 503, "5.5.1", "TLS is on already");
-    } else if (ctx == NULL) {
-        do_not(s, rest);
-    } else if (rest.n > 0) {
-        wrong(s, 501, "5.5.4", "Syntax: STARTTLS");
-    } else if (s->tx != NULL) {
-        wrong(s, 503, "5.5.1", "Not within a mail; RSET ends it");
-    } else {
-        say(s, 220, "2.0.0", STR("Ready to start TLS"));
-        set_state(s, SMTPD_TLS);
-        if (stream_secure(s->stream, ctx, true, NULL, &w) < 0) {
-            smtpd_event(s, "closed", &w);
-            set_state(s, SMTPD_OVER); /* 220 is said: nothing else can be */
-        }
-    }
-}
-
-static void do_http(struct smtpd_session *s, struct str rest)
-{
-    (void)rest;
-    hang_up(s, "refused", "4.7.0", "speaks SMTP, not HTTP");
-}
-
-static void do_help(struct smtpd_session *s, struct str rest);
-
-static const struct verb verbs[] = {
-    {"HELO", do_helo, ANY_TIME, ARG_MUST, "HELO host"},
-    {"EHLO", do_ehlo, ANY_TIME, ARG_MUST, "EHLO host"},
-    {"MAIL", do_mail, GREETED, ARG_MUST, "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME]"},
-    {"RCPT", do_rcpt, GREETED, ARG_MUST, "RCPT TO:<address>"},
-    {"DATA", do_data, GREETED, ARG_NONE, "DATA"},
-    {"RSET", do_rset, ANY_TIME, ARG_NONE, "RSET"},
-    {"NOOP", do_noop, ANY_TIME, ARG_MAY, "NOOP"},
-    {"VRFY", do_vrfy, ANY_TIME, ARG_MUST, "VRFY address"},
-    {"HELP", do_help, ANY_TIME, ARG_MAY, "HELP"},
-    {"QUIT", do_quit, ANY_TIME, ARG_NONE, "QUIT"},
-    {"EXPN", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"SEND", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"SOML", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"SAML", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"TURN", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"ETRN", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"AUTH", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"BDAT", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"STARTTLS", do_starttls, ANY_TIME, ARG_MAY, NULL},
-    /* A browser made to talk to us: nothing it sends after this may be read as commands. */
-    {"GET", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"HEAD", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"POST", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"PUT", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"DELETE", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"OPTIONS", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"TRACE", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"PATCH", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"PRI", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"CONNECT", do_http, ANY_TIME, ARG_MAY, NULL},
-};
-#define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
-
-static void do_help(struct smtpd_session *s, struct str rest)
-{
-    struct buf b;
-    (void)rest;
-    buf_init(&b, 1024);
-    buf_z(&b, "Commands taken here:");
-    for (size_t i = 0; i < NVERBS; i++)
-        if (verbs[i].usage != NULL && !smtp_disallowed(s->d->set.disallow, str_of(verbs[i].name)))
-            buf_printf(&b, "\n  %s", verbs[i].usage);
-    if (tls_of(s) != NULL)
-        buf_z(&b, "\n  STARTTLS");
-    say(s, 214, "2.0.0", buf_text(&b));
-    buf_done(&b);
-}
-
-static const struct verb *find_verb(struct str name)
-{
-    for (size_t i = 0; i < NVERBS; i++)
-        if (str_is(name, verbs[i].name))
-            return &verbs[i];
-    return NULL;
-}
-
-static void command(struct smtpd_session *s, struct str line)
-{
-    struct str name, rest;
-    struct why w;
-    smtp_verb(line, &name, &rest);
-    const struct verb *v = find_verb(name);
-    if (v == NULL) {
-        wrong(s, 500, "5.5.2", "Command not recognized; HELP lists those taken here");
-    } else if (smtp_disallowed(s->d->set.disallow, name)) {
-        do_not(s, rest);
-    } else if ((v->states & 1u << s->state) == 0) {
-        wrong(s, 503, "5.5.1", "Say HELO or EHLO first");
-    } else if (v->argument == ARG_NONE ? rest.n > 0 : v->argument == ARG_MUST && rest.n == 0) {
-        why_set(&w, E_SYNTAX, 501, "5.5.4", "Syntax: %s", v->usage);
-        wrong(s, 501, "5.5.4", w.text);
-    } else {
-        v->run(s, rest);
-    }
 }
 
 /* --- input ----------------------------------------------------------------- */
@@ -520,7 +124,7 @@ static bool take_line(struct smtpd_session *s)
     if (t.n == 0)
         return false;
     if (s->fresh && nonsense(t.p[0])) {
-        hang_up(s, "refused", "4.7.0", "speaks SMTP; this is not");
+        smtpd_hang_up(s, "refused", "4.7.0", "speaks SMTP; this is not");
         return true;
     }
     s->fresh = false;
@@ -539,19 +143,31 @@ static bool take_line(struct smtpd_session *s)
         return true; /* RFC 5321 2.3.8: what follows a bare LF belongs to the line refused already
                       */
     if (overlong)
-        wrong(s, 500, "5.5.2", "Command line too long");
+        smtpd_wrong(s, 500, "5.5.2", "Command line too long");
     else if (!crlf)
-        wrong(s, 500, "5.5.2", "Lines must end in CRLF, not in a bare LF");
+        smtpd_wrong(s, 500, "5.5.2", "Lines must end in CRLF, not in a bare LF");
     else if (str_find(text, '\r') >= 0 || str_find(text, '\0') >= 0)
-        wrong(s, 500, "5.5.2", "Bare CR or NUL in a command line");
+        smtpd_wrong(s, 500, "5.5.2", "Bare CR or NUL in a command line");
     else
-        command(s, text);
+        smtpd_command(s, text);
     return true;
+}
+
+void smtpd_begin_content(struct smtpd_tx *tx)
+{
+    tx->m.content = body_writer_new(tx->d->set.store);
+    body_writer_limit(tx->m.content, tx->d->set.max_size);
+}
+
+void smtpd_end_tx(struct smtpd_session *s)
+{
+    smtpd_tx_free(&s->tx);
+    smtpd_set_state(s, SMTPD_READY);
 }
 
 /* Content from the chunk to the body. The first failure stays; what comes after is only swallowed.
  */
-static void write_content(struct smtpd_tx *tx, const struct buf *b)
+void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b)
 {
     if (b->n == 0 || tx->failed)
         return;
@@ -564,7 +180,7 @@ static void write_content(struct smtpd_tx *tx, const struct buf *b)
                 (unsigned long long)tx->d->set.max_size);
 }
 
-static void end_content(struct smtpd_session *s)
+void smtpd_end_content(struct smtpd_session *s)
 {
     struct smtpd_tx *tx = s->tx;
     if (tx->undot.broken) {
@@ -573,11 +189,11 @@ static void end_content(struct smtpd_session *s)
                 "Bare CR or LF in message; lines must end in CRLF");
     }
     if (tx->failed) {
-        refuse(s, &tx->why);
-        end_tx(s);
+        smtpd_refuse(s, &tx->why);
+        smtpd_end_tx(s);
         return;
     }
-    set_state(s, SMTPD_WAIT);
+    smtpd_set_state(s, SMTPD_WAIT);
     smtpd_tx_hand(tx);
     s->d->ops.data(s->d->arg, &tx->m);
 }
@@ -592,10 +208,13 @@ static bool take_content(struct smtpd_session *s)
     struct cur piece = cur_sub(&in, n);
     buf_reset(out);
     int rc = smtp_undot(&s->tx->undot, &piece, out);
-    write_content(s->tx, out);
+    smtpd_write_content(s->tx, out);
     stream_take(s->stream, n - cur_left(&piece));
+    s->tx->taken += n;
     if (rc != 0)
-        end_content(s);
+        smtpd_end_content(s);
+    else if (s->tx->taken > s->d->set.max_size + SMTPD_SWALLOW_MAX)
+        smtpd_hang_up(s, "limit", "4.3.4", "reads no more of this message, it is too large");
     return true;
 }
 
@@ -605,7 +224,7 @@ static bool take_verdict(struct smtpd_session *s)
     if (!tx->decided)
         return false;
     if (tx->failed) {
-        refuse(s, &tx->why);
+        smtpd_refuse(s, &tx->why);
     } else {
         struct buf *b = &s->d->reply;
         buf_reset(b);
@@ -614,7 +233,7 @@ static bool take_verdict(struct smtpd_session *s)
         s->errors = 0;
     }
     stream_timeout(s->stream, s->d->set.idle_ms);
-    end_tx(s);
+    smtpd_end_tx(s);
     return true;
 }
 
@@ -630,7 +249,7 @@ static void gone(struct smtpd_session *s)
     } else if (s->state == SMTPD_TLS) {
         smtpd_event(s, "closed", stream_why(s->stream));
     }
-    set_state(s, SMTPD_OVER);
+    smtpd_set_state(s, SMTPD_OVER);
 }
 
 /* Who does not read replies is not served further until he does (STREAM_DRAINED). */
@@ -647,7 +266,7 @@ static void finish_connect(struct smtpd_session *s, const struct why *w)
     buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
     stream_puts(s->stream, buf_text(b));
     stream_timeout(s->stream, s->d->set.idle_ms);
-    set_state(s, SMTPD_START);
+    smtpd_set_state(s, SMTPD_START);
 }
 
 /* RFC 3207 4.2: as if the client had just come; what it said in the clear is forgotten. */
@@ -658,7 +277,7 @@ static void secured(struct smtpd_session *s)
     s->esmtp = s->overlong = s->bare = false;
     s->fresh = true;
     stream_timeout(s->stream, s->d->set.idle_ms);
-    set_state(s, SMTPD_START);
+    smtpd_set_state(s, SMTPD_START);
 }
 
 /* RFC 5321 4.3.1: a client waits for the greeting. Who does not is seldom a mail server. */
@@ -666,8 +285,8 @@ static void early_talker(struct smtpd_session *s)
 {
     struct why w;
     why_set(&w, E_DENIED, 554, "5.5.0", "%s: you spoke before the greeting", s->d->hostname);
-    refuse(s, &w);
-    set_state(s, SMTPD_OVER);
+    smtpd_refuse(s, &w);
+    smtpd_set_state(s, SMTPD_OVER);
 }
 
 /* One piece of input or a verdict; false when there is none to go on with. */
@@ -686,6 +305,8 @@ static bool advance(struct smtpd_session *s)
         return !unread_replies(s) && take_line(s);
     case SMTPD_DATA:
         return !unread_replies(s) && take_content(s);
+    case SMTPD_BDAT:
+        return !unread_replies(s) && smtpd_take_chunk(s);
     case SMTPD_WAIT:
         return take_verdict(s);
     case SMTPD_ASK:
@@ -700,10 +321,11 @@ static void go_on(struct smtpd_session *s)
 {
     while (advance(s))
         if (s->errors >= s->d->set.max_errors && s->state != SMTPD_OVER)
-            hang_up(s, "limit", "4.7.0", "has had too many errors from you, closing connection");
+            smtpd_hang_up(s, "limit", "4.7.0",
+                          "has had too many errors from you, closing connection");
     if (s->d->draining &&
         (s->state == SMTPD_PAUSE || s->state == SMTPD_START || s->state == SMTPD_READY))
-        hang_up(s, "closed", "4.3.2", "is shutting down, try again later");
+        smtpd_hang_up(s, "closed", "4.3.2", "is shutting down, try again later");
     else if (s->eof && s->state != SMTPD_WAIT && s->state != SMTPD_ASK && s->state != SMTPD_OVER &&
              !unread_replies(s))
         gone(s);
@@ -724,7 +346,7 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
     s->busy = true;
     switch (in) {
     case SMTPD_IN_GREET:
-        ask(s, SMTPD_AT_CONNECT);
+        smtpd_ask(s, SMTPD_AT_CONNECT);
         go_on(s);
         break;
     case SMTPD_IN_ANSWER:
@@ -738,7 +360,7 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
     case SMTPD_IN_TIMEOUT:
         /* While the owner decides the client rightly says nothing. */
         if (s->state != SMTPD_WAIT && s->state != SMTPD_ASK)
-            hang_up(s, "closed", "4.4.2", "has waited too long for you, closing connection");
+            smtpd_hang_up(s, "closed", "4.4.2", "has waited too long for you, closing connection");
         break;
     case SMTPD_IN_FAIL:
         gone(s);
@@ -766,7 +388,7 @@ static void on_pause(void *arg)
 
 void smtpd_session_start(struct smtpd_session *s)
 {
-    set_state(s, SMTPD_PAUSE);
+    smtpd_set_state(s, SMTPD_PAUSE);
     if (s->counted)
         loop_arm(s->d->set.loop, &s->pause, s->d->set.greet_ms > 0 ? s->d->set.greet_ms : 1,
                  on_pause, s);

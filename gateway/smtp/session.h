@@ -1,5 +1,6 @@
-/* gateway/smtp/session.h -- one SMTP session and its transaction; private to server.c and
- * session.c.
+/* gateway/smtp/session.h -- one SMTP session and its transaction; private to server.c (sessions and
+ * transactions), session.c (the machine: input, replies, states), verbs.c (commands) and bdat.c
+ * (content by its length).
  *
  * A session is small while idle; all that belongs to a mail is in its transaction. A transaction
  * that was given to the owner (ops->data) is finished by the owner's verdict, whether its session
@@ -11,6 +12,9 @@
 
 #define SMTPD_BUCKETS 1024u
 #define SMTPD_CHUNK 32768u /* octets of content taken in one step */
+/* Octets of a message that is too large are read on, unkept, this far beyond the limit: who has
+ * sent all of it hears why. */
+#define SMTPD_SWALLOW_MAX (UINT64_C(1) << 30)
 
 enum smtpd_state {
     SMTPD_PAUSE, /* a client that speaks now, before the greeting, is refused */
@@ -18,6 +22,7 @@ enum smtpd_state {
     SMTPD_READY, /* HELO seen, no transaction */
     SMTPD_MAIL,  /* MAIL taken, recipients may follow */
     SMTPD_DATA,  /* content comes in */
+    SMTPD_BDAT,  /* a chunk of content comes in */
     SMTPD_ASK,   /* the owner's answer about a command is awaited */
     SMTPD_TLS,   /* STARTTLS answered, the handshake goes on */
     SMTPD_WAIT,  /* content complete, the owner's verdict is awaited */
@@ -43,8 +48,10 @@ struct smtpd_tx {
     size_t rcpt_cap;
     unsigned refused; /* recipients */
     struct smtp_undot undot;
-    bool handed;  /* given to the owner */
-    bool decided; /* the verdict is here: why (when failed) or id */
+    uint64_t taken; /* octets of content read */
+    bool chunks;    /* BDAT was used: DATA and RCPT are out of order now */
+    bool handed;    /* given to the owner */
+    bool decided;   /* the verdict is here: why (when failed) or id */
     bool failed;
     struct why why;
     msg_id id;
@@ -58,9 +65,10 @@ struct smtpd_session {
     struct timer pause;                /* before the greeting */
     char *helo;                        /* NULL before HELO */
     struct smtpd_tx *tx;
-    void *user;               /* the owner's */
-    const struct why *answer; /* within smtpd_answer: NULL yes */
-    enum smtpd_stage asked;   /* while in SMTPD_ASK, and where it came from */
+    uint64_t chunk, chunk_left; /* octets of a BDAT, and those still to come */
+    void *user;                 /* the owner's */
+    const struct why *answer;   /* within smtpd_answer: NULL yes */
+    enum smtpd_stage asked;     /* while in SMTPD_ASK, and where it came from */
     enum smtpd_state back;
     unsigned errors, refused;
     enum smtpd_state state;
@@ -68,6 +76,7 @@ struct smtpd_session {
     bool esmtp;    /* EHLO, not HELO */
     bool fresh;    /* nothing was read yet */
     bool overlong; /* swallowing a command line that is too long */
+    bool last;     /* BDAT LAST */
     bool bare;     /* behind a bare LF: nothing is executed before the next CRLF */
     bool eof;
     bool busy; /* inside its step */
@@ -87,11 +96,40 @@ struct smtpd {
     struct smtpd_session *bucket[SMTPD_BUCKETS];
 };
 
-/* The machine. The session may be gone afterwards. */
+/* session.c: the machine. The session may be gone after a step. */
 void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in);
 void smtpd_session_start(struct smtpd_session *s); /* greet, now or after the pause */
-void smtpd_session_free(struct smtpd_session *s);  /* at once; also from its bucket */
+/* The only place that writes the state. */
+void smtpd_set_state(struct smtpd_session *s, enum smtpd_state state);
+void smtpd_say(struct smtpd_session *s, int code, const char *enh, struct str text);
+void smtpd_say_why(struct smtpd_session *s, const struct why *w);
+/* A command the client should not have given: an error of his. */
+void smtpd_wrong(struct smtpd_session *s, int code, const char *enh, const char *text);
+void smtpd_refuse(struct smtpd_session *s, const struct why *w); /* said and logged */
+/* 421 and the end of the session, noted for the log. */
+void smtpd_hang_up(struct smtpd_session *s, const char *event, const char *enh, const char *text);
+/* Ask the owner's gate; smtpd_finish_...(s, NULL or his refusal) follows, now or later. */
+void smtpd_ask(struct smtpd_session *s, enum smtpd_stage stage);
+/* Content: kept, unless the mail has failed already; the end of it; the end of the transaction. */
+void smtpd_begin_content(struct smtpd_tx *tx);
+void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b);
+void smtpd_end_content(struct smtpd_session *s);
+void smtpd_end_tx(struct smtpd_session *s);
 
+/* verbs.c */
+void smtpd_command(struct smtpd_session *s, struct str line);
+void smtpd_finish_helo(struct smtpd_session *s, const struct why *w);
+void smtpd_finish_mail(struct smtpd_session *s, const struct why *w);
+void smtpd_finish_rcpt(struct smtpd_session *s, const struct why *w);
+void smtpd_finish_data(struct smtpd_session *s, const struct why *w);
+
+/* bdat.c */
+void smtpd_bdat(struct smtpd_session *s, struct str rest);
+void smtpd_begin_chunks(struct smtpd_session *s, const struct why *w); /* finish_data's */
+bool smtpd_take_chunk(struct smtpd_session *s); /* false: nothing more to go on with */
+
+/* server.c */
+void smtpd_session_free(struct smtpd_session *s); /* at once; also from its bucket */
 struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s);
 struct smtpd_tx *smtpd_tx_of(struct smtpd_mail *m);
 void smtpd_tx_hand(struct smtpd_tx *tx);  /* give it to the owner */

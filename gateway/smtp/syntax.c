@@ -1,9 +1,10 @@
-/* gateway/smtp/syntax.c -- command lines, paths, parameters, replies and dot transparency of SMTP
- */
+/* gateway/smtp/syntax.c -- command lines, paths, replies, dot transparency and chunks of SMTP */
 #include "gateway/smtp/syntax.h"
 
 #include <arpa/inet.h>
 #include <string.h>
+
+#include "base/text.h"
 
 #define LABEL_MAX 63u         /* RFC 1035 2.3.4 */
 #define REPLY_LINES_MAX 256u  /* no honest reply has more */
@@ -40,6 +41,7 @@ struct scan {
     struct why *w;
     const char *enh; /* 5.1.7 sender, 5.1.3 recipient */
     bool batch;
+    bool utf8; /* RFC 6531 3.3: what is beyond ASCII is atext, qtext and part of a label */
 };
 
 static bool blank(uint8_t ch)
@@ -81,13 +83,19 @@ static int bad_path(const struct scan *s, const char *what)
     return why_set(s->w, E_SYNTAX, 501, s->enh, "Bad address: %s", what);
 }
 
+/* A part of a character beyond ASCII; that they are well-formed is checked for the whole line. */
+static bool wide(uint8_t ch)
+{
+    return ch >= 0x80;
+}
+
 /* Is the unquoted local part a Dot-string, so that it needs no quotes? */
 static bool dot_string(struct str t)
 {
     uint8_t before = '.';
     for (size_t i = 0; i < t.n; i++) {
         uint8_t ch = (uint8_t)t.p[i];
-        if (ch == '.' ? before == '.' : !atext(ch))
+        if (ch == '.' ? before == '.' : !atext(ch) && !wide(ch))
             return false;
         before = ch;
     }
@@ -103,7 +111,7 @@ static int scan_quoted(struct scan *s, char *to, size_t *n)
             return 0;
         if (ch == '\\')
             ch = cur_u8(&s->c);
-        if (ch < ' ' || ch >= 0x7F)
+        if (ch < ' ' || ch == 0x7F || (wide(ch) && !s->utf8))
             return bad_path(s, "control or 8-bit character in a quoted local part");
         to[(*n)++] = (char)ch;
     }
@@ -122,7 +130,8 @@ static int scan_local(struct scan *s, struct str *local)
         *local = (struct str){to, n};
         return 0;
     }
-    while (cur_left(&s->c) > 0 && (atext(cur_peek(&s->c)) || cur_peek(&s->c) == '.'))
+    for (uint8_t ch; cur_left(&s->c) > 0 &&
+                     (ch = cur_peek(&s->c), atext(ch) || ch == '.' || (s->utf8 && wide(ch)));)
         to[n++] = (char)cur_u8(&s->c);
     *local = (struct str){to, n};
     if (n == 0)
@@ -150,20 +159,21 @@ static bool literal_ok(struct str d)
 }
 
 /* A label of letters, digits and hyphens. Underscores are in use; `extra` are the further
- * characters of NJE node names. */
-static bool label_ok(struct str label, const char *extra)
+ * characters of NJE node names; utf8: U-labels, too (RFC 5890). */
+static bool label_ok(struct str label, const char *extra, bool utf8)
 {
     if (label.n == 0 || label.n > LABEL_MAX || label.p[0] == '-' || label.p[label.n - 1] == '-')
         return false;
     for (size_t i = 0; i < label.n; i++) {
         uint8_t ch = (uint8_t)label.p[i];
-        if (!alnum(ch) && ch != '-' && ch != '_' && (ch == 0 || strchr(extra, ch) == NULL))
+        if (!alnum(ch) && ch != '-' && ch != '_' && !(utf8 && wide(ch)) &&
+            (ch == 0 || strchr(extra, ch) == NULL))
             return false;
     }
     return true;
 }
 
-static bool domain_ok(struct str d, const char *extra)
+static bool domain_ok(struct str d, const char *extra, bool utf8)
 {
     struct str label;
     if (d.n == 0 || d.n > SMTP_DOMAIN_MAX)
@@ -173,14 +183,14 @@ static bool domain_ok(struct str d, const char *extra)
     if (d.p[d.n - 1] == '.')
         return false;
     while (str_split(&d, '.', &label))
-        if (!label_ok(label, extra))
+        if (!label_ok(label, extra, utf8))
             return false;
     return true;
 }
 
 bool smtp_domain_ok(struct str domain)
 {
-    return domain_ok(domain, "");
+    return domain_ok(domain, "", false);
 }
 
 /* A domain ends at its ']' or before what cannot stand in one. */
@@ -197,7 +207,7 @@ static int scan_domain(struct scan *s, struct str *domain)
         n++;
     }
     *domain = str_sub(cur_str(&start), 0, n);
-    if (domain_ok(*domain, s->batch ? "$#" : ""))
+    if (domain_ok(*domain, s->batch ? "$#" : "", s->utf8))
         return 0;
     if (n == 0)
         return bad_path(s, "there is no domain after the @");
@@ -301,88 +311,28 @@ static int scan_path(struct scan *s, struct smtp_path *p)
     return 0;
 }
 
-/* "FROM:" or "TO:" and the path; on return the scanner stands behind it. */
-static int scan_command(struct scan *s, struct str rest, const char *word, struct smtp_path *p)
+int smtp_parse_path(struct str rest, const char *word, bool batch, struct arena *a,
+                    struct smtp_path *p, struct str *params, struct why *w)
 {
     size_t n = strlen(word);
+    struct scan s = {.a = a, .w = w, .enh = n > 3 ? "5.1.7" : "5.1.3", .batch = batch};
+    bool ascii = text_is_ascii(rest);
     if (!str_starts_nocase(rest, word))
-        return why_set(s->w, E_SYNTAX, 501, "5.5.4", "Syntax: %s<address>", word);
-    for (size_t i = 0; i < rest.n; i++)
-        if ((uint8_t)rest.p[i] > 0x7F)
-            return why_set(s->w, E_SYNTAX, 553, "5.6.7",
-                           "Addresses beyond ASCII (SMTPUTF8) are not supported");
-    s->c = cur_of_str(str_sub(rest, n, rest.n));
-    int rc = scan_path(s, p);
-    if (rc == 0 && arena_full(s->a))
-        return why_set(s->w, E_LIMIT, 452, "4.3.1", "Too much memory used by this transaction");
-    return rc;
-}
-
-/* --- parameters: RFC 1870, 6152 -------------------------------------------- */
-
-static int no_param(struct str key, struct why *w)
-{
-    return why_set(w, E_SYNTAX, 555, "5.5.4", "Parameter %.*s is not supported",
-                   STR_ARG(str_sub(key, 0, 40)));
-}
-
-static int mail_param(struct str key, struct str value, bool batch, struct smtp_mail_params *p,
-                      struct why *w)
-{
-    if (str_is(key, "SIZE")) {
-        if (value.n == 0 || value.n > 20 || digits(value, 0) < value.n)
-            return batch ? 0 : why_set(w, E_SYNTAX, 501, "5.5.4", "SIZE takes a number of octets");
-        if (!str_number(value, UINT64_MAX, &p->size))
-            p->size = UINT64_MAX; /* 20 digits may exceed 64 bits: too large in any case */
-        return 0;
-    }
-    if (str_is(key, "BODY")) {
-        p->eightbit = str_is(value, "8BITMIME");
-        if (p->eightbit || batch || str_is(value, "7BIT"))
-            return 0;
-        return why_set(w, E_SYNTAX, 501, "5.5.4", "BODY is 7BIT or 8BITMIME here");
-    }
-    if (batch)
-        return 0;
-    return no_param(key, w);
-}
-
-int smtp_parse_mail(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
-                    struct smtp_mail_params *p, struct why *w)
-{
-    struct scan s = {.a = a, .w = w, .enh = "5.1.7", .batch = batch};
-    *p = (struct smtp_mail_params){.size = 0};
-    int rc = scan_command(&s, rest, "FROM:", path);
+        return why_set(w, E_SYNTAX, 501, "5.5.4", "Syntax: %s<address>", word);
+    if (!ascii && (batch || !text_is_utf8(rest)))
+        return why_set(w, E_SYNTAX, 553, "5.6.7",
+                       batch ? "Addresses beyond ASCII (SMTPUTF8) are not supported in a batch"
+                             : "The command line is not UTF-8");
+    s.utf8 = !ascii;
+    s.c = cur_of_str(str_sub(rest, n, rest.n));
+    int rc = scan_path(&s, p);
     if (rc < 0)
         return rc;
-    if (path->text.n > 0 && path->domain.n == 0)
-        return why_set(w, E_SYNTAX, 553, "5.1.7", "The sender's address needs a domain");
-    struct str words = cur_str(&s.c);
-    for (struct str word = str_word(&words); word.n > 0; word = str_word(&words)) {
-        struct str key, value = word;
-        (void)str_split(&value, '=', &key);
-        rc = mail_param(key, value, batch, p, w);
-        if (rc < 0)
-            return rc;
-    }
+    if (arena_full(a))
+        return why_set(w, E_LIMIT, 452, "4.3.1", "Too much memory used by this transaction");
+    p->utf8 = !text_is_ascii(p->text);
+    *params = cur_str(&s.c);
     return 0;
-}
-
-int smtp_parse_rcpt(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
-                    struct smtp_rcpt_params *p, struct why *w)
-{
-    struct scan s = {.a = a, .w = w, .enh = "5.1.3", .batch = batch};
-    *p = (struct smtp_rcpt_params){.none = true};
-    int rc = scan_command(&s, rest, "TO:", path);
-    if (rc < 0)
-        return rc;
-    if (path->text.n == 0)
-        return why_set(w, E_SYNTAX, 501, "5.1.3", "The null path <> cannot be a recipient");
-    struct str words = cur_str(&s.c), word = str_word(&words), key;
-    if (word.n == 0 || batch)
-        return 0;
-    (void)str_split(&word, '=', &key);
-    return no_param(key, w);
 }
 
 int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path, struct why *w)
@@ -585,6 +535,36 @@ int smtp_undot(struct smtp_undot *u, struct cur *in, struct buf *out)
         }
     }
     return 0;
+}
+
+int smtp_chunk(struct smtp_undot *u, struct cur *in, struct buf *out)
+{
+    while (cur_left(in) > 0) {
+        struct str t = cur_str(in);
+        size_t n = u->state == UNDOT_CR ? 0 : plain_run(t);
+        if (n > 0) {
+            undot_put(u, out, t.p, n);
+            u->state = UNDOT_MID;
+            cur_skip(in, n);
+            continue;
+        }
+        char ch = (char)cur_u8(in);
+        if (u->state == UNDOT_CR ? ch != '\n' : ch != '\r')
+            u->broken = true;
+        if (ch == '\n')
+            undot_put(u, out, "\r\n", 2);
+        u->state = ch == '\r' ? UNDOT_CR : ch == '\n' ? UNDOT_START : UNDOT_MID;
+    }
+    return u->broken ? E_SYNTAX : 0;
+}
+
+int smtp_chunk_end(struct smtp_undot *u, struct buf *out)
+{
+    u->broken = u->broken || u->state == UNDOT_CR;
+    if (u->state == UNDOT_MID)
+        undot_put(u, out, "\r\n", 2);
+    u->state = UNDOT_START;
+    return u->broken ? E_SYNTAX : 0;
 }
 
 /* What is sent holds no bare CR or LF, whatever the content holds: each becomes a CRLF. */

@@ -1,6 +1,6 @@
 /* gateway/smtp/syntax.h -- the language of SMTP, shared by the server, the client and batch SMTP:
- * command lines, paths, MAIL and RCPT parameters, replies, dot transparency. RFC 5321 4.1. Pure
- * codec. */
+ * command lines, paths, replies, dot transparency. RFC 5321 4.1. Parameters are in
+ * gateway/smtp/params.h. Pure codec. */
 #ifndef GATEWAY_SMTP_SYNTAX_H
 #define GATEWAY_SMTP_SYNTAX_H
 
@@ -19,29 +19,20 @@ struct smtp_path {
     struct str domain; /* "" for postmaster without domain; "[192.0.2.1]" literals keep brackets */
     struct str text;   /* local@domain again, quoted where needed, without <>; "" the null path */
     bool route;        /* a source route stood before it (it is dropped) */
+    bool utf8;         /* it is beyond ASCII: SMTPUTF8 */
 };
-struct smtp_mail_params {
-    uint64_t size; /* 0: not given */
-    bool eightbit; /* BODY=8BITMIME */
-};
-struct smtp_rcpt_params {
-    bool none; /* reserved: no RCPT parameter is offered yet */
-};
-
 /* The commands that DISALLOWCMD switches off, as IBM numbers them. */
 enum { SMTP_NO_VERB = 1, SMTP_NO_QUEU = 2, SMTP_NO_HELP = 4, SMTP_NO_VRFY = 8, SMTP_NO_EXPN = 16 };
 bool smtp_disallowed(unsigned disallow, struct str verb);
 
 /* Split "VERB rest"; verb empty for an empty line. */
 void smtp_verb(struct str line, struct str *verb, struct str *rest);
-/* "FROM:<path> params", "TO:<path> params". Strings go to the arena. Spaces after the colon are
- * tolerated (they are in wide use). batch: a path without <>, the characters $ and # of node names
- * in a domain, and unknown parameters are tolerated too (batch SMTP). *w holds the reply: 501
- * with 5.1.7 or 5.1.3, 553, 555. */
-int smtp_parse_mail(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
-                    struct smtp_mail_params *p, struct why *w) MUST_CHECK;
-int smtp_parse_rcpt(struct str rest, bool batch, struct arena *a, struct smtp_path *path,
-                    struct smtp_rcpt_params *p, struct why *w) MUST_CHECK;
+/* word ("FROM:" or "TO:"), the path, then what is left of the line. Strings go to the arena, params
+ * stays in rest. Spaces after the colon are tolerated (they are in wide use). batch: a path without
+ * <> and the characters $ and # of node names in a domain are tolerated too (batch SMTP); it is
+ * ASCII. *w holds the reply: 501 with 5.1.7 or 5.1.3, 553. */
+int smtp_parse_path(struct str rest, const char *word, bool batch, struct arena *a,
+                    struct smtp_path *path, struct str *params, struct why *w) MUST_CHECK;
 /* A bare mailbox "local@domain" (quoted local parts, address literals), no source route. */
 int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path,
                        struct why *w) MUST_CHECK;
@@ -75,6 +66,11 @@ struct smtp_undot {
     bool broken;
 };
 int smtp_undot(struct smtp_undot *u, struct cur *in, struct buf *out) MUST_CHECK;
+/* The same for content that comes by its length (BDAT, RFC 3030) and is no BINARYMIME: lines must
+ * end in CRLF. All of *in is used; E_SYNTAX from the first bare CR, bare LF or NUL on, when nothing
+ * more is written. smtp_chunk_end adds what the last line lacks of its CRLF. */
+int smtp_chunk(struct smtp_undot *u, struct cur *in, struct buf *out) MUST_CHECK;
+int smtp_chunk_end(struct smtp_undot *u, struct buf *out) MUST_CHECK;
 /* Write content with dots doubled; state carries over calls, smtp_dot_end writes what is missing of
  * CRLF and the final ".CRLF". A bare CR or LF in the content goes out as CRLF, so that no content
  * can be taken for an end of data. At most 2 octets leave for each one given, and one more. */

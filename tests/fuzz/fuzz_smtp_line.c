@@ -2,7 +2,7 @@
  * is written canonically must read back as the same, and what is dotted must come back undotted. */
 #include <stdlib.h>
 
-#include "gateway/smtp/syntax.h"
+#include "gateway/smtp/params.h"
 
 static void must(bool ok)
 {
@@ -23,7 +23,7 @@ static void paths(struct str line, struct arena *a)
             must(smtp_parse_mailbox(p.text, a, &again, &w) == 0);
             must(str_eq(p.text, again.text) && str_eq(p.local, again.local));
         }
-        (void)!smtp_parse_rcpt(rest, batch, a, &p, &rcpt, &w);
+        (void)!smtp_parse_rcpt(rest, batch, !batch, a, &p, &rcpt, &w);
     }
     if (smtp_parse_mailbox(line, a, &p, &w) == 0)
         must(smtp_parse_mailbox(p.text, a, &again, &w) == 0 && str_eq(p.text, again.text));

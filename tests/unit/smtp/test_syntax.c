@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/smtp/syntax.h"
+#include "gateway/smtp/params.h"
 #include "unit/feed.h"
 #include "unit/unit.h"
 
@@ -42,6 +42,13 @@ static void show_mail(const char *line, bool batch, struct buf *out)
         buf_printf(out, " SIZE=%llu", (unsigned long long)p.size);
     if (p.eightbit)
         buf_z(out, " 8BIT");
+    buf_printf(out, "%s%s%s%s", p.binary ? " BINARY" : "", p.utf8 ? " UTF8" : "",
+               p.auth ? " AUTH" : "",
+               p.ret == SMTP_RET_FULL   ? " FULL"
+               : p.ret == SMTP_RET_HDRS ? " HDRS"
+                                        : "");
+    if (p.envid.n > 0)
+        buf_printf(out, " ENVID=%.*s", STR_ARG(p.envid));
 }
 
 static const struct {
@@ -73,12 +80,29 @@ static const struct {
     {"FROM:a@b", "501 5.1.7", "a@b"},
     {"FROM: a@b SIZE=4", "501 5.1.7", "a@b SIZE=4"},
     {"FROM:<a@NODE$1.RSCS>", "501 5.1.7", "a@NODE$1.RSCS"},
-    {"FROM:<a@b> AUTH=<>", "555 5.5.4", "a@b"},
-    {"FROM:<a@b> SMTPUTF8", "555 5.5.4", "a@b"},
+    {"FROM:<a@b> AUTH=<>", "a@b AUTH", NULL},
+    {"FROM:<a@b> AUTH=e+3Dmc2@c", "a@b AUTH", NULL},
+    {"FROM:<a@b> SMTPUTF8", "a@b UTF8", NULL},
+    {"FROM:<a@b> BODY=BINARYMIME", "a@b BINARY", NULL},
+    {"FROM:<a@b> RET=full ENVID=QQ+2B1", "a@b FULL ENVID=QQ+1", NULL},
+    {"FROM:<a@b> ret=HDRS", "a@b HDRS", NULL},
+    {"FROM:<\303\251@b\374> SMTPUTF8", "553 5.6.7", NULL},
+    {"FROM:<\303\251@b> SMTPUTF8", "\303\251@b UTF8", "553 5.6.7"},
+    {"FROM:<\"\303\251 x\"@b\303\274cher.de> SMTPUTF8", "\"\303\251 x\"@b\303\274cher.de UTF8",
+     "553 5.6.7"},
+    {"FROM:<a@b> FOO=1", "555 5.5.4", "a@b"},
+    {"FROM:<a@b> NOTIFY=NEVER", "555 5.5.4", "a@b"},
+    {"FROM:<a@b> RET=", "501 5.5.4", "a@b"},
+    {"FROM:<a@b> RET=HDRS RET=FULL", "501 5.5.4", "a@b HDRS"},
+    {"FROM:<a@b> SMTPUTF8=1", "501 5.5.4", "a@b UTF8"},
+    {"FROM:<a@b> ENVID=", "501 5.5.4", "a@b"},
+    {"FROM:<a@b> ENVID=a=b", "501 5.5.4", "a@b"},
+    {"FROM:<a@b> ENVID=a+0D+0ATo:x", "501 5.5.4", "a@b"},
+    {"FROM:<a@b> ENVID=" L64 L64, "501 5.5.4", "a@b"},
+    {"FROM:<a@b> BODY=MIME", "501 5.5.4", "a@b"},
     {"FROM:<a@b> SIZE=x", "501 5.5.4", "a@b"},
     {"FROM:<a@b> SIZE=", "501 5.5.4", "a@b"},
     {"FROM:<a@b> SIZE", "501 5.5.4", "a@b"},
-    {"FROM:<a@b> BODY=BINARYMIME", "501 5.5.4", "a@b"},
     /* refused by both */
     {"", "501 5.5.4", NULL},
     {"FROM", "501 5.5.4", NULL},
@@ -132,7 +156,7 @@ START_TEST(test_mail)
 END_TEST
 
 static const struct {
-    const char *line, *want; /* "local|domain", or the reply */
+    const char *line, *want; /* "local|domain notify orcpt", or the reply */
 } rcpts[] = {
     {"TO:<a@b>", "a|b"},
     {"TO:<postmaster>", "postmaster|"},
@@ -142,7 +166,19 @@ static const struct {
     {"TO:<@gw:user%node@c>", "user%node|c"},
     {"TO:<bob>", "553 5.1.3"},
     {"TO:<>", "501 5.1.3"},
-    {"TO:<a@b> NOTIFY=NEVER", "555 5.5.4"},
+    {"TO:<a@b> NOTIFY=NEVER", "a|b 1"},
+    {"TO:<a@b> notify=success,Delay ORCPT=rfc822;Bob+20B@c", "a|b 10 rfc822;Bob B@c"},
+    {"TO:<a@b> NOTIFY=FAILURE", "a|b 4"},
+    {"TO:<a@b> NOTIFY=NEVER,DELAY", "501 5.5.4"},
+    {"TO:<a@b> NOTIFY=", "501 5.5.4"},
+    {"TO:<a@b> NOTIFY=DELAY,", "501 5.5.4"},
+    {"TO:<a@b> ORCPT=a@b", "501 5.5.4"},
+    {"TO:<a@b> ORCPT=rfc822;", "501 5.5.4"},
+    {"TO:<a@b> ORCPT=rfc 822;a", "501 5.5.4"},
+    {"TO:<a@b> ORCPT=rfc822;a+0Ab", "501 5.5.4"},
+    {"TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;b", "501 5.5.4"},
+    {"TO:<a@b> RET=HDRS", "555 5.5.4"},
+    {"TO:<\303\251@b>", "553 5.6.7"},
     {"TO:<\"a\tb\"@c>", "501 5.1.3"},
     {"TO:a@b", "501 5.1.3"},
     {"FROM:<a@b>", "501 5.5.4"},
@@ -156,10 +192,12 @@ START_TEST(test_rcpt)
     struct buf out;
     memset(&path, 0xA5, sizeof path);
     buf_init(&out, 4096);
-    if (smtp_parse_rcpt(str_of(rcpts[_i].line), false, arena, &path, &p, &w) < 0)
+    if (smtp_parse_rcpt(str_of(rcpts[_i].line), false, false, arena, &path, &p, &w) < 0)
         buf_printf(&out, "%d %s", why_smtp(&w), why_enh(&w));
     else
         buf_printf(&out, "%.*s|%.*s", STR_ARG(path.local), STR_ARG(path.domain));
+    if (out.n > 0 && out.p[0] > '9' && p.notify != 0)
+        buf_printf(&out, " %u%s%.*s", p.notify, p.orcpt.n > 0 ? " " : "", STR_ARG(p.orcpt));
     ck_assert_str_eq(buf_cstr(&out), rcpts[_i].want);
     buf_done(&out);
 }
