@@ -45,12 +45,13 @@ static inline void end_message(void *arg, const struct nmr *m)
 }
 
 /* argv: addr:port, our node, the gateway's node. */
-static inline void end_open(struct end *e, char **argv, const struct link_ops *ops)
+static inline void end_open(struct end *e, char **argv, unsigned streams,
+                            const struct link_ops *ops)
 {
     struct why w;
     struct link_conf conf = {.name = "BENCH",
                              .bufsize = 8192,
-                             .streams = 7,
+                             .streams = streams,
                              .dial = true,
                              .retry_ms = 200,
                              .retry_max_ms = 1000,

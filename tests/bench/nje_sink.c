@@ -75,7 +75,7 @@ int main(int argc, char **argv)
                                         .message = end_message,
                                         .state = end_state};
     struct sink s = {.todo = strtoul(argv[4], NULL, 10)};
-    end_open(&s.end, argv + 1, &ops);
+    end_open(&s.end, argv + 1, 7, &ops);
     end_run(&s.end);
     return 0;
 }

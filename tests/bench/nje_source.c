@@ -1,8 +1,8 @@
 /* tests/bench/nje_source.c -- the NJE node the bench's notes come from.
  *
- *   nje_source ADDR:PORT NODE GATENODE COUNT USER%d TONODE USERS SIZE
+ *   nje_source ADDR:PORT NODE GATENODE COUNT USER%d TONODE USERS SIZE STREAMS
  * Prints UP when the link is; after a line on its input sends COUNT CMS NOTEs of SIZE bytes over
- * seven streams, to USER0 ... USER(USERS-1) at TONODE in turn, and prints "DONE n refused=m" when
+ * STREAMS streams, to USER0 ... USER(USERS-1) at TONODE in turn, and prints "DONE n refused=m" when
  * each has been answered by X'C0'. */
 #include <string.h>
 #include <unistd.h>
@@ -161,8 +161,9 @@ static void on_input(void *arg, unsigned events)
 
 int main(int argc, char **argv)
 {
-    if (argc != 9) {
-        fputs("usage: nje_source ADDR:PORT NODE GATENODE COUNT USER%d TONODE USERS SIZE\n", stderr);
+    if (argc != 10) {
+        fputs("usage: nje_source ADDR:PORT NODE GATENODE COUNT USER%d TONODE USERS SIZE STREAMS\n",
+              stderr);
         return 2;
     }
     static const struct link_ops ops = {.dial = end_dial,
@@ -182,7 +183,7 @@ int main(int argc, char **argv)
                        .size = strtoul(argv[8], NULL, 10)};
     if (s.users == 0)
         s.users = 1;
-    end_open(&s.end, argv + 1, &ops);
+    end_open(&s.end, argv + 1, (unsigned)strtoul(argv[9], NULL, 10), &ops);
     s.input = loop_watch(s.end.loop, STDIN_FILENO, LOOP_READ, on_input, &s);
     end_run(&s.end);
     return 0;
