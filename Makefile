@@ -25,7 +25,9 @@ DEBS_FUZZ  := clang libclang-rt-14-dev
 
 # --- flags ---------------------------------------------------------------------------------------
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-OPT     ?= -O2 -g
+# Small functions of base/ are called from everywhere, byte by byte: the link step inlines them (a tenth of the
+# CPU of a large message). clang would need a linker of its own for that.
+OPT     ?= -O2 -g $(if $(findstring gcc,$(CC)),-flto=auto)
 HARDEN  := -fstack-protector-strong -fPIE
 ifeq ($(SAN),)
 HARDEN  += -D_FORTIFY_SOURCE=2

@@ -1,11 +1,23 @@
 /* base/mem.c -- allocation that does not fail. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+
+#define KEEP_PIECE (8 << 20) /* larger ones are mapped each for itself, and go at once */
+#define KEEP_MOST (16 << 20) /* free at the end of the heap */
+#define KEEP_STEP (1 << 20)
+
+void mem_keep(void)
+{
+    mallopt(M_MMAP_THRESHOLD, KEEP_PIECE);
+    mallopt(M_TRIM_THRESHOLD, KEEP_MOST);
+    mallopt(M_TOP_PAD, KEEP_STEP);
+}
 
 void *mem_new(size_t n)
 {

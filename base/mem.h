@@ -13,4 +13,8 @@ void *mem_grow(void *p, size_t n, size_t size) __attribute__((returns_nonnull));
 char *mem_copy(const void *p, size_t n) __attribute__((malloc, returns_nonnull));
 char *mem_dup(const char *s) __attribute__((malloc, returns_nonnull));
 
+/* For a daemon: what large messages needed stays with the process, up to some megabytes, instead of
+ * going back to the kernel and being cleared again for the next. Before the first thread. */
+void mem_keep(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "gateway/daemon.h"
 
 static const char usage[] =
@@ -37,5 +38,6 @@ int main(int argc, char **argv)
         conf_free(&c);
         return 0;
     }
+    mem_keep();
     return daemon_run(c);
 }
