@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import time
 
+import nje
 import runs
 from runs import SESSIONS, STREAMS, Load
 
@@ -121,7 +122,15 @@ def memory(table, args):
     table.say()
 
 
-PARTS = [floors, rates, large, latency, memory]
+def nodes(table, args):
+    """Two NJE nodes."""
+    try:
+        nje.measure(runs, table, args.messages, args.rounds, 128 if args.quick else 512, 0 if args.quick else 2048)
+    except TROUBLE as e:
+        table.say('  not measured: %s' % e)
+
+
+PARTS = [floors, rates, large, latency, memory, nodes]
 
 
 def main():

@@ -112,7 +112,9 @@ def build():
     subprocess.run([cc, '-std=c17', '-D_GNU_SOURCE', '-O2', os.path.join(HERE, 'smtp_load.c'), '-o',
                     os.path.join(WORK, 'smtp_load'), '-lpthread'], check=True)
     libs = [os.path.join(TOP, 'build', 'lib%s.a' % a) for a in ('rscs', 'base')]
-    for name in ('nje_sink', 'nje_source'):
+    subprocess.run([cc, '-O2', os.path.join(HERE, 'floor_bulk.c'), '-o', os.path.join(WORK, 'floor_bulk'),
+                    '-lpthread'], check=True)
+    for name in ('nje_sink', 'nje_source', 'nje_bulk'):
         subprocess.run([cc, '-std=c17', '-D_GNU_SOURCE', '-O2', '-I' + TOP, os.path.join(HERE, name + '.c'), '-o',
                         os.path.join(WORK, name), '-Wl,--start-group'] + libs +
                        ['-Wl,--end-group', '-levent_core', '-levent_openssl', '-levent_pthreads', '-lssl', '-lcrypto',
