@@ -10,14 +10,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/queue.h"
+#include "db/readerrow.h"
 #include "gateway/admit.h"
 #include "gateway/nje.h"
+#include "gateway/njefile.h"
 #include "gateway/oper.h"
 
 /* Anyone may ask, so an answer and the work for it have bounds. */
 #define LINES_MAX 20u
 #define LOOK_MAX 2000u   /* messages read for one list */
 #define COUNT_MAX 20000u /* rows looked at to count */
+#define OPEN_MAX 200u    /* files whose job header is read for one answer */
 #define NAMES_A_LINE 4u
 
 struct call {
@@ -261,6 +264,85 @@ static int any_file(void *arg, struct message *m)
     return ++walk->met >= LINES_MAX;
 }
 
+/* By the number the file has at its origin, or the one its receiver sees: both are in the job
+ * header. Who may not see whose a file is does not learn by this way that it is here. */
+struct spool_walk {
+    struct call *c;
+    uint64_t spool_id;
+    unsigned met, opened, shown;
+};
+
+static bool is_job(struct spool_walk *walk, struct body **deck)
+{
+    struct njefile_in f;
+    struct why w;
+    struct arena *a = arena_new(65536);
+    struct cur bytes = *deck != NULL ? body_cur(*deck, &w) : cur_of(NULL, 0);
+    bool same = cur_left(&bytes) > 0 && njefile_read_headers(a, bytes, &f, &w) == 0 &&
+                f.njh.job_id == walk->spool_id;
+    walk->opened++;
+    arena_free(&a);
+    body_free(deck);
+    return same;
+}
+
+static int spool_message(void *arg, struct message *m)
+{
+    struct spool_walk *walk = arg;
+    struct gate *g = walk->c->g;
+    struct why w;
+    if (m->form == BODY_DECK && walk->opened < OPEN_MAX && may_see(walk->c, m)) {
+        struct body *deck = queue_body(store_reader(g->store), g->store, m->id, &w);
+        if (is_job(walk, &deck)) {
+            walk->shown++;
+            file_lines(walk->c, m);
+        }
+    }
+    message_free(&m);
+    return ++walk->met >= LOOK_MAX || walk->shown >= LINES_MAX;
+}
+
+static int spool_reader(void *arg, const struct reader_row *r)
+{
+    struct spool_walk *walk = arg;
+    struct call *c = walk->c;
+    struct reader_row row;
+    struct body *deck = NULL;
+    struct why w;
+    char self[20];
+    snprintf(self, sizeof self, "%.*s@%.*s", STR_ARG(c->who->user), STR_ARG(c->who->node));
+    if (walk->opened < OPEN_MAX && c->who->user.n > 0 &&
+        (str_is(r->from, self) || oper_privileged(c->g, c->who->user, c->who->node))) {
+        struct arena *a = arena_new(65536);
+        int v = readerrow_get(store_reader(c->g->store), c->g->conf->spooldir.p, r->number, a, &row,
+                              &deck, &w);
+        if (v == 0 && is_job(walk, &deck)) {
+            walk->shown++;
+            say(c, "File (%04llu) %.*s %.*s from %.*s is in the reader of %.*s",
+                (unsigned long long)walk->spool_id, STR_ARG(r->fn), STR_ARG(r->ft),
+                STR_ARG(r->from), STR_ARG(r->user));
+        }
+        body_free(&deck);
+        arena_free(&a);
+    }
+    return ++walk->met >= LOOK_MAX || walk->shown >= LINES_MAX;
+}
+
+static unsigned by_spool_id(struct call *c, uint64_t id)
+{
+    struct spool_walk walk = {.c = c, .spool_id = id};
+    struct why w;
+    struct db *d = store_reader(c->g->store);
+    if (id > UINT16_MAX)
+        return 0;
+    if (queue_list(d, STR(""), spool_message, &walk, &w) < 0)
+        say(c, "The queue cannot be read now");
+    walk.met = 0;
+    if (readerrow_each(d, STR(""), spool_reader, &walk, &w) < 0)
+        say(c, "The readers cannot be read now");
+    return walk.shown;
+}
+
 static void query_file(struct call *c)
 {
     struct str word = str_word(&c->rest);
@@ -269,7 +351,8 @@ static void query_file(struct call *c)
     uint64_t id;
     if (!str_number(word, INT64_MAX, &id))
         say(c, "QUERY FILE needs the number of a file");
-    else if (queue_family(store_reader(c->g->store), id, any_file, &walk, &w) < 0 || walk.met == 0)
+    else if (queue_family(store_reader(c->g->store), id, any_file, &walk, &w) < 0 ||
+             (walk.met == 0 && by_spool_id(c, id) == 0))
         say(c, "File %.*s not found", STR_ARG(str_sub(word, 0, 20)));
 }
 

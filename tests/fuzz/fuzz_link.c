@@ -184,6 +184,7 @@ static struct link_conf conf(bool dials)
                           .dial = dials,
                           .keepalive_ms = 5000,
                           .dead_ms = 60000,
+                          .transfer_ms = 40000,
                           .signon_ms = 30000,
                           .file_max = 20000};
     return c;

@@ -6,6 +6,8 @@
 
 #include "gateway/nje.h"
 #include "gateway/rscscmd.h"
+#include "db/readerrow.h"
+#include "rscs/deck.h"
 #include "unit/unit.h"
 
 #define REPLIES_MAX 64u
@@ -185,6 +187,69 @@ START_TEST(names_are_for_who_they_concern)
 }
 END_TEST
 
+/* A deck in transit, with the spool id of its origin. */
+static void queue_deck(msg_id id, uint16_t spool_id)
+{
+    struct message *m = message_new();
+    struct change *c = change_new(g.store);
+    struct buf deck;
+    bool done = false;
+    struct deck_file f = {.from_node = ebc_name_of(STR("MVSA")),
+                          .from_user = ebc_name_of(STR("BOB")),
+                          .to_node = ebc_name_of(STR("MVSC")),
+                          .to_user = ebc_name_of(STR("CAROL")),
+                          .spool_id = spool_id,
+                          .fn = STR("A"),
+                          .ft = STR("B"),
+                          .form = STR("STD"),
+                          .records = 1};
+    buf_init(&deck, 4096);
+    deck_file_begin(&deck, &f);
+    deck_card(&deck, cur_of("\xC1", 1));
+    deck_file_end(&deck, &f);
+    m->id = m->origin = id;
+    m->from = m->to = DOOR_NJE;
+    m->form = BODY_DECK;
+    m->body = body_of(buf_cur(&deck));
+    m->size = deck.n;
+    m->origin_sender = STR("BOB@MVSA");
+    message_add_rcpt(m, STR("CAROL@MVSC"), STR("MVSC"));
+    struct reader_row row = {.user = STR("OPER"),
+                             .from = STR("BOB@MVSA"),
+                             .fn = STR("A"),
+                             .ft = STR("B"),
+                             .class = 'A',
+                             .records = 1,
+                             .kind = STR("FILE")};
+    change_add(c, m);
+    change_reader(c, &row, m->body);
+    message_free(&m);
+    buf_done(&deck);
+    change_commit(&c, committed, &done);
+    while (!done)
+        loop_turn(g.loop, true);
+}
+
+START_TEST(by_the_number_of_its_origin)
+{
+    queue_file(40, "CAROL@MVSC", "MVSC"); /* no deck: never mind */
+    queue_deck(41, 1234);
+    ask("BOB", "Q FILE 1234");
+    ck_assert_uint_eq(nreply, 2);
+    ck_assert_msg(strncmp(reply[0], "File 00000041 from BOB@MVSA to CAROL@MVSC, ", 43) == 0, "%s",
+                  reply[0]);
+    ck_assert_str_eq(reply[1], "File (1234) A B from BOB@MVSA is in the reader of OPER");
+    ask("CAROL", "Q FILE 1234");
+    ck_assert_uint_eq(nreply, 1);
+    ask("EVE", "Q FILE 1234"); /* no business of hers */
+    ck_assert_str_eq(reply[0], "File 1234 not found");
+    ask("", "Q FILE 1234");
+    ck_assert_str_eq(reply[0], "File 1234 not found");
+    ask("BOB", "Q FILE 1235");
+    ck_assert_str_eq(reply[0], "File 1235 not found");
+}
+END_TEST
+
 START_TEST(a_long_queue_has_a_bounded_answer)
 {
     for (msg_id id = 100; id < 130; id++)
@@ -202,6 +267,7 @@ static Suite *rscscmd_suite(void)
     tcase_add_checked_fixture(t, open_gate, close_gate);
     tcase_add_loop_test(t, words_and_answers, 0, sizeof cases / sizeof cases[0]);
     tcase_add_test(t, names_are_for_who_they_concern);
+    tcase_add_test(t, by_the_number_of_its_origin);
     tcase_add_test(t, a_long_queue_has_a_bounded_answer);
     suite_add_tcase(s, t);
     return s;
