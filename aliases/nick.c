@@ -64,6 +64,7 @@ static struct nick_row row_copy(struct arena *a, const struct nick_row *r)
     row.name = arena_str(a, r->name);
     row.owner = arena_str(a, r->owner);
     row.by = arena_str(a, r->by);
+    row.members = arena_str(a, r->members);
     return row;
 }
 

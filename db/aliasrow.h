@@ -33,8 +33,9 @@ int aliasrow_has_address(struct db *d, struct str owner, struct str address,
 /* E_DENIED when it exists already; E_ABSENT. Own transaction each. */
 int aliasrow_add(struct db *d, const struct alias_row *row, struct why *w) MUST_CHECK;
 int aliasrow_delete(struct db *d, const struct alias_row *key, struct why *w) MUST_CHECK;
-/* As aliasrow_add, inside the caller's transaction; for the store. The same row twice is one row.
- */
+/* As aliasrow_add, inside the caller's transaction; for the store. The same row twice is one row:
+ * then ALIASROW_THERE. */
+#define ALIASROW_THERE 1
 int aliasrow_insert(struct db *d, const struct alias_row *row, struct why *w) MUST_CHECK;
 /* By owner, address, user ID. Not 0 from fn ends the walk. */
 int aliasrow_each(struct db *d, int (*fn)(void *arg, const struct alias_row *r), void *arg,

@@ -329,7 +329,7 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
     case OP_ACCESS:
         return accessrow_put(a->d, o->access, w);
     case OP_ALIAS:
-        return aliasrow_insert(a->d, o->alias, w);
+        return aliasrow_insert(a->d, o->alias, w) < 0 ? (int)w->err : OK;
     case OP_READER:
         return reader_file(a, o, w);
     case OP_RETRY:

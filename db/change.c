@@ -179,6 +179,7 @@ static struct nick_row nick_copy(struct arena *a, const struct nick_row *row)
     copy.name = arena_str(a, row->name);
     copy.owner = arena_str(a, row->owner);
     copy.by = arena_str(a, row->by);
+    copy.members = arena_str(a, row->members);
     return copy;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "db/memo.h"
 #include "schema_sql.h"
 
 /* "NJEg": tells our files from other people's SQLite databases. */
@@ -21,6 +22,8 @@
 #define CACHE_SLOTS 128
 /* A whole check takes 1 ms a MiB: only databases up to this many pages are walked at opening. */
 #define CHECK_PAGES 16384
+/* Names that are not there, kept by a connection: an entry is some 60 octets. */
+#define ABSENT_MOST ((size_t)2 << 20)
 
 /* Step i brings version i to i + 1. Each runs inside the one transaction of the migration. */
 static const char *const migration[] = {schema_sql};
@@ -34,6 +37,8 @@ struct cached {
 struct db {
     struct sqlite3 *h;
     char *path;
+    struct memo *memo;  /* rows read, NULL: nothing is kept */
+    int64_t generation; /* of the tables they were read from */
     struct cached cache[CACHE_SLOTS];
 };
 
@@ -254,6 +259,7 @@ void db_close(struct db **d)
     for (size_t i = 0; i < CACHE_SLOTS; i++)
         sqlite3_finalize((*d)->cache[i].st);
     sqlite3_close_v2((*d)->h);
+    memo_free(&(*d)->memo);
     free((*d)->path);
     free(*d);
     *d = NULL;
@@ -356,6 +362,38 @@ struct str db_col_str(struct sqlite3_stmt *st, int n)
 {
     const char *p = (const char *)sqlite3_column_text(st, n);
     return (struct str){p, p != NULL ? (size_t)sqlite3_column_bytes(st, n) : 0};
+}
+
+/* --- what is kept of the directory
+ * -----------------------------------------------------------------------------------------------
+ */
+
+void db_remember(struct db *d, size_t most)
+{
+    memo_free(&d->memo);
+    d->memo = memo_new(most, ABSENT_MOST);
+    db_refresh(d);
+}
+
+void db_refresh(struct db *d)
+{
+    struct why w;
+    if (d->memo == NULL)
+        return;
+    struct sqlite3_stmt *st = db_stmt(d, "SELECT value FROM counter WHERE name = 'directory'", &w);
+    int64_t now = -1;
+    if (st != NULL && db_step(st, &w) > 0)
+        now = sqlite3_column_int64(st, 0);
+    if (st != NULL)
+        db_done(st);
+    if (now < 0 || now != d->generation)
+        memo_clear(d->memo);
+    d->generation = now;
+}
+
+struct memo *db_memo(struct db *d)
+{
+    return d->generation >= 0 ? d->memo : NULL;
 }
 
 static int copy_all(struct db *d, const char *path, struct why *w)

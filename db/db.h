@@ -29,6 +29,15 @@ int db_backup(struct db *d, const char *path,
               struct why *w) MUST_CHECK; /* consistent, while in use */
 const char *db_path(const struct db *d);
 
+/* Keep in memory what this connection reads of the directory's tables. What others change there is
+ * seen after the next db_refresh only: call it where a message begins. It reads one small row, and
+ * forgets everything when the tables have changed. An error forgets, too: then the look-ups tell.
+ */
+void db_remember(struct db *d, size_t most); /* octets */
+void db_refresh(struct db *d);
+struct memo;
+struct memo *db_memo(struct db *d); /* NULL: nothing is kept */
+
 /* For the modules of db/ only. sql must be a literal: the cache is keyed by its address. The
  * statement comes reset and without bindings; reset it after use with db_done. */
 struct sqlite3_stmt *db_stmt(struct db *d, const char *sql, struct why *w);

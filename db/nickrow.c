@@ -1,76 +1,35 @@
 /* db/nickrow.c -- rows of the nickname table: see nickrow.h */
 #include "db/nickrow.h"
 
-#include <ctype.h>
-#include <sqlite3.h>
-#include <string.h>
-
 #include "base/text.h"
+#include "db/row.h"
 
 #define NICK_MOST 8
-#define MAILBOX_MOST 320 /* RFC 5321 4.5.3.1: 64 + 1 + 255 */
-#define COLUMNS "nick, mailbox, name, owner, automatic, preferred, changed, by"
+#define COLUMNS "nick, mailbox, name, owner, automatic, preferred, changed, by, members"
+#define CELLS "ttttnnntt"
 
-/* A key in the form the table keeps: nickname in upper case, or mailbox with its domain in lower.
- */
-struct key {
-    char text[MAILBOX_MOST];
-    size_t n;
-};
-
-static struct str key_str(const struct key *k)
+static struct nick_row row_of(const struct cell *c)
 {
-    return (struct str){k->text, k->n};
+    return (struct nick_row){.nick = c[0].text,
+                             .mailbox = c[1].text,
+                             .name = c[2].text,
+                             .owner = c[3].text,
+                             .automatic = c[4].number != 0,
+                             .preferred = c[5].number != 0,
+                             .changed = {c[6].number},
+                             .by = c[7].text,
+                             .members = c[8].text};
 }
 
-static bool nick_key(struct key *k, struct str nick)
+static bool nick_key(struct row_key *k, struct str nick)
 {
-    if (nick.n == 0 || nick.n > NICK_MOST)
-        return false;
-    for (k->n = 0; k->n < nick.n; k->n++)
-        k->text[k->n] = (char)toupper((unsigned char)nick.p[k->n]);
-    return true;
+    return nick.n > 0 && row_upper(k, nick, NICK_MOST);
 }
 
-static bool mailbox_key(struct key *k, struct str mailbox)
+/* The gateway makes QSMnn itself. */
+static bool may_be_made(struct str nick)
 {
-    if (mailbox.n == 0 || mailbox.n > sizeof k->text)
-        return false;
-    memcpy(k->text, mailbox.p, mailbox.n);
-    k->n = mailbox.n;
-    ptrdiff_t at = str_find_last(mailbox, '@');
-    for (size_t i = at < 0 ? mailbox.n : (size_t)at; i < mailbox.n; i++)
-        k->text[i] = (char)tolower((unsigned char)k->text[i]);
-    return true;
-}
-
-static struct nick_row row_of(struct sqlite3_stmt *st)
-{
-    return (struct nick_row){.nick = db_col_str(st, 0),
-                             .mailbox = db_col_str(st, 1),
-                             .name = db_col_str(st, 2),
-                             .owner = db_col_str(st, 3),
-                             .automatic = sqlite3_column_int(st, 4) != 0,
-                             .preferred = sqlite3_column_int(st, 5) != 0,
-                             .changed = {sqlite3_column_int64(st, 6)},
-                             .by = db_col_str(st, 7)};
-}
-
-/* The row st stands on, copied; 1, 0 when there is none, or negative. Ends st. */
-static int take_row(struct sqlite3_stmt *st, struct arena *a, struct nick_row *row, struct why *w)
-{
-    int rc = db_step(st, w);
-    if (rc > 0) {
-        struct nick_row r = row_of(st);
-        *row = r;
-        row->nick = arena_str(a, r.nick);
-        row->mailbox = arena_str(a, r.mailbox);
-        row->name = arena_str(a, r.name);
-        row->owner = arena_str(a, r.owner);
-        row->by = arena_str(a, r.by);
-    }
-    db_done(st);
-    return rc;
+    return str_starts_nocase(nick, "QSM");
 }
 
 static int no_nick(struct str nick, struct why *w)
@@ -80,131 +39,112 @@ static int no_nick(struct str nick, struct why *w)
 
 int nickrow_get(struct db *d, struct str nick, struct arena *a, struct nick_row *row, struct why *w)
 {
-    struct key k;
+    static const struct row_query query = {"SELECT " COLUMNS " FROM nick WHERE nick = ?", CELLS,
+                                           'n'};
+    struct row_key k;
+    struct cell cell[ROW_CELLS];
     if (!nick_key(&k, nick))
         return no_nick(nick, w);
-    struct sqlite3_stmt *st = db_stmt(d, "SELECT " COLUMNS " FROM nick WHERE nick = ?", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, key_str(&k));
-    int rc = take_row(st, a, row, w);
-    return rc > 0 ? OK : rc == 0 ? no_nick(key_str(&k), w) : rc;
+    int rc = row_find(d, &query, &k.s, 1, !may_be_made(k.s), a, cell, w);
+    if (rc > 0)
+        *row = row_of(cell);
+    return rc > 0 ? OK : rc == 0 ? no_nick(k.s, w) : rc;
 }
 
 int nickrow_of_mailbox(struct db *d, struct str mailbox, struct arena *a, struct nick_row *row,
                        struct why *w)
 {
-    struct key k = {.n = 0};
-    int rc = 0;
-    if (mailbox_key(&k, mailbox)) {
-        struct sqlite3_stmt *st = db_stmt(d,
-                                          "SELECT " COLUMNS " FROM nick WHERE mailbox = ? ORDER BY"
-                                          " preferred DESC, automatic, nick LIMIT 1",
-                                          w);
-        if (st == NULL)
-            return (int)w->err;
-        db_bind_str(st, 1, key_str(&k));
-        rc = take_row(st, a, row, w);
-    }
+    static const struct row_query query = {"SELECT " COLUMNS " FROM nick WHERE mailbox = ? ORDER BY"
+                                           " preferred DESC, automatic, nick LIMIT 1",
+                                           CELLS, 'm'};
+    struct row_key k;
+    struct cell cell[ROW_CELLS];
+    int rc = row_mailbox(&k, mailbox) ? row_find(d, &query, &k.s, 1, false, a, cell, w) : 0;
     if (rc == 0)
         return why_set(w, E_ABSENT, 0, NULL, "no nickname stands for %.*s", STR_ARG(mailbox));
+    if (rc > 0)
+        *row = row_of(cell);
     return rc > 0 ? OK : rc;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int keys(const struct nick_row *row, struct key *nick, struct key *mailbox, struct why *w)
+static int keys(const struct nick_row *row, struct row_key *nick, struct row_key *mailbox,
+                struct why *w)
 {
+    mailbox->s = STR("");
     if (!nick_key(nick, row->nick))
         return why_set(w, E_SYNTAX, 0, NULL, "a nickname has 1 to 8 characters, not '%.*s'",
                        STR_ARG(row->nick));
-    if (!mailbox_key(mailbox, row->mailbox))
-        return why_set(w, E_SYNTAX, 0, NULL, "a mailbox has 1 to %d characters", MAILBOX_MOST);
+    if ((row->mailbox.n > 0 || row->members.n == 0) && !row_mailbox(mailbox, row->mailbox))
+        return why_set(w, E_SYNTAX, 0, NULL, "a mailbox has 1 to %u characters", ROW_MAILBOX_MAX);
     return OK;
 }
 
-static void bind_row(struct sqlite3_stmt *st, const struct nick_row *row, const struct key *nick,
-                     const struct key *mailbox)
+static void fill(struct cell *cell, const struct nick_row *row, const struct row_key *nick,
+                 const struct row_key *mailbox)
 {
-    db_bind_str(st, 1, key_str(nick));
-    db_bind_str(st, 2, key_str(mailbox));
-    db_bind_str(st, 3, row->name);
-    db_bind_str(st, 4, row->owner);
-    sqlite3_bind_int(st, 5, row->automatic);
-    sqlite3_bind_int(st, 6, row->preferred);
-    sqlite3_bind_int64(st, 7, row->changed.us != 0 ? row->changed.us : wall_now().us);
-    db_bind_str(st, 8, row->by);
+    cell[0] = cell_text(nick->s);
+    cell[1] = cell_text(mailbox->s);
+    cell[2] = cell_text(row->name);
+    cell[3] = cell_text(row->owner);
+    cell[4] = cell_number(row->automatic);
+    cell[5] = cell_number(row->preferred);
+    cell[6] = cell_time(row->changed);
+    cell[7] = cell_text(row->by);
+    cell[8] = cell_text(row->members);
 }
 
 /* One mailbox has one preferred nickname: the latest so marked. */
-static int unprefer_others(struct db *d, const struct key *nick, const struct key *mailbox,
+static int unprefer_others(struct db *d, const struct row_key *nick, const struct row_key *mailbox,
                            struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(
-        d, "UPDATE nick SET preferred = 0 WHERE mailbox = ? AND nick <> ? AND preferred", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, key_str(mailbox));
-    db_bind_str(st, 2, key_str(nick));
-    int rc = db_step(st, w);
-    db_done(st);
-    return rc;
+    const struct cell cell[] = {cell_text(mailbox->s), cell_text(nick->s)};
+    return row_run(d, "UPDATE nick SET preferred = 0 WHERE mailbox = ? AND nick <> ? AND preferred",
+                   "tt", cell, NULL, w);
 }
 
 int nickrow_insert(struct db *d, const struct nick_row *row, struct why *w)
 {
-    struct key nick, mailbox;
+    struct row_key nick, mailbox;
+    struct cell cell[ROW_CELLS];
     int rc = keys(row, &nick, &mailbox, w);
     if (rc < 0)
         return rc;
-    struct sqlite3_stmt *st =
-        db_stmt(d, "INSERT INTO nick (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?)", w);
-    if (st == NULL)
-        return (int)w->err;
-    bind_row(st, row, &nick, &mailbox);
-    rc = db_step(st, w);
-    db_done(st);
+    fill(cell, row, &nick, &mailbox);
+    rc = row_run(d, "INSERT INTO nick (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?)", CELLS, cell, NULL,
+                 w);
     if (rc == E_DENIED)
-        return why_set(w, E_DENIED, 0, NULL, "the nickname %.*s exists already",
-                       STR_ARG(key_str(&nick)));
+        return why_set(w, E_DENIED, 0, NULL, "the nickname %.*s exists already", STR_ARG(nick.s));
     return rc == OK && row->preferred ? unprefer_others(d, &nick, &mailbox, w) : rc;
 }
 
 static int update(struct db *d, const struct nick_row *row, struct why *w)
 {
-    struct key nick, mailbox;
-    int rc = keys(row, &nick, &mailbox, w);
+    struct row_key nick, mailbox;
+    struct cell cell[ROW_CELLS];
+    int changed, rc = keys(row, &nick, &mailbox, w);
     if (rc < 0)
         return rc;
-    struct sqlite3_stmt *st =
-        db_stmt(d,
-                "UPDATE nick SET mailbox = ?2, name = ?3, owner = ?4, automatic = ?5,"
-                " preferred = ?6, changed = ?7, by = ?8 WHERE nick = ?1",
-                w);
-    if (st == NULL)
-        return (int)w->err;
-    bind_row(st, row, &nick, &mailbox);
-    rc = db_step(st, w);
-    db_done(st);
-    if (rc == OK && sqlite3_changes(db_handle(d)) == 0)
-        return no_nick(key_str(&nick), w);
+    fill(cell, row, &nick, &mailbox);
+    rc = row_run(d,
+                 "UPDATE nick SET mailbox = ?2, name = ?3, owner = ?4, automatic = ?5,"
+                 " preferred = ?6, changed = ?7, by = ?8, members = ?9 WHERE nick = ?1",
+                 CELLS, cell, &changed, w);
+    if (rc == OK && changed == 0)
+        return no_nick(nick.s, w);
     return rc == OK && row->preferred ? unprefer_others(d, &nick, &mailbox, w) : rc;
 }
 
 static int delete_row(struct db *d, const struct nick_row *row, struct why *w)
 {
-    struct key nick;
+    struct row_key nick;
+    int changed;
     if (!nick_key(&nick, row->nick))
         return no_nick(row->nick, w);
-    struct sqlite3_stmt *st = db_stmt(d, "DELETE FROM nick WHERE nick = ?", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, key_str(&nick));
-    int rc = db_step(st, w);
-    db_done(st);
-    if (rc == OK && sqlite3_changes(db_handle(d)) == 0)
-        return no_nick(key_str(&nick), w);
-    return rc;
+    const struct cell cell = cell_text(nick.s);
+    int rc = row_run(d, "DELETE FROM nick WHERE nick = ?", "t", &cell, &changed, w);
+    return rc == OK && changed == 0 ? no_nick(nick.s, w) : rc;
 }
 
 int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
@@ -222,6 +162,7 @@ int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, 
         rc = delete_row(d, row, w);
     else if (rc == OK) {
         now.mailbox = row->mailbox;
+        now.members = STR("");
         now.name = row->name.n > 0 ? row->name : now.name;
         now.automatic = false;
         now.changed = row->changed;
@@ -232,71 +173,75 @@ int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, 
     return rc;
 }
 
-/* BEGIN IMMEDIATE waits up to 5 s for another writer (db.c's busy timeout). */
-static int alone(struct db *d, int (*fn)(struct db *, const struct nick_row *, struct why *),
-                 const struct nick_row *row, struct why *w)
+static int insert_one(struct db *d, const void *row, struct why *w)
 {
-    int rc = db_begin(d, w);
-    if (rc < 0)
-        return rc;
-    rc = fn(d, row, w);
-    if (rc == OK)
-        rc = db_commit(d, w);
-    if (rc < 0)
-        db_rollback(d);
-    return rc;
+    return nickrow_insert(d, row, w);
+}
+
+static int update_one(struct db *d, const void *row, struct why *w)
+{
+    return update(d, row, w);
+}
+
+static int delete_one(struct db *d, const void *row, struct why *w)
+{
+    return delete_row(d, row, w);
 }
 
 int nickrow_add(struct db *d, const struct nick_row *row, struct why *w)
 {
-    return alone(d, nickrow_insert, row, w);
+    return row_alone(d, insert_one, row, w);
 }
 
 int nickrow_change(struct db *d, const struct nick_row *row, struct why *w)
 {
-    return alone(d, update, row, w);
+    return row_alone(d, update_one, row, w);
 }
 
 int nickrow_delete(struct db *d, struct str nick, struct why *w)
 {
     struct nick_row row = {.nick = nick};
-    return alone(d, delete_row, &row, w);
+    return row_alone(d, delete_one, &row, w);
 }
 
 /* --- walking ---------------------------------------------------------------------------------- */
 
+struct walk {
+    struct str pattern;
+    int (*fn)(void *arg, const struct nick_row *r);
+    void *arg;
+};
+
+static int matching(void *arg, const struct cell *cell)
+{
+    const struct walk *walk = arg;
+    struct nick_row r = row_of(cell);
+    struct str p = walk->pattern;
+    bool fits = p.n == 0 || text_glob(p, r.nick) || text_glob(p, r.mailbox);
+    return fits ? walk->fn(walk->arg, &r) : 0;
+}
+
 int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const struct nick_row *r),
                  void *arg, struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(d, "SELECT " COLUMNS " FROM nick ORDER BY nick", w);
-    if (st == NULL)
-        return (int)w->err;
-    int rc;
-    while ((rc = db_step(st, w)) > 0) {
-        struct nick_row r = row_of(st);
-        if (pattern.n > 0 && !text_glob(pattern, r.nick) && !text_glob(pattern, r.mailbox))
-            continue;
-        if (fn(arg, &r) != 0)
-            break;
-    }
-    db_done(st);
-    return rc < 0 ? rc : OK;
+    static const struct row_query query = {"SELECT " COLUMNS " FROM nick ORDER BY nick", CELLS, 0};
+    struct walk walk = {pattern, fn, arg};
+    return row_each(d, &query, matching, &walk, w);
 }
 
 unsigned nickrow_last_auto(struct db *d, struct str prefix)
 {
-    struct key k;
+    static const struct row_query query = {
+        "SELECT max(CAST(substr(nick, length(?1) + 1) AS INTEGER)) FROM nick WHERE"
+        " automatic AND nick > ?1 AND nick < ?1 || ':' AND"
+        " substr(nick, length(?1) + 1) NOT GLOB '*[^0-9]*'",
+        "n", 0};
+    struct row_key k;
+    struct cell last = {.number = 0};
     struct why w;
-    struct sqlite3_stmt *st =
-        db_stmt(d,
-                "SELECT max(CAST(substr(nick, length(?1) + 1) AS INTEGER)) FROM nick WHERE"
-                " automatic AND nick > ?1 AND nick < ?1 || ':' AND"
-                " substr(nick, length(?1) + 1) NOT GLOB '*[^0-9]*'",
-                &w);
-    if (st == NULL || !nick_key(&k, prefix))
-        return 0;
-    db_bind_str(st, 1, key_str(&k));
-    unsigned last = db_step(st, &w) > 0 ? (unsigned)sqlite3_column_int64(st, 0) : 0;
-    db_done(st);
-    return last;
+    struct arena *a = arena_new(4096);
+    if (!nick_key(&k, prefix) || row_find(d, &query, &k.s, 1, false, a, &last, &w) < 0)
+        last.number = 0;
+    arena_free(&a);
+    return (unsigned)last.number;
 }

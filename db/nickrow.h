@@ -10,7 +10,8 @@
 
 struct nick_row {
     struct str nick;    /* 1-8, upper case */
-    struct str mailbox; /* local@domain, domain lower case */
+    struct str mailbox; /* local@domain, domain lower case; "": a list that is nobody itself */
+    struct str members; /* of a list: nicknames and addresses, a blank between; "" no list */
     struct str name;    /* real name, may be "" */
     struct str owner;   /* "USER@NODE" or "" */
     bool automatic;
@@ -35,7 +36,8 @@ int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const st
 int nickrow_insert(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK;
 /* What a user asks of the nickname service, inside the caller's transaction; for the store. owner:
  * only when the row there is his ("" any): E_DENIED names its owner. NICK_SET keeps the row's real
- * name, owner and the rest and gives it row->mailbox (and row->name unless ""). */
+ * name, owner and the rest and gives it row->mailbox (and row->name unless ""); it is no list then.
+ */
 enum nick_edit { NICK_ADD, NICK_SET, NICK_DELETE };
 int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
                  struct why *w) MUST_CHECK;

@@ -1,18 +1,19 @@
 /* db/restrictrow.c -- rows of the RESTRICT table: see restrictrow.h */
 #include "db/restrictrow.h"
 
-#include <sqlite3.h>
+#include "db/row.h"
 
 #define COLUMNS "user, node, action, transfer, changed, by"
+#define CELLS "ttntnt"
 
-static struct restrict_row row_of(struct sqlite3_stmt *st)
+static struct restrict_row row_of(const struct cell *c)
 {
-    return (struct restrict_row){.user = db_col_str(st, 0),
-                                 .node = db_col_str(st, 1),
-                                 .action = (enum restrict_action)sqlite3_column_int(st, 2),
-                                 .transfer = db_col_str(st, 3),
-                                 .changed = {sqlite3_column_int64(st, 4)},
-                                 .by = db_col_str(st, 5)};
+    return (struct restrict_row){.user = c[0].text,
+                                 .node = c[1].text,
+                                 .action = (enum restrict_action)c[2].number,
+                                 .transfer = c[3].text,
+                                 .changed = {c[4].number},
+                                 .by = c[5].text};
 }
 
 const char *restrictrow_name(enum restrict_action action)
@@ -33,106 +34,77 @@ int restrictrow_fits(struct str row_user, struct str row_node, struct str user, 
 int restrictrow_find(struct db *d, struct str user, struct str node, struct arena *a,
                      struct restrict_row *row, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d,
-                "SELECT " COLUMNS " FROM restriction WHERE user IN (upper(?1), '*') AND"
-                " node IN (upper(?2), '*') ORDER BY node = '*', user = '*' LIMIT 1",
-                w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, user);
-    db_bind_str(st, 2, node);
-    int rc = db_step(st, w);
-    if (rc > 0) {
-        struct restrict_row r = row_of(st);
-        *row = r;
-        row->user = arena_str(a, r.user);
-        row->node = arena_str(a, r.node);
-        row->transfer = arena_str(a, r.transfer);
-        row->by = arena_str(a, r.by);
-    }
-    db_done(st);
+    static const struct row_query query = {"SELECT " COLUMNS
+                                           " FROM restriction WHERE user IN (?1, '*') AND"
+                                           " node IN (?2, '*') ORDER BY node = '*', user = '*'"
+                                           " LIMIT 1",
+                                           CELLS, 'r'};
+    struct row_key u, n;
+    struct cell cell[ROW_CELLS];
+    if (!row_upper(&u, user, ROW_MAILBOX_MAX) || !row_upper(&n, node, ROW_MAILBOX_MAX))
+        return 0;
+    const struct str key[] = {u.s, n.s};
+    int rc = row_find(d, &query, key, 2, true, a, cell, w);
+    if (rc > 0)
+        *row = row_of(cell);
     return rc;
+}
+
+struct walk {
+    int (*fn)(void *arg, const struct restrict_row *r);
+    void *arg;
+};
+
+static int one(void *arg, const struct cell *cell)
+{
+    const struct walk *walk = arg;
+    struct restrict_row r = row_of(cell);
+    return walk->fn(walk->arg, &r);
 }
 
 int restrictrow_each(struct db *d, int (*fn)(void *arg, const struct restrict_row *r), void *arg,
                      struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT " COLUMNS " FROM restriction ORDER BY user, node", w);
-    if (st == NULL)
-        return (int)w->err;
-    int rc;
-    while ((rc = db_step(st, w)) > 0) {
-        struct restrict_row r = row_of(st);
-        if (fn(arg, &r) != 0)
-            break;
-    }
-    db_done(st);
-    return rc < 0 ? rc : OK;
+    static const struct row_query query = {
+        "SELECT " COLUMNS " FROM restriction ORDER BY user, node", CELLS, 0};
+    struct walk walk = {fn, arg};
+    return row_each(d, &query, one, &walk, w);
 }
 
-static int run(struct sqlite3_stmt *st, struct why *w)
+static int add(struct db *d, const void *given, struct why *w)
 {
-    int rc = db_step(st, w);
-    db_done(st);
-    return rc < 0 ? rc : OK;
-}
-
-static int add(struct db *d, const struct restrict_row *row, struct why *w)
-{
-    struct sqlite3_stmt *st = db_stmt(
-        d, "INSERT INTO restriction (" COLUMNS ") VALUES (upper(?), upper(?), ?, ?, ?, ?)", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, row->user);
-    db_bind_str(st, 2, row->node);
-    sqlite3_bind_int(st, 3, (int)row->action);
-    db_bind_str(st, 4, row->transfer);
-    sqlite3_bind_int64(st, 5, row->changed.us != 0 ? row->changed.us : wall_now().us);
-    db_bind_str(st, 6, row->by);
-    int rc = run(st, w);
+    const struct restrict_row *row = given;
+    const struct cell cell[] = {cell_text(row->user),          cell_text(row->node),
+                                cell_number((int)row->action), cell_text(row->transfer),
+                                cell_time(row->changed),       cell_text(row->by)};
+    int rc =
+        row_run(d, "INSERT INTO restriction (" COLUMNS ") VALUES (upper(?), upper(?), ?, ?, ?, ?)",
+                CELLS, cell, NULL, w);
     return rc == E_DENIED ? why_set(w, E_DENIED, 0, NULL, "%.*s@%.*s is restricted already",
                                     STR_ARG(row->user), STR_ARG(row->node))
                           : rc;
 }
 
-static int drop(struct db *d, const struct restrict_row *row, struct why *w)
+static int drop(struct db *d, const void *given, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "DELETE FROM restriction WHERE user = upper(?) AND node = upper(?)", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, row->user);
-    db_bind_str(st, 2, row->node);
-    int rc = run(st, w);
-    if (rc == OK && sqlite3_changes(db_handle(d)) == 0)
+    const struct restrict_row *row = given;
+    const struct cell cell[] = {cell_text(row->user), cell_text(row->node)};
+    int changed,
+        rc = row_run(d, "DELETE FROM restriction WHERE user = upper(?) AND node = upper(?)", "tt",
+                     cell, &changed, w);
+    if (rc == OK && changed == 0)
         return why_set(w, E_ABSENT, 0, NULL, "%.*s@%.*s is not in the table of restricted users",
                        STR_ARG(row->user), STR_ARG(row->node));
     return rc;
 }
 
-static int alone(struct db *d, int (*fn)(struct db *, const struct restrict_row *, struct why *),
-                 const struct restrict_row *row, struct why *w)
-{
-    int rc = db_begin(d, w);
-    if (rc < 0)
-        return rc;
-    rc = fn(d, row, w);
-    if (rc == OK)
-        rc = db_commit(d, w);
-    if (rc < 0)
-        db_rollback(d);
-    return rc;
-}
-
 int restrictrow_add(struct db *d, const struct restrict_row *row, struct why *w)
 {
-    return alone(d, add, row, w);
+    return row_alone(d, add, row, w);
 }
 
 int restrictrow_delete(struct db *d, struct str user, struct str node, struct why *w)
 {
     struct restrict_row row = {.user = user, .node = node};
-    return alone(d, drop, &row, w);
+    return row_alone(d, drop, &row, w);
 }

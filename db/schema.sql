@@ -55,7 +55,8 @@ CREATE TABLE nick (
     preferred INTEGER NOT NULL,
     changed INTEGER NOT NULL,
     by TEXT NOT NULL,
-    tags TEXT NOT NULL DEFAULT ''
+    tags TEXT NOT NULL DEFAULT '',
+    members TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX nick_mailbox ON nick (mailbox);
 
@@ -133,8 +134,41 @@ CREATE TABLE seen (
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- Highest numbers ever given: 'message', 'reader'.
+-- Highest numbers ever given: 'message', 'reader'; 'directory' counts the changes of the tables of
+-- names, whoever makes them, so that one number tells whether what was read still holds. Rows that
+-- the gateway itself makes for unknown correspondents do not count (db/row.h, keep_absent).
 CREATE TABLE counter (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
+INSERT INTO counter VALUES ('directory', 1);
+CREATE TRIGGER nick_added AFTER INSERT ON nick WHEN new.by <> 'automatic'
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER nick_changed AFTER UPDATE ON nick
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER nick_removed AFTER DELETE ON nick
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER alias_added AFTER INSERT ON alias WHEN new.by <> 'automatic'
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER alias_changed AFTER UPDATE ON alias
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER alias_removed AFTER DELETE ON alias
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER secure_added AFTER INSERT ON secure
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER secure_changed AFTER UPDATE ON secure
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER secure_removed AFTER DELETE ON secure
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER restriction_added AFTER INSERT ON restriction
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER restriction_changed AFTER UPDATE ON restriction
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER restriction_removed AFTER DELETE ON restriction
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER access_added AFTER INSERT ON access
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER access_changed AFTER UPDATE ON access
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;
+CREATE TRIGGER access_removed AFTER DELETE ON access
+BEGIN UPDATE counter SET value = value + 1 WHERE name = 'directory'; END;

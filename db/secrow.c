@@ -1,129 +1,110 @@
 /* db/secrow.c -- rows of the security table: see secrow.h */
 #include "db/secrow.h"
 
-#include <sqlite3.h>
+#include "db/row.h"
 
 #define COLUMNS "user, node, nick, primary_nick, primary_mbox, changed, by"
+#define CELLS "tttnnnt"
+#define NICK_MOST 80u /* longer ones are in no table */
 
-static struct sec_row row_of(struct sqlite3_stmt *st)
+static struct sec_row row_of(const struct cell *c)
 {
-    return (struct sec_row){.user = db_col_str(st, 0),
-                            .node = db_col_str(st, 1),
-                            .nick = db_col_str(st, 2),
-                            .primary_nick = sqlite3_column_int(st, 3) != 0,
-                            .primary_mbox = sqlite3_column_int(st, 4) != 0,
-                            .changed = {sqlite3_column_int64(st, 5)},
-                            .by = db_col_str(st, 6)};
-}
-
-static void copy_row(struct sqlite3_stmt *st, struct arena *a, struct sec_row *row)
-{
-    struct sec_row r = row_of(st);
-    *row = r;
-    row->user = arena_str(a, r.user);
-    row->node = arena_str(a, r.node);
-    row->nick = arena_str(a, r.nick);
-    row->by = arena_str(a, r.by);
-}
-
-static int run(struct sqlite3_stmt *st, struct why *w)
-{
-    int rc = db_step(st, w);
-    db_done(st);
-    return rc < 0 ? rc : OK;
+    return (struct sec_row){.user = c[0].text,
+                            .node = c[1].text,
+                            .nick = c[2].text,
+                            .primary_nick = c[3].number != 0,
+                            .primary_mbox = c[4].number != 0,
+                            .changed = {c[5].number},
+                            .by = c[6].text};
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* SQL folds the look-ups' case, so that callers need not. */
-static int is_there(struct sqlite3_stmt *st, struct why *w)
+/* Keys are folded here, so that callers need not. 0 also for what is too long to be there. */
+static int look(struct db *d, const struct row_query *q, const struct str *given, size_t n,
+                struct arena *a, struct cell *cell, struct why *w)
 {
-    int rc = db_step(st, w);
-    db_done(st);
-    return rc;
+    struct row_key folded[3];
+    struct str key[3];
+    for (size_t i = 0; i < n; i++) {
+        if (!row_upper(&folded[i], given[i], NICK_MOST))
+            return 0;
+        key[i] = folded[i].s;
+    }
+    return row_find(d, q, key, n, true, a, cell, w);
 }
 
 int secrow_registered(struct db *d, struct str user, struct str node, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT 1 FROM secure WHERE user = upper(?) AND node = upper(?) LIMIT 1", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, user);
-    db_bind_str(st, 2, node);
-    return is_there(st, w);
+    static const struct row_query query = {
+        "SELECT 1 FROM secure WHERE user = ? AND node = ? LIMIT 1", "n", 's'};
+    const struct str key[] = {user, node};
+    struct cell there;
+    return look(d, &query, key, 2, NULL, &there, w);
 }
 
 int secrow_has_nick(struct db *d, struct str user, struct str node, struct str nick, struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(
-        d, "SELECT 1 FROM secure WHERE user = upper(?) AND node = upper(?) AND nick = ?", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, user);
-    db_bind_str(st, 2, node);
-    db_bind_str(st, 3, nick);
-    return is_there(st, w);
+    static const struct row_query query = {
+        "SELECT 1 FROM secure WHERE user = ? AND node = ? AND nick = ?", "n", 'h'};
+    const struct str key[] = {user, node, nick};
+    struct cell there;
+    return look(d, &query, key, 3, NULL, &there, w);
 }
 
 int secrow_of_nick(struct db *d, struct str nick, struct arena *a, struct sec_row *row,
                    unsigned *count, struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(d,
-                                      "SELECT " COLUMNS " FROM secure WHERE nick = ? AND nick <> ''"
-                                      " ORDER BY primary_nick DESC LIMIT 2",
-                                      w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, nick);
-    int rc;
-    *count = 0;
-    while ((rc = db_step(st, w)) > 0)
-        if ((*count)++ == 0)
-            copy_row(st, a, row);
-    db_done(st);
-    if (rc == OK && *count == 0)
+    static const struct row_query query = {
+        "SELECT " COLUMNS ", (SELECT count(*) FROM (SELECT 1 FROM secure WHERE nick = ?1 LIMIT 2))"
+        " FROM secure WHERE nick = ?1 AND nick <> '' ORDER BY primary_nick DESC LIMIT 1",
+        CELLS "n", 'k'};
+    struct cell cell[ROW_CELLS];
+    int rc = look(d, &query, &nick, 1, a, cell, w);
+    *count = rc > 0 ? (unsigned)cell[7].number : 0;
+    if (rc == 0)
         return why_set(w, E_ABSENT, 0, NULL, "the security table has no nickname %.*s",
                        STR_ARG(str_sub(nick, 0, 80)));
-    return rc;
+    if (rc > 0)
+        *row = row_of(cell);
+    return rc > 0 ? OK : rc;
 }
 
 int secrow_primary_mbox(struct db *d, struct str user, struct str node, struct arena *a,
                         struct sec_row *row, struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(d,
-                                      "SELECT " COLUMNS " FROM secure WHERE user = upper(?)"
-                                      " AND node = upper(?) AND primary_mbox",
-                                      w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, user);
-    db_bind_str(st, 2, node);
-    int rc = db_step(st, w);
-    if (rc > 0)
-        copy_row(st, a, row);
-    db_done(st);
+    static const struct row_query query = {
+        "SELECT " COLUMNS " FROM secure WHERE user = ? AND node = ? AND primary_mbox", CELLS, 'p'};
+    const struct str key[] = {user, node};
+    struct cell cell[ROW_CELLS];
+    int rc = look(d, &query, key, 2, a, cell, w);
     if (rc == 0)
         return why_set(w, E_ABSENT, 0, NULL, "%.*s at %.*s has no primary mailbox name",
                        STR_ARG(user), STR_ARG(node));
+    if (rc > 0)
+        *row = row_of(cell);
     return rc > 0 ? OK : rc;
+}
+
+struct walk {
+    int (*fn)(void *arg, const struct sec_row *r);
+    void *arg;
+};
+
+static int one(void *arg, const struct cell *cell)
+{
+    const struct walk *walk = arg;
+    struct sec_row r = row_of(cell);
+    return walk->fn(walk->arg, &r);
 }
 
 int secrow_each(struct db *d, int (*fn)(void *arg, const struct sec_row *r), void *arg,
                 struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT " COLUMNS " FROM secure ORDER BY user, node, nick", w);
-    if (st == NULL)
-        return (int)w->err;
-    int rc;
-    while ((rc = db_step(st, w)) > 0) {
-        struct sec_row r = row_of(st);
-        if (fn(arg, &r) != 0)
-            break;
-    }
-    db_done(st);
-    return rc < 0 ? rc : OK;
+    static const struct row_query query = {
+        "SELECT " COLUMNS " FROM secure ORDER BY user, node, nick", CELLS, 0};
+    struct walk walk = {fn, arg};
+    return row_each(d, &query, one, &walk, w);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -149,63 +130,52 @@ static int conflict(struct db *d, const struct sec_row *row, struct why *w)
     return rc;
 }
 
-static int put(struct db *d, const struct sec_row *row, struct why *w)
+static int put(struct db *d, const void *given, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d,
+    const struct sec_row *row = given;
+    const struct cell cell[] = {cell_text(row->user),
+                                cell_text(row->node),
+                                cell_text(row->nick),
+                                cell_number(row->primary_nick),
+                                cell_number(row->primary_mbox),
+                                cell_time(row->changed),
+                                cell_text(row->by)};
+    int rc =
+        row_run(d,
                 "INSERT INTO secure (" COLUMNS ") VALUES (upper(?1), upper(?2), ?3, ?4, ?5, ?6, ?7)"
                 " ON CONFLICT (user, node, nick) DO UPDATE SET nick = ?3, primary_nick = ?4,"
                 " primary_mbox = ?5, changed = ?6, by = ?7",
-                w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, row->user);
-    db_bind_str(st, 2, row->node);
-    db_bind_str(st, 3, row->nick);
-    sqlite3_bind_int(st, 4, row->primary_nick);
-    sqlite3_bind_int(st, 5, row->primary_mbox);
-    sqlite3_bind_int64(st, 6, row->changed.us != 0 ? row->changed.us : wall_now().us);
-    db_bind_str(st, 7, row->by);
-    int rc = run(st, w);
+                CELLS, cell, NULL, w);
     return rc == E_DENIED ? conflict(d, row, w) : rc;
 }
 
-static int drop(struct db *d, struct str user, struct str node, struct str nick, struct why *w)
+static int drop(struct db *d, const void *given, struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(d,
-                                      "DELETE FROM secure WHERE user = upper(?1) AND"
-                                      " node = upper(?2) AND (?3 = '' OR nick = ?3)",
-                                      w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, user);
-    db_bind_str(st, 2, node);
-    db_bind_str(st, 3, nick);
-    return run(st, w);
+    const struct sec_row *row = given;
+    const struct cell cell[] = {cell_text(row->user), cell_text(row->node), cell_text(row->nick)};
+    int changed, rc = row_run(d,
+                              "DELETE FROM secure WHERE user = upper(?1) AND"
+                              " node = upper(?2) AND (?3 = '' OR nick = ?3)",
+                              "ttt", cell, &changed, w);
+    if (rc == OK && changed == 0)
+        return why_set(w, E_ABSENT, 0, NULL, "%.*s at %.*s%s%.*s is not in the security table",
+                       STR_ARG(row->user), STR_ARG(row->node),
+                       row->nick.n > 0 ? " with the nickname " : "", STR_ARG(row->nick));
+    return rc;
 }
 
 static int drop_existing(struct db *d, const struct sec_row *row, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "DELETE FROM secure WHERE user = upper(?) AND node = upper(?) AND nick = ?", w);
-    if (st == NULL)
-        return (int)w->err;
-    db_bind_str(st, 1, row->user);
-    db_bind_str(st, 2, row->node);
-    db_bind_str(st, 3, row->nick);
-    return run(st, w);
+    const struct cell cell[] = {cell_text(row->user), cell_text(row->node), cell_text(row->nick)};
+    return row_run(d, "DELETE FROM secure WHERE user = upper(?) AND node = upper(?) AND nick = ?",
+                   "ttt", cell, NULL, w);
 }
 
 /* Rows that come again go first: a Y that moves from one to another is no conflict. */
 static int import(struct db *d, const struct sec_row *row, size_t n, bool replace, size_t *bad,
                   struct why *w)
 {
-    int rc = OK;
-    struct sqlite3_stmt *st = replace ? db_stmt(d, "DELETE FROM secure", w) : NULL;
-    if (replace && st == NULL)
-        return (int)w->err;
-    if (replace)
-        rc = run(st, w);
+    int rc = replace ? row_run(d, "DELETE FROM secure", "", NULL, NULL, w) : OK;
     for (size_t i = 0; rc == OK && !replace && i < n; i++)
         rc = drop_existing(d, &row[i], w);
     for (size_t i = 0; rc == OK && i < n; i++) {
@@ -215,20 +185,9 @@ static int import(struct db *d, const struct sec_row *row, size_t n, bool replac
     return rc;
 }
 
-/* The end of a transaction of our own: all or nothing. */
-static int settle(struct db *d, int rc, struct why *w)
-{
-    if (rc == OK)
-        rc = db_commit(d, w);
-    if (rc < 0)
-        db_rollback(d);
-    return rc;
-}
-
 int secrow_put(struct db *d, const struct sec_row *row, struct why *w)
 {
-    int rc = db_begin(d, w);
-    return rc < 0 ? rc : settle(d, put(d, row, w), w);
+    return row_alone(d, put, row, w);
 }
 
 int secrow_import(struct db *d, const struct sec_row *row, size_t n, bool replace, size_t *bad,
@@ -236,18 +195,11 @@ int secrow_import(struct db *d, const struct sec_row *row, size_t n, bool replac
 {
     int rc = db_begin(d, w);
     *bad = 0;
-    return rc < 0 ? rc : settle(d, import(d, row, n, replace, bad, w), w);
+    return rc < 0 ? rc : row_settle(d, import(d, row, n, replace, bad, w), w);
 }
 
 int secrow_delete(struct db *d, struct str user, struct str node, struct str nick, struct why *w)
 {
-    int rc = db_begin(d, w);
-    if (rc < 0)
-        return rc;
-    rc = drop(d, user, node, nick, w);
-    if (rc == OK && sqlite3_changes(db_handle(d)) == 0)
-        rc = why_set(w, E_ABSENT, 0, NULL, "%.*s at %.*s%s%.*s is not in the security table",
-                     STR_ARG(user), STR_ARG(node), nick.n > 0 ? " with the nickname " : "",
-                     STR_ARG(nick));
-    return settle(d, rc, w);
+    struct sec_row row = {.user = user, .node = node, .nick = nick};
+    return row_alone(d, drop, &row, w);
 }

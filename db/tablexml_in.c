@@ -127,6 +127,7 @@ static void bind_cell(struct import *im, struct sqlite3_stmt *st, size_t c)
         v = folded(a, v, 0, true);
         break;
     case XML_MAILBOX:
+    case XML_MAILBOX_OR_NONE:
         v = folded(a, v, (size_t)(str_find_last(v, '@') + 1), false);
         break;
     case XML_FLAG:

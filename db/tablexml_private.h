@@ -15,7 +15,8 @@ enum xml_kind {
     XML_OWNER,     /* USER@NODE or nothing */
     XML_NICK,      /* nickname of the security table, compared without case */
     XML_MAILBOX,   /* the domain is folded to lower case */
-    XML_TRANSFER,  /* USER, USER@NODE or nothing */
+    XML_MAILBOX_OR_NONE,
+    XML_TRANSFER, /* USER, USER@NODE or nothing */
     XML_TEXT,
     XML_FLAG,   /* yes or no */
     XML_ACTION, /* purge, return, transfer */

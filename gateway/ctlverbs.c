@@ -469,6 +469,7 @@ static void shutdown_verb(struct ctl_call *c)
 
 void ctl_dispatch(struct ctl_call *c)
 {
+    db_refresh(store_reader(c->g->store));
     static const struct {
         const char *name;
         void (*fn)(struct ctl_call *c);

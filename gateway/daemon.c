@@ -18,6 +18,9 @@
 #include "gateway/service.h"
 #include "gateway/smtpin.h"
 
+/* What the look-ups keep of the tables of names: some 110 octets a row that was asked for. */
+#define DIRECTORY_MOST ((size_t)512 << 20)
+
 #define DRAIN_LOOK_MS 20
 
 struct daemon {
@@ -230,6 +233,7 @@ static int open_parts(struct daemon *d, struct why *w)
         v = store_open(&g->store, &set, w);
     if (v < 0)
         return v;
+    db_remember(store_reader(g->store), DIRECTORY_MOST);
     g->nicks = nicks_new(g->store);
     g->snads = snads_new(g->store);
     g->dns = dns_new(g->loop, &dns);

@@ -214,6 +214,7 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                      const struct njefile_in *f, const char *from_link, enum policy_source source,
                      struct arena *a, struct why *w)
 {
+    db_refresh(store_reader(n->g->store));
     bool ours = admit_is_local_node(n->g, f->to_node) ||
                 str_eq_nocase(f->to_node, n->g->conf->dim_node) ||
                 snadsgate_takes(n->g, origin_text(a, f), f->to_node);

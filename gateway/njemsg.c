@@ -179,6 +179,7 @@ void nje_got_message(void *arg, const struct nmr *m)
                to_node = ebc_name_text(&m->to_node, tn);
     struct str to_user = ebc_name_text(&m->to_user, tu);
     struct buf text;
+    db_refresh(store_reader(n->g->store));
     buf_init(&text, 1024);
     nmr_text(m, conf_page_of(n->g->conf, from_node), &text);
     struct asking as = {n, ebc_name_text(&m->from_user, fu), from_node};

@@ -32,6 +32,7 @@ struct taking {
 static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
 {
     const struct smtpin *s = arg;
+    db_refresh(store_reader(s->g->store));
     if (store_pending(s->g->store) > PENDING_MAX)
         return why_set(w, E_TEMP, 451, "4.3.2", "The disk is slow just now; try again in a minute");
     if (s->g->conf->tls_need == TLS_NEEDED && m->tls[0] == '\0')
