@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/spool.h"
+#include "db/trace.h"
 
 /* Rows of one message in one microsecond: more than this many is no clock. */
 #define SAME_STAMP_MOST 1000
@@ -115,8 +116,11 @@ static int add(struct apply *a, const struct op *o, struct why *w)
                  w);
     if (st == NULL)
         return (int)w->err;
-    for (size_t i = 0; rc == OK && i < m->nrcpt; i++)
+    for (size_t i = 0; rc == OK && i < m->nrcpt; i++) {
         rc = add_rcpt(st, m->id, &m->rcpt[i], w);
+        tally_log_add(a->log, &a->mark, m->rcpt[i].dest, 1);
+    }
+    a->mark.messages++;
     return rc;
 }
 
@@ -129,26 +133,47 @@ static int by_id(struct apply *a, const char *sql, msg_id id, struct why *w)
     return run(st, w);
 }
 
+/* A deletion of recipients that answers their destinations. */
+static int drop_rcpts(struct apply *a, struct sqlite3_stmt *st, struct why *w)
+{
+    int rc;
+    while ((rc = db_step(st, w)) > 0)
+        tally_log_add(a->log, &a->mark, db_col_str(st, 0), -1);
+    db_done(st);
+    return rc;
+}
+
 static int remove_message(struct apply *a, const struct op *o, struct why *w)
 {
-    int rc = by_id(a, "DELETE FROM rcpt WHERE msg = ?", o->id, w);
-    return rc < 0 ? rc : by_id(a, "DELETE FROM message WHERE id = ?", o->id, w);
+    struct sqlite3_stmt *st = db_stmt(a->d, "DELETE FROM rcpt WHERE msg = ? RETURNING dest", w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)o->id);
+    int rc = drop_rcpts(a, st, w);
+    if (rc == OK)
+        rc = by_id(a, "DELETE FROM message WHERE id = ?", o->id, w);
+    if (rc == OK)
+        a->mark.messages -= sqlite3_changes(db_handle(a->d));
+    return rc;
 }
 
 static int rcpt_done(struct apply *a, const struct op *o, struct why *w)
 {
-    struct sqlite3_stmt *st = db_stmt(a->d, "DELETE FROM rcpt WHERE msg = ? AND n = ?", w);
+    struct sqlite3_stmt *st =
+        db_stmt(a->d, "DELETE FROM rcpt WHERE msg = ? AND n = ? RETURNING dest", w);
     if (st == NULL)
         return (int)w->err;
     sqlite3_bind_int64(st, 1, (int64_t)o->id);
     sqlite3_bind_int64(st, 2, o->n);
-    int rc = run(st, w);
-    if (rc < 0)
-        return rc;
-    return by_id(a,
-                 "DELETE FROM message WHERE id = ?1 AND"
-                 " NOT EXISTS (SELECT 1 FROM rcpt WHERE msg = ?1)",
-                 o->id, w);
+    int rc = drop_rcpts(a, st, w);
+    if (rc == OK)
+        rc = by_id(a,
+                   "DELETE FROM message WHERE id = ?1 AND"
+                   " NOT EXISTS (SELECT 1 FROM rcpt WHERE msg = ?1)",
+                   o->id, w);
+    if (rc == OK)
+        a->mark.messages -= sqlite3_changes(db_handle(a->d));
+    return rc;
 }
 
 static int rcpt_update(struct apply *a, const struct op *o, struct why *w)
@@ -188,7 +213,7 @@ static int journal(struct apply *a, const struct op *o, struct why *w)
     }
     if (rc == OK && o->id > a->safe)
         a->safe = o->id;
-    return rc;
+    return rc < 0 ? rc : trace_text(a->d, o->id, o->journal.text, w);
 }
 
 static int reader_file(struct apply *a, const struct op *o, struct why *w)
@@ -391,23 +416,80 @@ int apply_file_named(struct db *d, uint64_t file, struct why *w)
 
 /* --- dropping what is old --------------------------------------------------------------------- */
 
+/* A stretch of the journal's oldest messages. */
+struct stretch {
+    msg_id id[PRUNE_ROUND];
+    bool old[PRUNE_ROUND];
+    size_t n;
+    uint64_t bytes; /* of their rows, about */
+};
+
 /* Messages are numbered in order of time, so the oldest journal rows are those of the least
  * numbers. One still in the queue keeps its journal. */
-static int prune_journal(struct apply *a, struct wall before, struct why *w)
+static int read_stretch(struct apply *a, struct wall before, struct stretch *s, struct why *w)
+{
+    struct sqlite3_stmt *st =
+        db_stmt(a->d,
+                "SELECT msg, max(at), sum(length(event) + length(text) + 20) FROM journal"
+                " WHERE msg > ? GROUP BY msg ORDER BY msg LIMIT ?",
+                w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, (int64_t)a->pruned);
+    sqlite3_bind_int(st, 2, PRUNE_ROUND);
+    int rc;
+    while ((rc = db_step(st, w)) > 0 && s->n < PRUNE_ROUND) {
+        s->id[s->n] = (msg_id)sqlite3_column_int64(st, 0);
+        s->old[s->n++] = sqlite3_column_int64(st, 1) < before.us;
+        s->bytes += (uint64_t)sqlite3_column_int64(st, 2);
+    }
+    db_done(st);
+    return rc < 0 ? rc : OK;
+}
+
+/* Is the journal longer than it may be? Judged by what its oldest stretch takes for each number. */
+static bool too_long(const struct apply *a, const struct stretch *s, uint64_t bytes)
+{
+    if (bytes == 0 || s->n == 0)
+        return false;
+    uint64_t numbers = s->id[s->n - 1] - s->id[0] + 1, all = a->safe - s->id[0] + 1;
+    return s->bytes / numbers * all > bytes;
+}
+
+static int prune_message(struct apply *a, msg_id id, struct why *w)
 {
     struct sqlite3_stmt *st = db_stmt(
         a->d,
-        "DELETE FROM journal WHERE msg IN (SELECT msg FROM (SELECT msg, max(at) AS last FROM"
-        " journal GROUP BY msg ORDER BY msg LIMIT ?2) WHERE last < ?1"
-        " AND NOT EXISTS (SELECT 1 FROM message WHERE id = msg)"
-        " AND NOT EXISTS (SELECT 1 FROM message WHERE origin = msg AND origin <> id))",
+        "DELETE FROM journal WHERE msg = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM message WHERE origin = ?1 AND origin <> id)",
         w);
     if (st == NULL)
         return (int)w->err;
-    sqlite3_bind_int64(st, 1, before.us);
-    sqlite3_bind_int(st, 2, PRUNE_ROUND);
-    int rc = run(st, w);
-    return rc < 0 ? rc : sqlite3_changes(db_handle(a->d));
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    return run(st, w);
+}
+
+/* 1 when the next stretch may hold more. Those that stay because they are queued are passed over:
+ * the next round begins behind them, and the one after the last at the start again. */
+static int prune_journal(struct apply *a, struct wall before, uint64_t bytes, struct why *w)
+{
+    struct stretch s = {.n = 0};
+    int rc = read_stretch(a, before, &s, w);
+    bool all = rc == OK && too_long(a, &s, bytes), any = false;
+    for (size_t i = 0; rc == OK && i < s.n; i++) {
+        if (s.old[i] || all)
+            rc = prune_message(a, s.id[i], w);
+        any = any || s.old[i] || all;
+    }
+    if (rc < 0)
+        return rc;
+    a->pruned = any && s.n == PRUNE_ROUND ? s.id[s.n - 1] : 0;
+    if (s.n > 0 && a->pruned > 0)
+        return 1;
+    uint64_t first = a->safe + 1;
+    rc = one(a->d, "SELECT min(msg) FROM journal", &first, w);
+    return rc < 0 ? rc
+                  : trace_prune(a->d, first > 0 ? first : a->safe, PRUNE_ROUND, w) == PRUNE_ROUND;
 }
 
 static int prune_seen(struct apply *a, struct wall now, struct why *w)
@@ -422,7 +504,7 @@ static int prune_seen(struct apply *a, struct wall now, struct why *w)
     return rc < 0 ? rc : sqlite3_changes(db_handle(a->d));
 }
 
-int apply_prune(struct apply *a, struct wall before, struct wall now, struct why *w)
+int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall now, struct why *w)
 {
     int rc = db_begin(a->d, w), rows = 0, keys = 0;
     if (rc < 0)
@@ -430,7 +512,7 @@ int apply_prune(struct apply *a, struct wall before, struct wall now, struct why
     if (a->safe > 0) /* the journal may have been the last to know the greatest number */
         rc = counter(a, STR("message"), a->safe, w);
     if (rc == OK)
-        rc = rows = prune_journal(a, before, w);
+        rc = rows = prune_journal(a, before, bytes, w);
     if (rc >= 0)
         rc = keys = prune_seen(a, now, w);
     if (rc >= 0)

@@ -4,9 +4,13 @@
 #define DB_APPLY_H
 
 #include "db/change.h"
+#include "db/tally.h"
 
 struct apply {
     struct db *d;
+    struct tally_log *log; /* what the transaction does to the queue's length, */
+    struct tally_mark mark;
+    msg_id pruned;   /* where the next round over the journal begins */
     msg_id top;      /* greatest number added in this transaction */
     msg_id safe;     /* greatest number the journal or the counter remembers */
     uint64_t reader; /* number last given to a file in a reader */
@@ -20,8 +24,10 @@ int apply_change(struct apply *a, const struct change *c, struct why *w) MUST_CH
 int apply_counters(struct apply *a, struct why *w) MUST_CHECK;
 /* Does a row name this body file? 1, 0 or negative. */
 int apply_file_named(struct db *d, uint64_t file, struct why *w) MUST_CHECK;
-/* Drop some journal rows of messages settled before `before`, and keys of `seen` that ran out: 1
- * when there is more to drop, 0 when not. Its own transaction. */
-int apply_prune(struct apply *a, struct wall before, struct wall now, struct why *w) MUST_CHECK;
+/* Drop some journal rows of messages settled before `before`, or, while the journal is longer than
+ * about `bytes` (0: however long), of the oldest; and keys of `seen` that ran out: 1 when there may
+ * be more to drop, 0 when not. Its own transaction. */
+int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall now,
+                struct why *w) MUST_CHECK;
 
 #endif

@@ -150,6 +150,8 @@ void change_rcpt(struct change *c, msg_id id, const struct rcpt *r)
 
 void change_journal(struct change *c, msg_id id, const char *event, const char *fmt, ...)
 {
+    if (!store_has_journal(c->store))
+        return;
     struct op *o = op_new(c, OP_JOURNAL, id, 0);
     char small[512];
     va_list ap, again;

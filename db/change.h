@@ -105,6 +105,7 @@ void change_free(struct change *c);
 struct spool;
 struct spool *store_spool(struct store *s);
 size_t store_inline_max(const struct store *s);
+bool store_has_journal(const struct store *s);
 struct wall store_stamp(struct store *s); /* now; never the same twice in a row */
 void store_give(struct store *s, struct change *c);
 

@@ -13,9 +13,15 @@ struct journal_row {
 /* Rows of one message, oldest first. */
 int journal_of(struct db *d, msg_id id, int (*fn)(void *arg, const struct journal_row *r),
                void *arg, struct why *w) MUST_CHECK;
-/* Rows of messages with a row whose text holds the address (without ASCII case), oldest first. */
+/* Rows of messages with a row that names the address or message id (without ASCII case, with or
+ * without <>), by message, oldest first. By an index: the journal may be long. */
 int journal_search(struct db *d, struct str address,
                    int (*fn)(void *arg, const struct journal_row *r), void *arg,
                    struct why *w) MUST_CHECK;
+/* All rows of the messages to which something happened from `from` to before `to`, by message,
+ * oldest first. Reads the whole journal. */
+int journal_range(struct db *d, struct wall from, struct wall to,
+                  int (*fn)(void *arg, const struct journal_row *r), void *arg,
+                  struct why *w) MUST_CHECK;
 
 #endif

@@ -226,34 +226,3 @@ int queue_get(struct db *d, struct store *s, msg_id id, struct message **m, stru
     message_free(m);
     return (int)w->err;
 }
-
-/* Every message has a recipient, and the table of recipients is many times smaller. */
-uint64_t queue_count(struct db *d)
-{
-    struct why w;
-    struct sqlite3_stmt *st = db_stmt(d, "SELECT count(DISTINCT msg) FROM rcpt", &w);
-    if (st == NULL)
-        return 0;
-    uint64_t n = db_step(st, &w) > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
-    db_done(st);
-    return n;
-}
-
-int queue_waiting(struct db *d, enum door to, size_t most,
-                  void (*fn)(void *arg, struct str dest, uint64_t n), void *arg, struct why *w)
-{
-    struct sqlite3_stmt *st = db_stmt(d,
-                                      "SELECT dest, count(*) FROM (SELECT r.dest FROM rcpt r JOIN"
-                                      " message m ON m.id = r.msg WHERE m.to_door = ? AND"
-                                      " r.state = 0 LIMIT ?) GROUP BY dest",
-                                      w);
-    if (st == NULL)
-        return (int)w->err;
-    sqlite3_bind_int64(st, 1, (int64_t)to);
-    sqlite3_bind_int64(st, 2, (int64_t)most);
-    int rc;
-    while ((rc = db_step(st, w)) > 0)
-        fn(arg, db_col_str(st, 0), (uint64_t)sqlite3_column_int64(st, 1));
-    db_done(st);
-    return rc < 0 ? rc : OK;
-}

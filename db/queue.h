@@ -24,11 +24,5 @@ int queue_get(struct db *d, struct store *s, msg_id id, struct message **m,
 int queue_family(struct db *d, msg_id id, queue_fn *fn, void *arg, struct why *w) MUST_CHECK;
 /* The body of a queued message (memory or file). */
 struct body *queue_body(struct db *d, struct store *s, msg_id id, struct why *w);
-uint64_t queue_count(struct db *d);
-/* READY recipients of messages to that door, counted by destination; no more than `most` rows are
- * looked at. */
-int queue_waiting(struct db *d, enum door to, size_t most,
-                  void (*fn)(void *arg, struct str dest, uint64_t n), void *arg,
-                  struct why *w) MUST_CHECK;
 
 #endif

@@ -46,6 +46,9 @@ CREATE TABLE journal (
     PRIMARY KEY (msg, at)
 ) WITHOUT ROWID;
 
+-- The journal by address: one number a row, see db/trace.h.
+CREATE TABLE trace (key INTEGER PRIMARY KEY);
+
 CREATE TABLE nick (
     nick TEXT PRIMARY KEY,
     mailbox TEXT NOT NULL,

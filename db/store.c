@@ -23,6 +23,8 @@ struct store {
     struct spool *spool;
     struct db *writing, *reading;
     struct writer *writer;
+    struct tally *tally;
+    struct tally_log *log;
     int wake_fd;
     struct watch *watch;
     struct timer flush, retry;
@@ -52,6 +54,22 @@ struct db *store_reader(struct store *s)
 msg_id store_next_id(struct store *s)
 {
     return s->next_id++;
+}
+
+bool store_has_journal(const struct store *s)
+{
+    return s->set.journal_days > 0;
+}
+
+uint64_t store_queued(struct store *s)
+{
+    return tally_messages(s->tally);
+}
+
+void store_queued_each(struct store *s, void (*fn)(void *arg, struct str dest, uint64_t n),
+                       void *arg)
+{
+    tally_each(s->tally, fn, arg);
 }
 
 size_t store_pending(const struct store *s)
@@ -207,8 +225,13 @@ static int start_writer(struct store *s, struct why *w)
     struct writer_set set = {.db = s->writing,
                              .spool = s->spool,
                              .wake_fd = s->wake_fd,
-                             .journal_us = s->set.journal_days * US_PER_DAY};
+                             .tally = s->tally = tally_new(),
+                             .journal_us = s->set.journal_days * US_PER_DAY,
+                             .journal_bytes = s->set.journal_bytes};
     int rc = apply_start(&set.apply, s->writing, &s->next_id, w);
+    set.apply.log = s->log = tally_log_new();
+    if (rc == OK)
+        rc = tally_load(s->tally, s->reading, w);
     if (rc == OK)
         rc = spool_sweep(s->spool, s->writing, w);
     if (rc == OK)
@@ -228,6 +251,8 @@ static void free_store(struct store *s)
         spool_close(s->spool);
     db_close(&s->reading);
     db_close(&s->writing);
+    tally_free(&s->tally);
+    tally_log_free(&s->log);
     spool_free(&s->spool);
     free(s);
 }

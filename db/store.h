@@ -20,7 +20,8 @@ struct store_set {
     const char *path;     /* database file */
     const char *spooldir; /* large bodies; made when absent */
     size_t inline_max;    /* larger bodies go to files; 0: 65536 */
-    int journal_days;     /* older journal rows are dropped; 0: 60 */
+    int journal_days;     /* older journal rows are dropped; 0: 60, negative: there is no journal */
+    uint64_t journal_bytes; /* the oldest are dropped above about this; 0: no limit */
     /* Told on the loop's thread, may be NULL: the disk failed (also changes with a callback are
      * told apart from this), or a change without callback was refused for good and is dropped. */
     void (*trouble)(void *arg, const struct why *w);
@@ -31,6 +32,11 @@ int store_open(struct store **out, const struct store_set *set, struct why *w) M
 void store_close(struct store **s); /* commits what was given, joins the thread */
 struct db *store_reader(struct store *s);
 msg_id store_next_id(struct store *s); /* never reused once it was durable anywhere */
+/* Messages in the queue, and the recipients that wait for each destination (a mail domain, a node,
+ * "" none): what is durable, at no cost however long the queue is. fn may not call back. */
+uint64_t store_queued(struct store *s);
+void store_queued_each(struct store *s, void (*fn)(void *arg, struct str dest, uint64_t n),
+                       void *arg);
 /* Changes given and not yet durable; for backpressure. */
 size_t store_pending(const struct store *s);
 

@@ -307,8 +307,10 @@ static enum outcome attempt(struct writer *wr, const struct change_list *l, bool
     out = apply_all(wr, l, together, w);
     if (out == DONE && (apply_counters(&wr->set.apply, w) < 0 || db_commit(wr->set.db, w) < 0))
         out = DISK;
-    if (out == DONE)
+    if (out == DONE) {
+        tally_settle(wr->set.tally, wr->set.apply.log, &wr->set.apply.mark);
         return DONE;
+    }
     db_rollback(wr->set.db);
     wr->set.apply = before;
     return out;
@@ -400,20 +402,21 @@ static void checkpoint(struct writer *wr)
 }
 
 /* Old rows go when there is nothing better to do. */
-static void prune(struct writer *wr)
+static void prune(struct writer *wr, int rounds)
 {
     struct wall now = wall_now(), before = {now.us - wr->set.journal_us};
     struct why w;
     wr->pruned_ms = now_ms();
-    for (int i = 0; i < PRUNE_ROUNDS; i++)
-        if (apply_prune(&wr->set.apply, before, now, &w) <= 0)
+    for (int i = 0; i < rounds; i++)
+        if (apply_prune(&wr->set.apply, before, wr->set.journal_bytes, now, &w) <= 0)
             return;
+    wr->pruned_ms -= PRUNE_MS - REST_MS / 60; /* there is more: go on in a second */
 }
 
 static void tidy(struct writer *wr)
 {
     if (now_ms() - wr->pruned_ms >= PRUNE_MS)
-        prune(wr);
+        prune(wr, PRUNE_ROUNDS);
     if (wr->wal_pages > 0)
         checkpoint(wr);
 }
@@ -474,6 +477,8 @@ static bool turn(struct writer *wr)
         tidy(wr);
     else if (wr->wal_pages >= wr->checkpoint_at)
         checkpoint(wr);
+    else if (now_ms() - wr->pruned_ms >= 2 * PRUNE_MS)
+        prune(wr, 1); /* there was no rest for so long */
     return !stop;
 }
 

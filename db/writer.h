@@ -14,7 +14,9 @@ struct writer_set {
     struct spool *spool;
     struct apply apply;
     int wake_fd; /* an eventfd: written when something is done */
-    int64_t journal_us;
+    struct tally *tally;
+    int64_t journal_us;     /* keep the journal of a settled message so long, */
+    uint64_t journal_bytes; /* and no more than about this; 0: any length */
 };
 struct writer_news {
     struct change_list done; /* durable or refused, in the order they were given */

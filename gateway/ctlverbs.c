@@ -236,7 +236,7 @@ static void status_verb(struct ctl_call *c)
     ctl_cell(c, "up seconds");
     ctl_cell(c, "%lld", (long long)(wall_s(wall_now()) - wall_s(c->g->started)));
     ctl_cell(c, "queued");
-    ctl_cell(c, "%llu", (unsigned long long)queue_count(store_reader(c->g->store)));
+    ctl_cell(c, "%llu", (unsigned long long)store_queued(c->g->store));
     ctl_cell(c, "taken");
     ctl_cell(c, "%llu by SMTP, %llu by NJE, %llu here", (unsigned long long)s->from_smtp,
              (unsigned long long)s->from_nje, (unsigned long long)s->from_local);

@@ -66,7 +66,7 @@ static void queue_line(void *arg, const struct relay_line *l)
 
 static void queues(struct command_call *c)
 {
-    say(c, "%llu mails queued", (unsigned long long)queue_count(store_reader(c->g->store)));
+    say(c, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
     relay_each(c->g->relay, queue_line, c);
     if (c->lines > QUEUE_LINES)
         say(c, "and %u more", c->lines - QUEUE_LINES);
@@ -74,7 +74,7 @@ static void queues(struct command_call *c)
 
 static void numqueue(struct command_call *c)
 {
-    say(c, "%llu mails queued", (unsigned long long)queue_count(store_reader(c->g->store)));
+    say(c, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
 }
 
 static void stats(struct command_call *c)

@@ -18,9 +18,8 @@
 
 /* Anyone may ask, so an answer and the work for it have bounds. */
 #define LINES_MAX 20u
-#define LOOK_MAX 2000u   /* messages read for one list */
-#define COUNT_MAX 20000u /* rows looked at to count */
-#define OPEN_MAX 200u    /* files whose job header is read for one answer */
+#define LOOK_MAX 2000u /* messages read for one list */
+#define OPEN_MAX 200u  /* files whose job header is read for one answer */
 #define NAMES_A_LINE 4u
 
 struct call {
@@ -87,15 +86,15 @@ struct counting {
 static void count_dest(void *arg, struct str dest, uint64_t n)
 {
     const struct counting *k = arg;
+    if (str_find(dest, '.') >= 0)
+        return; /* a mail domain */
     k->n[link_index(k->g, dest)] += n;
 }
 
 uint64_t *rscscmd_queued(struct gate *g)
 {
     struct counting k = {g, mem_new((g->conf->nlink + 1) * sizeof *k.n)};
-    struct why w;
-    if (queue_waiting(store_reader(g->store), DOOR_NJE, COUNT_MAX, count_dest, &k, &w) < 0)
-        log_event(LOG_ERROR, 0, "queue", "error=%s", log_quote(str_of(w.text)));
+    store_queued_each(g->store, count_dest, &k);
     return k.n;
 }
 

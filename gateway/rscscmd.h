@@ -16,8 +16,7 @@ typedef void rscscmd_reply_fn(void *arg, struct str line);
 void rscscmd_run(struct gate *g, const struct rscscmd_asker *who, struct str text,
                  rscscmd_reply_fn *fn, void *arg);
 
-/* Files queued for each link of g->conf, in its order; the caller frees. Looks at a bounded part of
- * a long queue. */
+/* Files queued for each link of g->conf, in its order; the caller frees. */
 uint64_t *rscscmd_queued(struct gate *g);
 
 #endif

@@ -47,8 +47,33 @@ void fix_open(struct fix *f)
     ck_assert_msg(fix_try(f, &w) == OK, "%s", w.text);
 }
 
+struct counted {
+    struct fix *f;
+    unsigned destinations;
+};
+
+static void compare(void *arg, struct str dest, uint64_t n)
+{
+    struct counted *k = arg;
+    char sql[400];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM rcpt WHERE dest = '%.*s'", STR_ARG(dest));
+    k->destinations++;
+    ck_assert_msg(fix_count_sql(k->f, sql) == n, "%.*s: %llu", STR_ARG(dest),
+                  (unsigned long long)n);
+}
+
+void fix_tally(struct fix *f)
+{
+    struct counted k = {f, 0};
+    ck_assert_uint_eq(store_queued(f->store), fix_count_sql(f, "SELECT count(*) FROM message"));
+    store_queued_each(f->store, compare, &k);
+    ck_assert_uint_eq(k.destinations, fix_count_sql(f, "SELECT count(DISTINCT dest) FROM rcpt"));
+}
+
 void fix_close(struct fix *f)
 {
+    if (f->store != NULL && store_pending(f->store) == 0)
+        fix_tally(f);
     store_close(&f->store);
     loop_free(&f->loop);
 }

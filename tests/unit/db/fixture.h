@@ -17,6 +17,8 @@ struct fix {
 
 void fix_paths(struct fix *f, const char *dir);
 void fix_open(struct fix *f); /* in a fresh folder, or again in the one it has */
+/* What the store counts beside its tables is what they hold; fix_close looks, too. */
+void fix_tally(struct fix *f);
 int fix_try(struct fix *f, struct why *w);
 void fix_close(struct fix *f); /* store and loop */
 

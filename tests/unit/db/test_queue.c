@@ -116,7 +116,7 @@ START_TEST(lists)
 {
     put(12, 12, 1, 1);
     put(3, 3, 1, 2);
-    ck_assert_uint_eq(queue_count(f.reader), 2);
+    ck_assert_uint_eq(store_queued(f.store), 2);
     ck_assert_str_eq(list(""), "3/2 12/1 ");
     ck_assert_str_eq(list("*@12.EXAMPLE"), "12/1 ");
     ck_assert_str_eq(list("user1@3.example"), "3/2 ");
@@ -159,7 +159,7 @@ START_TEST(absent)
     ck_assert_str_eq(w.text, "there is no message 00000077 in the queue");
     ck_assert_ptr_null(queue_body(f.reader, f.store, 77, &w));
     ck_assert_int_eq(w.err, E_ABSENT);
-    ck_assert_uint_eq(queue_count(f.reader), 0);
+    ck_assert_uint_eq(store_queued(f.store), 0);
 }
 END_TEST
 
@@ -208,7 +208,7 @@ START_TEST(journal_rows)
     ck_assert_int_eq(journal_of(f.reader, 1, rows, &g, &w), OK);
     ck_assert_uint_eq(g.n, 1);
     g = (struct got){.n = 0};
-    ck_assert_int_eq(journal_search(f.reader, STR("SOME.one@X"), rows, &g, &w), OK);
+    ck_assert_int_eq(journal_search(f.reader, STR("<SOME.one@X.example>"), rows, &g, &w), OK);
     ck_assert_uint_eq(g.n, 3); /* every row of that message */
     g = (struct got){.n = 0};
     ck_assert_int_eq(journal_search(f.reader, STR("b%c@x.example"), rows, &g, &w), OK);
@@ -268,7 +268,7 @@ START_TEST(prunes_the_old)
     ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
     ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
     int rc, rounds = 0;
-    while ((rc = apply_prune(&a, between, wall_now(), &w)) > 0)
+    while ((rc = apply_prune(&a, between, 0, wall_now(), &w)) > 0)
         ck_assert_int_lt(++rounds, 20);
     ck_assert_msg(rc == OK, "%s", w.text);
     db_close(&d);
@@ -280,11 +280,106 @@ START_TEST(prunes_the_old)
     struct wall end = {wall_now().us + 1};
     ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
     ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
-    ck_assert_int_eq(apply_prune(&a, end, end, &w), 1);
+    ck_assert_int_eq(apply_prune(&a, end, 0, end, &w), 0);
     db_close(&d);
     fix_open(&f);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 1);
     ck_assert_uint_eq(store_next_id(f.store), 1201);
+}
+END_TEST
+
+/* By size: the oldest go until about so much is left; what is still queued stays and does not
+ * hold up the others. */
+START_TEST(prunes_by_size)
+{
+    for (unsigned i = 1; i <= 600; i++)
+        fix_add(&f, i, 10, 1);
+    struct change *c = change_new(f.store);
+    for (unsigned i = 601; i <= 3000; i++)
+        change_journal(c, i, "e", "from=<someone@host%u.example> padded to seventy bytes ........",
+                       i);
+    fix_durable(&f, &c);
+    fix_close(&f);
+    struct db *d;
+    struct apply a;
+    msg_id next;
+    struct why w = {.text = "?"};
+    struct wall past = {1};
+    ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
+    ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
+    int rc, rounds = 0;
+    while ((rc = apply_prune(&a, past, 100000, wall_now(), &w)) > 0)
+        ck_assert_int_lt(++rounds, 60);
+    ck_assert_msg(rc == OK, "%s", w.text);
+    db_close(&d);
+    fix_open(&f);
+    unsigned bytes =
+        fix_count_sql(&f, "SELECT sum(length(event) + length(text) + 20) FROM journal");
+    ck_assert_msg(bytes > 30000 && bytes < 150000, "%u", bytes);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal WHERE msg <= 600"), 600);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal WHERE msg = 3000"), 1);
+}
+END_TEST
+
+struct found {
+    unsigned n;
+    msg_id last;
+};
+
+static int count_found(void *arg, const struct journal_row *r)
+{
+    struct found *k = arg;
+    k->n++;
+    k->last = r->id;
+    return 0;
+}
+
+/* The index by address: over many buckets, every spelling, addresses side by side; and it goes when
+ * its journal goes. */
+START_TEST(traces_addresses)
+{
+    struct change *c = change_new(f.store);
+    const msg_id far[] = {5, 70000, 200000, 65535, 65536, 131071};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        change_journal(c, far[i], "accepted",
+                       "from=Ann@A.example via=smtp msgid=<%llu.a=b@a.example> to=<bob@b.example>",
+                       (unsigned long long)far[i]);
+        change_journal(c, far[i], "delivered", "to=BOB@MVSA via=MVSA");
+    }
+    fix_durable(&f, &c);
+    static const struct {
+        const char *ask;
+        unsigned rows;
+    } asks[] = {{"ann@a.example", 12},
+                {"ANN@A.EXAMPLE", 12},
+                {"<bob@b.example>", 12},
+                {"bob@mvsa", 12},
+                {"nn@a.example", 0},
+                {"5.a=b@a.example", 2},
+                {"<70000.A=b@a.example>", 2},
+                {"nobody", 0},
+                {"@", 0},
+                {"", 0}};
+    struct why w;
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        struct found k = {0};
+        ck_assert_int_eq(journal_search(f.reader, str_of(asks[i].ask), count_found, &k, &w), OK);
+        ck_assert_msg(k.n == asks[i].rows, "%s: %u", asks[i].ask, k.n);
+    }
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM trace"), 6 * 4);
+    fix_close(&f);
+    struct db *d;
+    struct apply a;
+    msg_id next;
+    ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
+    ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
+    struct wall end = {wall_now().us + 1};
+    while (apply_prune(&a, end, 0, end, &w) > 0)
+        continue;
+    db_close(&d);
+    fix_open(&f);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 0);
+    ck_assert_uint_le(fix_count_sql(&f, "SELECT count(*) FROM trace"), 4); /* the last bucket */
 }
 END_TEST
 
@@ -296,6 +391,8 @@ static Suite *queue_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, due_messages);
     tcase_add_test(t, next_due);
+    tcase_add_test(t, prunes_by_size);
+    tcase_add_test(t, traces_addresses);
     tcase_add_test(t, lists);
     tcase_add_test(t, families);
     tcase_add_test(t, absent);

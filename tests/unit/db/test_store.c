@@ -96,7 +96,7 @@ START_TEST(replaces_input_by_outputs)
     message_free(&m);
     fix_close(&f);
     fix_open(&f);
-    ck_assert_uint_eq(queue_count(f.reader), 2);
+    ck_assert_uint_eq(store_queued(f.store), 2);
     ck_assert_uint_eq(fix_files(f.spool, "body"), 1);
 }
 END_TEST
@@ -501,7 +501,7 @@ START_TEST(many_changes_all_arrive)
     while (o.n == 0)
         loop_turn(f.loop, true);
     ck_assert_uint_eq(store_pending(f.store), 0);
-    ck_assert_uint_eq(queue_count(f.reader), 10);
+    ck_assert_uint_eq(store_queued(f.store), 10);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM message"), 10);
     for (unsigned i = N - 10; i < N; i++)
         ck_assert(fix_has(&f, 100 + i));
