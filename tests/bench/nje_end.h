@@ -45,8 +45,7 @@ static inline void end_message(void *arg, const struct nmr *m)
 }
 
 /* argv: addr:port, our node, the gateway's node. */
-static inline void end_open(struct end *e, char **argv, unsigned streams,
-                            const struct link_ops *ops)
+static inline void end_open(struct end *e, char **argv, uint8_t streams, const struct link_ops *ops)
 {
     struct why w;
     struct link_conf conf = {.name = "BENCH",

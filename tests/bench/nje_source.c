@@ -183,7 +183,7 @@ int main(int argc, char **argv)
                        .size = strtoul(argv[8], NULL, 10)};
     if (s.users == 0)
         s.users = 1;
-    end_open(&s.end, argv + 1, (unsigned)strtoul(argv[9], NULL, 10), &ops);
+    end_open(&s.end, argv + 1, (uint8_t)strtoul(argv[9], NULL, 10), &ops);
     s.input = loop_watch(s.end.loop, STDIN_FILENO, LOOP_READ, on_input, &s);
     end_run(&s.end);
     return 0;
