@@ -53,7 +53,8 @@ struct milter_talk {
     struct mono patience;    /* progress prolongs nothing past this */
     struct mono since;       /* the end of the mail was told */
     bool in_mail;            /* the filter was told of a mail and has not yet seen its end */
-    bool *gone;              /* set when the conversation is freed while its input is handled */
+    bool busy;               /* its input is being handled: */
+    bool freed;              /* the rest of it goes when that is done */
     bool used;               /* the connection served before, and nothing was heard since */
     /* the mail */
     struct milter_mail *mail;
@@ -393,8 +394,6 @@ void milter_talk_free(struct milter_talk **tp)
     if (t == NULL)
         return;
     *tp = NULL;
-    if (t->gone != NULL)
-        *t->gone = true;
     drop_mail(t);
     loop_disarm(t->m->set.loop, &t->timer);
     if (t->stream != NULL && may_keep(t)) {
@@ -410,7 +409,9 @@ void milter_talk_free(struct milter_talk **tp)
     }
     arena_free(&t->macros);
     t->m->stat.open--;
-    free(t);
+    t->freed = true;
+    if (!t->busy)
+        free(t);
 }
 
 /* Does the filter want to be told, and will it answer? */
@@ -751,18 +752,18 @@ static void handle(struct milter_talk *t, char letter)
 
 static void take_input(struct milter_talk *t)
 {
-    bool gone = false;
     char letter;
     struct why bad;
-    t->gone = &gone;
-    while (!gone && t->stream != NULL && take_packet(t, &letter, &bad)) {
+    t->busy = true;
+    while (!t->freed && t->stream != NULL && take_packet(t, &letter, &bad)) {
         if (bad.err != OK)
             fail(t, &bad);
         else
             handle(t, letter);
     }
-    if (!gone)
-        t->gone = NULL;
+    t->busy = false;
+    if (t->freed)
+        free(t);
 }
 
 /* The filter has gone. One that served an earlier conversation may just have been started anew. */
