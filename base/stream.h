@@ -76,6 +76,17 @@ bool stream_peer_uid(const struct stream *s, uid_t *uid);
  * name for SNI and, when the context verifies, for the certificate; NULL on the server side. */
 int stream_secure(struct stream *s, struct ssl_ctx_st *ctx, bool server, const char *name,
                   struct why *w) MUST_CHECK;
+/* A DANE record (RFC 6698 2.1). */
+struct stream_tlsa {
+    uint8_t usage, selector, matching;
+    uint8_t *data;
+    size_t n;
+};
+/* Right behind stream_secure with a context that verifies by DANE: the certificate must match one
+ * of these and, unless its own key is named, be for name or also ("" none). Answers how many could
+ * be used; with 0 any certificate will do. */
+int stream_dane(struct stream *s, const char *name, const char *also, const struct stream_tlsa *rr,
+                size_t n, struct why *w) MUST_CHECK;
 bool stream_is_secure(const struct stream *s);
 /* Has the peer shown a certificate that the context trusts, and does it name this host or address
  * (NULL: any)? For contexts that ask for one but go on without. */

@@ -171,6 +171,14 @@ int stream_secure(struct stream *s, struct ssl_ctx_st *ctx, bool server, const c
     return OK;
 }
 
+int stream_dane(struct stream *s, const char *name, const char *also, const struct stream_tlsa *rr,
+                size_t n, struct why *w)
+{
+    if (s->tls == NULL || s->phase != HANDSHAKE)
+        return why_set(w, E_GONE, 0, NULL, "TLS cannot be begun: the connection is not open");
+    return tlsio_dane(s->tls, name, also, rr, n, w);
+}
+
 bool stream_is_secure(const struct stream *s)
 {
     return s->facts != NULL;

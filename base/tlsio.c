@@ -61,6 +61,27 @@ int tlsio_new(struct ssl_st **out, struct ssl_ctx_st *ctx, int fd, bool server, 
     return OK;
 }
 
+int tlsio_dane(struct ssl_st *tls, const char *name, const char *also, const struct stream_tlsa *rr,
+               size_t n, struct why *w)
+{
+    int usable = 0;
+    ERR_clear_error();
+    if (SSL_dane_enable(tls, name) <= 0 || (also[0] != '\0' && SSL_add1_host(tls, also) != 1)) {
+        ERR_clear_error();
+        return why_set(w, E_TEMP, 454, "4.7.5", "DANE cannot be begun with \"%.100s\"", name);
+    }
+    /* RFC 7672 3.1.1: a DANE-EE record names the key itself, the certificate's names say nothing.
+     */
+    (void)SSL_dane_set_flags(tls, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    for (size_t i = 0; i < n; i++)
+        usable += SSL_dane_tlsa_add(tls, rr[i].usage, rr[i].selector, rr[i].matching, rr[i].data,
+                                    rr[i].n) > 0;
+    if (usable == 0)
+        SSL_set_verify(tls, SSL_VERIFY_NONE, NULL);
+    ERR_clear_error();
+    return usable;
+}
+
 void tlsio_free(struct ssl_st **tls)
 {
     SSL_free(*tls);

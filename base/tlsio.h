@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/stream.h"
 #include "base/why.h"
 
 struct ssl_st;     /* OpenSSL's SSL */
@@ -21,6 +22,9 @@ enum tlsio {
 /* name: see stream_secure. The descriptor stays the caller's. */
 int tlsio_new(struct ssl_st **out, struct ssl_ctx_st *ctx, int fd, bool server, const char *name,
               struct why *w) MUST_CHECK;
+/* See stream_dane. */
+int tlsio_dane(struct ssl_st *tls, const char *name, const char *also, const struct stream_tlsa *rr,
+               size_t n, struct why *w) MUST_CHECK;
 void tlsio_free(struct ssl_st **tls);
 int tlsio_handshake(struct ssl_st *tls, struct why *w) MUST_CHECK; /* 1 when done */
 /* Bytes read, 0 at the peer's end. */

@@ -15,7 +15,9 @@ enum file_format { FORMAT_NETDATA, FORMAT_PUNCH };
 enum mail_style { STYLE_NOTE, STYLE_RFC822, STYLE_PROFS };
 
 enum link_tls { LINK_TLS_NO, LINK_TLS_YES, LINK_TLS_VERIFY };
-enum host_tls { HOST_TLS_MAY, HOST_TLS_NO, HOST_TLS_REQUIRED };
+/* In the clear never with the last three: any certificate, one that is trusted and names the host,
+ * one that matches its TLSA records. */
+enum host_tls { HOST_TLS_MAY, HOST_TLS_NO, HOST_TLS_ENCRYPT, HOST_TLS_REQUIRED, HOST_TLS_DANE };
 
 struct conf_listen {
     union endpoint at;
@@ -61,8 +63,14 @@ struct conf_mailer {
 };
 struct conf_host {
     struct str domain; /* DESTINATION: "a.example" or ".a.example"; SMARTHOST: "" */
-    struct str host;
+    struct str host;   /* name or address; or the path of a socket, that begins with '/' */
     uint16_t port;
+    enum host_tls tls;
+    bool lmtp;
+    struct str user, password, password_file; /* to sign on with, "" not */
+};
+struct conf_tls_rule { /* TLSPOLICY */
+    struct str domain; /* "a.example", ".a.example" or "*" */
     enum host_tls tls;
 };
 
@@ -121,6 +129,8 @@ struct conf {
     size_t nsmarthost;
     struct conf_host *destination;
     size_t ndestination;
+    struct conf_tls_rule *tls_rule;
+    size_t ntls_rule;
     const char **resolver; /* NULL-terminated "addr@port", NULL: the system's */
     size_t nresolver;
     struct str database, spooldir, control;
@@ -172,6 +182,14 @@ const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
 const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node);
 /* The page of a file in this user's reader from that node: the node's own, else his. */
 const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_node);
+/* The first DESTINATION for a mail domain, NULL none. */
+const struct conf_host *conf_route_of(const struct conf *c, struct str domain);
+/* TLSPOLICY of a mail domain that is reached by its MX: the first that fits, else MAY. *said: one
+ * did. */
+enum host_tls conf_tls_of(const struct conf *c, struct str domain, bool *said);
+/* "host:25", "host:24/lmtp", "host:587/tls=required/user=me": what tells one host row from others.
+ */
+void conf_host_name(const struct conf_host *h, char *out, size_t size);
 /* The rows of the statement table, for the manual page and tests: name, form of its words, one or
  * two sentences (lent until the next call). False past the end. */
 bool conf_row(size_t i, const char **name, const char **form, const char **sentence);

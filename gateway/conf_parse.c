@@ -21,7 +21,7 @@ void *conf_append(struct arena *a, void **array, size_t *count, size_t size)
     return (char *)*array + size * (*count)++;
 }
 
-static bool need(struct conf_reader *r, struct str word, const char *form)
+bool conf_need(struct conf_reader *r, struct str word, const char *form)
 {
     if (word.n == 0)
         conf_error(r, "a word is missing; the form is: %s", form);
@@ -48,7 +48,7 @@ struct str conf_name(struct conf_reader *r, struct str word, const char *what)
 void parse_local(struct conf_reader *r, struct str rest)
 {
     struct str word = str_word(&rest);
-    if (need(r, word, "LOCAL nodeid"))
+    if (conf_need(r, word, "LOCAL nodeid"))
         r->c->local = conf_name(r, word, "LOCAL");
     /* RSCS's own form goes on with operands that say nothing here: LOCAL nodeid [*|link] ... */
 }
@@ -58,7 +58,7 @@ static bool listener(struct conf_reader *r, struct str *rest, uint16_t port,
 {
     struct why w;
     struct str word = str_word(rest);
-    if (!need(r, word, "[addr:]port"))
+    if (!conf_need(r, word, "[addr:]port"))
         return false;
     if (endpoint_parse(&out->at, word, port, &w) < 0) {
         conf_error(r, "\"%.*s\": %s", STR_ARG(word), w.text);
@@ -123,7 +123,7 @@ void parse_linkdefine(struct conf_reader *r, struct str rest)
 {
     static const char form[] = "LINKDEFINE linkid TYPE TCPNJE NODE nodeid [AST]";
     struct str name = str_word(&rest), word;
-    if (!need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
+    if (!conf_need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
         return;
     struct conf_link *k = link_make(r, name);
     if (k->defined) {
@@ -169,7 +169,7 @@ static const struct ebc_page *page_named(struct conf_reader *r, struct str name)
 }
 
 /* The place of a word in a list, 0 when it is not there (and that is said). */
-static int one_of(struct conf_reader *r, const char *what, struct str word, const char *list)
+int conf_one_of(struct conf_reader *r, const char *what, struct str word, const char *list)
 {
     struct str rest = str_of(list), name;
     for (int i = 0; str_split(&rest, '|', &name); i++)
@@ -204,7 +204,7 @@ static void parm(struct conf_reader *r, struct conf_link *k, struct str key, str
     else if (str_is(key, "ORIGIN") && (str_is(value, "VERIFY") || str_is(value, "ANY")))
         k->origin_any = str_is(value, "ANY");
     else if (str_is(key, "TLS"))
-        k->tls = (enum link_tls)one_of(r, "PARM TLS", value, "NO|YES|VERIFY");
+        k->tls = (enum link_tls)conf_one_of(r, "PARM TLS", value, "NO|YES|VERIFY");
     else
         conf_error(r, "PARM: unknown word %.*s=%.*s", STR_ARG(key), STR_ARG(value));
 }
@@ -213,7 +213,7 @@ void parse_parm(struct conf_reader *r, struct str rest)
 {
     static const char form[] = "PARM linkid HOST=host PORT=port [word=value ...]";
     struct str name = str_word(&rest), word, first = rest;
-    if (!need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
+    if (!conf_need(r, name, form) || (name = conf_name(r, name, "link")).n == 0)
         return;
     struct conf_link *k = link_make(r, name);
     while ((word = str_word(&rest)).n > 0) {
@@ -236,7 +236,7 @@ void parse_route(struct conf_reader *r, struct str rest)
 {
     static const char form[] = "ROUTE nodeid|prefix*|* TO linkid";
     struct str pattern = str_word(&rest), to = str_word(&rest), link = str_word(&rest);
-    if (!need(r, link, form))
+    if (!conf_need(r, link, form))
         return;
     if (!str_is(to, "TO")) {
         conf_error(r, "ROUTE: the form is: %s", form);
@@ -268,7 +268,7 @@ static void node_word(struct conf_reader *r, struct conf_node *n, struct str key
 void parse_node(struct conf_reader *r, struct str rest)
 {
     struct str name = str_word(&rest), word;
-    if (!need(r, name, "NODE nodeid [word=value ...]") ||
+    if (!conf_need(r, name, "NODE nodeid [word=value ...]") ||
         (name = conf_name(r, name, "NODE")).n == 0)
         return;
     struct conf_node *n = &APPEND(r, r->c->node, r->c->nnode);
@@ -299,7 +299,7 @@ static void user_word(struct conf_reader *r, struct conf_user *u, struct str wor
 void parse_localuser(struct conf_reader *r, struct str rest)
 {
     struct str name = str_word(&rest), word = str_word(&rest);
-    if (!need(r, name, "LOCALUSER userid [MBOX=user@host] [CODEPAGE=page]") ||
+    if (!conf_need(r, name, "LOCALUSER userid [MBOX=user@host] [CODEPAGE=page]") ||
         (name = conf_name(r, name, "LOCALUSER")).n == 0)
         return;
     if (addr_reserved(name)) {
@@ -383,7 +383,7 @@ void parse_restrict(struct conf_reader *r, struct str rest)
 static struct str domain_word(struct conf_reader *r, struct str rest, const char *what)
 {
     struct str word = str_word(&rest);
-    if (!need(r, word, what))
+    if (!conf_need(r, word, what))
         return STR("");
     no_more(r, rest);
     for (size_t i = 0; i < word.n; i++) {
@@ -413,64 +413,12 @@ void parse_alt_host(struct conf_reader *r, struct str rest)
     APPEND(r, r->c->alt_host, r->c->nalt_host) = domain_word(r, rest, "ALTTCPHOSTNAME");
 }
 
-/* host, host:port, [v6]:port */
-static bool host_port(struct conf_reader *r, struct str word, struct conf_host *h)
-{
-    h->port = 25;
-    h->host = word;
-    ptrdiff_t colon = str_find_last(word, ':');
-    ptrdiff_t bracket = str_find_last(word, ']');
-    bool plain_v6 = bracket < 0 && colon >= 0 && str_find(word, ':') != colon;
-    if (colon > bracket && !plain_v6) {
-        uint64_t port;
-        if (!str_number(str_sub(word, (size_t)colon + 1, word.n), 65535, &port) || port == 0) {
-            conf_error(r, "\"%.*s\": the port is not a number from 1 to 65535", STR_ARG(word));
-            return false;
-        }
-        h->port = (uint16_t)port;
-        h->host = str_sub(word, 0, (size_t)colon);
-    }
-    if (h->host.n > 1 && h->host.p[0] == '[' && h->host.p[h->host.n - 1] == ']')
-        h->host = str_sub(h->host, 1, h->host.n - 2);
-    h->host = arena_str(r->c->arena, h->host);
-    if (h->host.n == 0)
-        conf_error(r, "\"%.*s\": the host is missing", STR_ARG(word));
-    return h->host.n > 0;
-}
-
-void parse_smarthost(struct conf_reader *r, struct str rest)
-{
-    struct conf_host h = {.domain = STR("")};
-    struct str word = str_word(&rest);
-    if (!need(r, word, "SMARTHOST host[:port] [TLS=NO|MAY|REQUIRED]") || !host_port(r, word, &h))
-        return;
-    while ((word = str_word(&rest)).n > 0) {
-        if (str_starts_nocase(word, "TLS="))
-            h.tls = (enum host_tls)one_of(r, "SMARTHOST TLS", str_sub(word, 4, word.n),
-                                          "MAY|NO|REQUIRED");
-        else if (!str_is(word, "ALL"))
-            conf_error(r, "SMARTHOST: %.*s is not in this version", STR_ARG(word));
-    }
-    APPEND(r, r->c->smarthost, r->c->nsmarthost) = h;
-}
-
-void parse_destination(struct conf_reader *r, struct str rest)
-{
-    struct str domain = str_word(&rest), word = str_word(&rest);
-    struct conf_host h = {.tls = HOST_TLS_MAY};
-    if (!need(r, word, "DESTINATION domain host[:port]") || !host_port(r, word, &h))
-        return;
-    no_more(r, rest);
-    h.domain = arena_str(r->c->arena, domain);
-    APPEND(r, r->c->destination, r->c->ndestination) = h;
-}
-
 void parse_resolver(struct conf_reader *r, struct str rest)
 {
     union endpoint e;
     struct why w;
     struct str word = str_word(&rest);
-    if (!need(r, word, "RESOLVER addr[:port]"))
+    if (!conf_need(r, word, "RESOLVER addr[:port]"))
         return;
     if (str_find(word, '.') >= 0 && str_find(word, ':') < 0)
         word = arena_printf(r->c->arena, "%.*s:53", STR_ARG(word));
@@ -534,7 +482,7 @@ void parse_snads(struct conf_reader *r, struct str rest)
 void parse_dimnode(struct conf_reader *r, struct str rest)
 {
     struct str name = str_word(&rest), word = str_word(&rest);
-    if (!need(r, name, "DIMNODE nodeid [OPEN|CLOSED]"))
+    if (!conf_need(r, name, "DIMNODE nodeid [OPEN|CLOSED]"))
         return;
     r->c->dim_node = conf_name(r, name, "DIMNODE");
     r->c->dim_closed = str_is(word, "CLOSED");
@@ -545,7 +493,7 @@ void parse_dimnode(struct conf_reader *r, struct str rest)
 void parse_codepage(struct conf_reader *r, struct str rest)
 {
     struct str word = str_word(&rest);
-    if (need(r, word, "CODEPAGE page"))
+    if (conf_need(r, word, "CODEPAGE page"))
         r->c->page = page_named(r, word);
 }
 
@@ -554,7 +502,7 @@ void parse_notify(struct conf_reader *r, struct str rest)
     struct conf *c = r->c;
     struct str word = str_word(&rest);
     c->notify_arrived = c->notify_delivered = c->notify_delayed = c->notify_failed = false;
-    if (!need(r, word, "NOTIFY ARRIVED|DELIVERED|DELAYED|FAILED ... | NONE") ||
+    if (!conf_need(r, word, "NOTIFY ARRIVED|DELIVERED|DELAYED|FAILED ... | NONE") ||
         str_is(word, "NONE"))
         return;
     for (; word.n > 0; word = str_word(&rest)) {
@@ -576,7 +524,7 @@ void parse_user(struct conf_reader *r, struct str rest)
 {
     r->c->run_user = arena_str(r->c->arena, str_word(&rest));
     r->c->run_group = arena_str(r->c->arena, str_word(&rest));
-    need(r, r->c->run_user, "USER name [GROUP]");
+    conf_need(r, r->c->run_user, "USER name [GROUP]");
 }
 
 /* --- after the whole file

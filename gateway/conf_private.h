@@ -26,6 +26,10 @@ typedef void conf_parser(struct conf_reader *r, struct str rest);
 void conf_error(struct conf_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void conf_warn(struct conf_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool conf_seen(const struct conf_reader *r, const char *name); /* a statement, in any spelling */
+/* Is there a word? Reports the form the statement has. */
+bool conf_need(struct conf_reader *r, struct str word, const char *form);
+/* The place of word in "A|B|C"; reports and answers 0 when it is none of them. */
+int conf_one_of(struct conf_reader *r, const char *what, struct str word, const char *list);
 /* A path relative to the file being read. */
 struct str conf_path(struct conf_reader *r, struct str word);
 struct str conf_upper(struct conf_reader *r, struct str word);
@@ -34,10 +38,9 @@ struct str conf_name(struct conf_reader *r, struct str word, const char *what);
 
 conf_parser parse_local, parse_listen_nje, parse_linkdefine, parse_parm, parse_route, parse_node,
     parse_localuser, parse_verify_batch, parse_smsg_auth, parse_secure, parse_restrict,
-    parse_hostname, parse_domain_origin, parse_alt_host, parse_listen_smtp, parse_smarthost,
-    parse_destination, parse_resolver, parse_atsign, parse_badspool, parse_dbcs, parse_mailer,
-    parse_metrics, parse_suppress, parse_tls, parse_dimnode, parse_snads, parse_codepage,
-    parse_notify, parse_user;
+    parse_hostname, parse_domain_origin, parse_alt_host, parse_listen_smtp, parse_resolver,
+    parse_atsign, parse_badspool, parse_dbcs, parse_mailer, parse_metrics, parse_suppress,
+    parse_tls, parse_dimnode, parse_snads, parse_codepage, parse_notify, parse_user;
 
 /* The sentences after the whole file is read: names, routes to links that exist, defaults that
  * depend. */
@@ -45,6 +48,9 @@ void conf_finish(struct conf_reader *r);
 void finish_ibm(struct conf_reader *r); /* conf_ibm.c */
 /* conf_show.c: the statements whose value is not one field. */
 void conf_show_own_forms(const struct conf *c, struct buf *out);
+/* gateway/conf_host.c */
+conf_parser parse_smarthost, parse_destination, parse_tlspolicy;
+void conf_show_hosts(const struct conf *c, struct buf *out);
 /* gateway/headrules.c */
 conf_parser parse_rewrite;
 void finish_rules(struct conf_reader *r);

@@ -102,8 +102,6 @@ static void show_ibm(const struct conf *c, struct buf *out)
 
 void conf_show_own_forms(const struct conf *c, struct buf *out)
 {
-    static const char *const host_tls[] = {
-        [HOST_TLS_MAY] = "MAY", [HOST_TLS_NO] = "NO", [HOST_TLS_REQUIRED] = "REQUIRED"};
     char at[64];
     buf_printf(out, "REWRITE822HEADER %s%s\n", c->rewrite_off ? "NO" : "YES",
                c->rewrite_print && !c->rewrite_off ? " PRINT" : "");
@@ -117,12 +115,7 @@ void conf_show_own_forms(const struct conf *c, struct buf *out)
     show_who(c, out);
     for (size_t i = 0; i < c->nlisten_smtp; i++)
         buf_printf(out, "LISTENSMTP %s\n", endpoint_text(&c->listen_smtp[i].at, true, at));
-    for (size_t i = 0; i < c->nsmarthost; i++)
-        buf_printf(out, "SMARTHOST %.*s:%u TLS=%s\n", STR_ARG(c->smarthost[i].host),
-                   c->smarthost[i].port, host_tls[c->smarthost[i].tls]);
-    for (size_t i = 0; i < c->ndestination; i++)
-        buf_printf(out, "DESTINATION %.*s %.*s:%u\n", STR_ARG(c->destination[i].domain),
-                   STR_ARG(c->destination[i].host), c->destination[i].port);
+    conf_show_hosts(c, out);
     show_ibm(c, out);
     for (size_t i = 0; i < c->nresolver; i++) {
         struct str at_sign = str_of(c->resolver[i]);

@@ -400,10 +400,12 @@ static void note_delivered(struct gate *g, struct intake *in, const struct item 
                            const struct rcpt *to)
 {
     const struct message *m = it->hand->m;
-    change_journal(intake_change(in), m->origin, "delivered", "to=%.*s via=%s", STR_ARG(to->addr),
-                   it->dest->name);
-    log_event(LOG_INFO, m->origin, "delivered", "to=%s via=%s delay_ms=%lld", log_quote(to->addr),
-              log_quote(str_of(it->dest->name)),
+    bool known = it->via[0] != '\0';
+    change_journal(intake_change(in), m->origin, "delivered", "to=%.*s via=%s%s%s",
+                   STR_ARG(to->addr), it->dest->name, known ? " host=" : "", it->via);
+    log_event(LOG_INFO, m->origin, "delivered", "to=%s via=%s%s%s delay_ms=%lld",
+              log_quote(to->addr), log_quote(str_of(it->dest->name)), known ? " host=" : "",
+              known ? log_quote(str_of(it->via)) : "",
               (long long)((wall_now().us - m->accepted.us) / 1000));
     *(m->to == DOOR_SMTP ? &g->stat.to_smtp : &g->stat.to_nje) += 1;
     ptrdiff_t node = str_find_last(to->addr, '@');

@@ -27,6 +27,7 @@ struct item {
     struct why **result; /* per recipient: NULL delivered or not known yet */
     bool *known;
     size_t n;
+    char via[320];     /* the host that took it, and how: for log and journal; "" not known */
     struct mono since; /* in memory */
 };
 struct dest {

@@ -35,26 +35,34 @@ struct smtpout {
  * --------------------------------------------------------------------------------------------------
  */
 
-static const struct conf_host *static_route(const struct conf *c, struct str domain)
-{
-    for (size_t i = 0; i < c->ndestination; i++) {
-        const struct conf_host *h = &c->destination[i];
-        bool sub = h->domain.n > 0 && h->domain.p[0] == '.';
-        if (sub ? str_ends_nocase(domain, h->domain.p) : str_eq_nocase(domain, h->domain))
-            return h;
-    }
-    return NULL;
-}
-
 void smtpout_key(const struct conf *c, struct str domain, char *key, size_t size)
 {
-    const struct conf_host *h = static_route(c, domain);
-    if (h != NULL)
-        snprintf(key, size, "smtp @%.*s:%u", STR_ARG(h->host), h->port);
-    else if (c->nsmarthost > 0)
+    const struct conf_host *h = conf_route_of(c, domain);
+    char name[300];
+    if (h != NULL) {
+        conf_host_name(h, name, sizeof name);
+        snprintf(key, size, "smtp @%s", name);
+    } else if (c->nsmarthost > 0)
         snprintf(key, size, "smtp *");
     else
         snprintf(key, size, "smtp %.*s", STR_ARG(domain));
+}
+
+/* The statement that says where this destination is: what was looked up last says which smart host
+ * it is. NULL: an MX destination, or a statement that is gone since a reload. */
+static const struct conf_host *host_of(const struct smtpout *o)
+{
+    const struct conf *c = o->dest->relay->g->conf;
+    const char *name = o->dest->name;
+    char other[300];
+    if (strcmp(name, "*") == 0)
+        return c->nsmarthost > 0 ? &c->smarthost[o->smarthost % c->nsmarthost] : NULL;
+    for (size_t i = 0; name[0] == '@' && i < c->ndestination; i++) {
+        conf_host_name(&c->destination[i], other, sizeof other);
+        if (strcmp(name + 1, other) == 0)
+            return &c->destination[i];
+    }
+    return NULL;
 }
 
 static bool same_address(const struct sockaddr *a, const union endpoint *e)
@@ -96,35 +104,45 @@ static void look_up(struct smtpout *o)
     struct relay *r = o->dest->relay;
     struct mx_set set = {
         .loop = r->g->loop, .dns = r->g->dns, .port = 25, .is_self = is_self, .arg = r};
+    const struct conf_host *h = host_of(o);
     const char *name = o->dest->name;
-    if (strcmp(name, "*") != 0 && name[0] != '@' && r->g->conf->resolver_off) {
-        struct why w;
+    struct why w;
+    if (h != NULL && h->host.p[0] == '/') {
+        struct smtp_target t = {.name = ""};
+        str_copy(t.name, sizeof t.name, h->host);
+        str_copy(t.path, sizeof t.path, h->host);
+        looked_up(o, &t, 1, NULL);
+    } else if (h != NULL) {
+        o->ask = mx_host(&set, h->host.p, h->port, looked_up, o);
+    } else if (name[0] == '@' || name[0] == '*') {
+        why_set(&w, E_TEMP, 451, "4.3.5", "the configuration names %s no more", name);
+        relay_dest_failed(o->dest, &w);
+    } else if (r->g->conf->resolver_off) {
         why_set(&w, E_PERM, 550, "5.4.4",
                 "no way to %s: name servers are not asked (RESOLVERUSAGE NO), and no DESTINATION "
                 "or SMARTHOST fits",
                 name);
         relay_dest_failed(o->dest, &w);
-        return;
-    }
-    if (strcmp(name, "*") == 0) {
-        const struct conf_host *h = &r->g->conf->smarthost[o->smarthost % r->g->conf->nsmarthost];
-        o->ask = mx_host(&set, h->host.p, h->port, looked_up, o);
-    } else if (name[0] == '@') {
-        char host[256];
-        const char *colon = strrchr(name, ':');
-        str_copy(host, sizeof host, (struct str){name + 1, (size_t)(colon - name - 1)});
-        o->ask = mx_host(&set, host, (uint16_t)strtoul(colon + 1, NULL, 10), looked_up, o);
     } else {
         o->ask = mx_find(&set, name, looked_up, o);
     }
 }
 
+static void forget_targets(struct smtpout *o)
+{
+    for (size_t i = 0; i < o->ntarget; i++)
+        tlsa_drop(&o->target[i].tlsa);
+    free(o->target);
+    o->target = NULL;
+    o->ntarget = 0;
+}
+
 /* The next smart host takes over when one fails; all failed: the destination has. */
 static bool next_smarthost(struct smtpout *o)
 {
-    if (strcmp(o->dest->name, "*") != 0)
+    if (strcmp(o->dest->name, "*") != 0 || o->dest->relay->g->conf->nsmarthost == 0)
         return false;
-    o->ntarget = 0;
+    forget_targets(o);
     o->smarthost++;
     return o->smarthost % o->dest->relay->g->conf->nsmarthost != 0;
 }
@@ -140,9 +158,11 @@ static void looked_up(void *arg, const struct smtp_target *targets, size_t n, co
             relay_dest_failed(o->dest, w);
         return;
     }
-    free(o->target);
+    forget_targets(o);
     o->target = mem_new(n * sizeof *o->target);
     memcpy(o->target, targets, n * sizeof *o->target);
+    for (size_t i = 0; i < n; i++)
+        tlsa_ref(o->target[i].tlsa);
     o->ntarget = n;
     o->looked_up = mono_now();
     smtpout_kick(o->dest);
@@ -188,7 +208,13 @@ static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
 
 static void rcpt_verdict(void *arg, struct smtpc *c, void *ref, size_t index, const struct why *w)
 {
-    (void)arg, (void)c;
+    struct item *it = ref;
+    (void)arg;
+    if (w == NULL && it->via[0] == '\0') {
+        const char *tls = smtpc_tls_facts(c);
+        snprintf(it->via, sizeof it->via, "%s%s%s%s", smtpc_peer(c), tls[0] != '\0' ? " (" : "",
+                 tls, tls[0] != '\0' ? ")" : "");
+    }
     relay_result(ref, index, w);
 }
 
@@ -227,7 +253,7 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
     log_event(LOG_INFO, 0, "smtp-closed", "destination=%s reason=%s",
               log_quote(str_of(o->dest->name)), log_quote(str_of(w->text)));
     o->concurrency = o->concurrency > 1 ? o->concurrency / 2 : 1;
-    o->ntarget = 0; /* look the hosts up anew next time */
+    forget_targets(o); /* looked up anew next time */
     if (o->dest->open > 0)
         return; /* others still talk to this destination: only this conversation was unlucky */
     if (next_smarthost(o))
@@ -239,28 +265,34 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
 static const struct smtpc_ops ops = {
     .next = next_job, .rcpt = rcpt_verdict, .done = job_done, .closed = conversation_closed};
 
-/* What was looked up last says which smart host it is. */
-static enum smtpc_tls tls_policy(const struct smtpout *o)
+static enum smtpc_tls tls_policy(const struct smtpout *o, const struct conf_host *h)
 {
     static const enum smtpc_tls policy[] = {[HOST_TLS_MAY] = SMTPC_TLS_MAY,
                                             [HOST_TLS_NO] = SMTPC_TLS_NO,
-                                            [HOST_TLS_REQUIRED] = SMTPC_TLS_REQUIRED};
-    const struct conf *c = o->dest->relay->g->conf;
-    if (strcmp(o->dest->name, "*") != 0 || c->nsmarthost == 0)
-        return SMTPC_TLS_MAY;
-    return policy[c->smarthost[o->smarthost % c->nsmarthost].tls];
+                                            [HOST_TLS_ENCRYPT] = SMTPC_TLS_ENCRYPT,
+                                            [HOST_TLS_REQUIRED] = SMTPC_TLS_VERIFY,
+                                            [HOST_TLS_DANE] = SMTPC_TLS_DANE};
+    bool said;
+    if (h != NULL)
+        return policy[h->tls];
+    return policy[conf_tls_of(o->dest->relay->g->conf, str_of(o->dest->name), &said)];
 }
 
 static void open_conversation(struct smtpout *o)
 {
     struct relay *r = o->dest->relay;
+    const struct conf_host *h = host_of(o);
+    bool signs_on = h != NULL && h->user.n > 0;
     struct conversation *v = mem_new(sizeof *v);
     struct smtpc_set set = {.loop = r->g->loop,
                             .helo = r->g->conf->hostname.p,
                             .connect_ms = r->g->conf->finish_open * 1000,
                             .command_ms = r->g->conf->inactive * 1000,
                             .tls = r->g->tls,
-                            .tls_policy = tls_policy(o),
+                            .tls_policy = tls_policy(o, h),
+                            .lmtp = h != NULL && h->lmtp,
+                            .user = signs_on ? h->user.p : NULL,
+                            .password = signs_on ? h->password.p : NULL,
                             .from = &r->g->conf->send_from};
     v->out = o;
     v->next = o->first;
@@ -310,7 +342,7 @@ void smtpout_kick(struct dest *d)
         return;
     }
     if (o->ntarget == 0 || mono_ms(o->looked_up, mono_now()) > TARGET_LIFE_MS) {
-        o->ntarget = 0;
+        forget_targets(o);
         look_up(o);
         return;
     }
@@ -344,7 +376,7 @@ void smtpout_free(struct dest *d)
         smtpc_free(&v->client);
         free(v);
     }
-    free(o->target);
+    forget_targets(o);
     free(o);
     d->smtp = NULL;
 }

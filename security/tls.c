@@ -29,10 +29,13 @@ static const struct kind {
     bool certificate; /* ours is shown */
     bool trust;       /* the other's is checked */
     bool must;        /* and has to be good */
+    bool dane;
     const char *ciphers;
 } kinds[TLS_USES] = {
     [TLS_SMTP_IN] = {.server = true, .certificate = true, .ciphers = MODERN},
     [TLS_SMTP_OUT] = {.ciphers = NULL},
+    [TLS_SMTP_VERIFY] = {.trust = true, .must = true, .ciphers = NULL},
+    [TLS_SMTP_DANE] = {.dane = true, .ciphers = NULL},
     [TLS_NJE_IN] = {.server = true, .certificate = true, .trust = true, .ciphers = MODERN},
     [TLS_NJE_OUT] = {.certificate = true, .ciphers = MODERN},
     [TLS_NJE_VERIFY] = {.certificate = true, .trust = true, .must = true, .ciphers = MODERN},
@@ -132,6 +135,10 @@ static int make(SSL_CTX **out, const struct kind *k, const struct tls_files *f, 
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
     if (k->certificate && f->cert != NULL && f->cert[0] != '\0')
         v = load_certificate(ctx, f, w);
+    if (k->dane && SSL_CTX_dane_enable(ctx) != 1)
+        return why_set(w, E_TEMP, 0, NULL, "OpenSSL cannot check DANE records");
+    if (k->dane)
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     if (v == OK && k->trust)
         v = load_trust(ctx, k, f, w);
     return v;

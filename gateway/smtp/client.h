@@ -1,7 +1,8 @@
-/* gateway/smtp/client.h -- one SMTP conversation after another with one destination: connects to
- * the first of its targets that answers, sends message after message over the connection (pull
- * model: the owner is asked for the next), one verdict for each recipient, lingers a little, says
- * QUIT. RFC 5321.
+/* gateway/smtp/client.h -- one SMTP or LMTP conversation after another with one destination:
+ * connects to the first of its targets that answers, sends message after message over the
+ * connection (pull model: the owner is asked for the next), one verdict for each recipient, lingers
+ * a little, says QUIT. RFC 5321; RFC 2033 (LMTP: each recipient has an answer of his own behind the
+ * dot).
  *
  * Targets are walked in order: when one cannot be connected, greets with 4xx or 5xx, refuses both
  * EHLO and HELO or is lost before the first message, the next is tried. An idle connection that the
@@ -13,12 +14,15 @@
 #include "base/stream.h"
 #include "gateway/smtp/syntax.h"
 #include "security/tls.h"
+#include "security/tlsa.h"
 
 struct smtpc;
 
 struct smtp_target {
     union endpoint at;
-    char name[256]; /* the host's name for logs and TLS */
+    char name[256];    /* the host's name for logs and TLS */
+    char path[108];    /* a socket in the file system instead of `at`; "" none */
+    struct tlsa *tlsa; /* DANE: what its certificate must match; NULL: no such record */
 };
 /* Everything it points to is borrowed until done(). */
 struct smtpc_job {
@@ -48,9 +52,12 @@ struct smtpc_ops {
     void (*closed)(void *arg, struct smtpc *c, const struct why *w);
 };
 /* MAY: where it is offered; when it then fails the target is tried once more in the clear.
- * REQUIRED: never in the clear; a target without it is none (4.7.4, 4.7.5). Certificates are not
- * checked: this keeps listeners out, not those who pose as the target. */
-enum smtpc_tls { SMTPC_TLS_NO, SMTPC_TLS_MAY, SMTPC_TLS_REQUIRED };
+ * ENCRYPT: never in the clear; a target without it is none (4.7.4, 4.7.5). Certificates are not
+ * checked: this keeps listeners out, not those who pose as the target. VERIFY: the certificate must
+ * be trusted and name the target. DANE: the target must have TLSA records.
+ * A target with TLSA records is used by them whatever the policy says, but for NO (RFC 7672 2.2):
+ * its certificate must match one; when none of them is usable it must encrypt. */
+enum smtpc_tls { SMTPC_TLS_NO, SMTPC_TLS_MAY, SMTPC_TLS_ENCRYPT, SMTPC_TLS_VERIFY, SMTPC_TLS_DANE };
 struct smtpc_set {
     struct loop *loop;
     const char *helo;
@@ -62,11 +69,16 @@ struct smtpc_set {
     int64_t linger_ms;     /* idle connection kept for more, 0: 5000 */
     const struct tls *tls; /* NULL: no STARTTLS */
     enum smtpc_tls tls_policy;
+    bool lmtp;
+    /* Sign on (RFC 4954) with the best of SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, the last two
+     * only within TLS or to our own machine. A target that does not let us in is none. NULL: do
+     * not. Borrowed until the conversation is over. */
+    const char *user, *password;
     unsigned max_messages; /* per connection, 0: 1000 */
     /* Local address to send from; any other family and the null pointer: the system's choice. */
     const union endpoint *from;
 };
-/* targets are copied, in order of preference. No callback runs inside. */
+/* targets are copied, their tlsa too, in order of preference. No callback runs inside. */
 struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets,
                         size_t ntargets, const struct smtpc_ops *ops, void *arg);
 /* More is there for this destination: ask next() if idle. next(), and the verdicts of a message
@@ -74,6 +86,9 @@ struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *t
 void smtpc_kick(struct smtpc *c);
 bool smtpc_idle(const struct smtpc *c);        /* connected and lingering */
 const char *smtpc_peer(const struct smtpc *c); /* "mx.example[192.0.2.1]:25" for logs */
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384 verified" (dane, unverified) of the connection, "" in the clear.
+ */
+const char *smtpc_tls_facts(const struct smtpc *c);
 /* Finish the message under way, then QUIT. closed() comes later, never inside. */
 void smtpc_quit(struct smtpc *c);
 void smtpc_free(struct smtpc **c); /* at once: verdicts E_GONE, done(), no closed() */

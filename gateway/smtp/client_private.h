@@ -1,9 +1,13 @@
 /* gateway/smtp/client_private.h -- a conversation's insides, shared by client.c (the machine) and
- * client_state.c (what a state waits for, what a server offers, what the TLS policy says). */
+ * client_mail.c (one message: envelope, content, verdicts), client_state.c (what a state waits for,
+ * what a server offers, what the TLS policy says). */
 #ifndef GATEWAY_SMTP_CLIENT_PRIVATE_H
 #define GATEWAY_SMTP_CLIENT_PRIVATE_H
 
+#include "gateway/smtp/auth.h"
 #include "gateway/smtp/client.h"
+
+#define SMTPC_PIECE 65536u /* content is dotted and queued in pieces of this */
 
 enum state {
     CONNECT,
@@ -12,7 +16,8 @@ enum state {
     HELO,
     STARTTLS,
     HANDSHAKE, /* of TLS; then EHLO again */
-    ASK,       /* next() is being asked */
+    AUTH,
+    ASK, /* next() is being asked */
     IDLE,
     RSET,
     MAIL,
@@ -23,7 +28,7 @@ enum state {
     QUIT,
     OVER, /* closed() follows by the timer */
 };
-enum fate { WAITING, TAKEN, TOLD };
+enum fate { WAITING, TAKEN, LATER, TOLD }; /* LATER: in the next transaction of the message */
 
 struct smtpc {
     struct smtpc_set set;
@@ -40,7 +45,11 @@ struct smtpc {
     struct smtp_reply reply;
     struct buf out;
     struct arena *arena; /* for checking addresses */
-    bool pipelining, eightbit, size_known, starttls;
+    bool pipelining, eightbit, size_known, starttls, smtputf8;
+    unsigned mechanisms; /* offered, enum smtp_auth_how bits */
+    struct smtp_auth *auth;
+    bool signed_on;
+    char tls_facts[160];
     bool secure;       /* TLS is on */
     bool plain;        /* this target's TLS has failed: it is tried without */
     uint64_t size_max; /* 0: no limit told */
@@ -70,11 +79,39 @@ void smtpc_defaults(struct smtpc_set *set);
 int64_t smtpc_time(const struct smtpc *c);        /* milliseconds the state may last, 0: for ever */
 const char *smtpc_awaited(const struct smtpc *c); /* "answer to MAIL" */
 void smtpc_learn(struct smtpc *c, struct str line); /* a line of the answer to EHLO */
+/* What the policy and its TLSA records ask of the present target. */
+enum smtpc_tls smtpc_need(const struct smtpc *c);
+/* Begin TLS on the stream. */
+int smtpc_begin_tls(struct smtpc *c, struct why *w) MUST_CHECK;
+bool smtpc_is_here(const struct smtp_target *t); /* on our own machine: nothing travels */
+void smtpc_note_tls(struct smtpc *c);            /* the handshake is done: tls_facts */
 /* Behind EHLO or HELO: 1 begin TLS, 0 go on without (more), negative: not without, *w tells. */
 int smtpc_wants_tls(const struct smtpc *c, struct why *w) MUST_CHECK;
 /* The connection was lost for this reason: may the same target be tried again without TLS? */
 bool smtpc_may_go_plain(const struct smtpc *c, const struct why *w);
 /* A failure of TLS where the policy does not do without, as a temporary reason. */
 void smtpc_tls_why(const struct smtpc *c, const char *what, struct why *w);
+
+/* client.c */
+void smtpc_await(struct smtpc *c, enum state next);
+void smtpc_server_why(const struct smtpc *c, struct why *w);
+void smtpc_tell(struct smtpc *c, size_t i, const struct why *w);
+void smtpc_tell_rest(struct smtpc *c, const struct why *w);
+void smtpc_job_done(struct smtpc *c);
+void smtpc_lose(struct smtpc *c, const struct why *w);
+void smtpc_lose_confused(struct smtpc *c, const char *what);
+void smtpc_lose_refused(struct smtpc *c);
+void smtpc_command(struct smtpc *c, enum state next, const char *verb, const char *rest);
+
+/* client_mail.c */
+void smtpc_ask(struct smtpc *c);           /* between messages: the next, or idle, or QUIT */
+bool smtpc_send_envelope(struct smtpc *c); /* false: the message is settled unsent */
+void smtpc_send_content(struct smtpc *c);
+void smtpc_rset_reply(struct smtpc *c);
+void smtpc_mail_reply(struct smtpc *c);
+void smtpc_rcpt_reply(struct smtpc *c);
+void smtpc_data_reply(struct smtpc *c);
+void smtpc_early_reply(struct smtpc *c);
+void smtpc_dot_reply(struct smtpc *c);
 
 #endif

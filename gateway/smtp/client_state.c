@@ -1,5 +1,8 @@
 /* gateway/smtp/client_state.c -- what a state of the client waits for, what a server offers, what
  * the TLS policy says. */
+#include <arpa/inet.h>
+#include <stdio.h>
+
 #include "gateway/smtp/client_private.h"
 
 #define QUIT_MS 5000 /* the answer to QUIT is a courtesy */
@@ -50,6 +53,7 @@ const char *smtpc_awaited(const struct smtpc *c)
                                        [HELO] = "answer to HELO",
                                        [STARTTLS] = "answer to STARTTLS",
                                        [HANDSHAKE] = "TLS handshake",
+                                       [AUTH] = "answer to AUTH",
                                        [ASK] = "next message",
                                        [IDLE] = "next message",
                                        [RSET] = "answer to RSET",
@@ -72,6 +76,12 @@ void smtpc_learn(struct smtpc *c, struct str line)
         c->eightbit = true;
     else if (str_is(word, "STARTTLS"))
         c->starttls = true;
+    else if (str_is(word, "SMTPUTF8"))
+        c->smtputf8 = true;
+    else if (str_is(word, "AUTH"))
+        c->mechanisms |= smtp_auth_offered(line);
+    else if (str_starts_nocase(word, "AUTH=")) /* as before RFC 2554 */
+        c->mechanisms |= smtp_auth_offered(str_sub(word, 5, word.n)) | smtp_auth_offered(line);
     else if (str_is(word, "SIZE")) {
         c->size_known = true;
         if (!str_number(str_word(&line), UINT64_MAX, &c->size_max))
@@ -82,16 +92,67 @@ void smtpc_learn(struct smtpc *c, struct str line)
 /* --- TLS ---------------------------------------------------------------------------------------
  */
 
+enum smtpc_tls smtpc_need(const struct smtpc *c)
+{
+    const struct tlsa *tlsa = c->targets[c->target].tlsa;
+    if (c->set.tls_policy == SMTPC_TLS_NO || tlsa == NULL)
+        return c->set.tls_policy;
+    return tlsa->n > 0 ? SMTPC_TLS_DANE : SMTPC_TLS_ENCRYPT;
+}
+
+static enum tls_use use_of(const struct smtpc *c)
+{
+    enum smtpc_tls need = smtpc_need(c);
+    return need == SMTPC_TLS_DANE     ? TLS_SMTP_DANE
+           : need == SMTPC_TLS_VERIFY ? TLS_SMTP_VERIFY
+                                      : TLS_SMTP_OUT;
+}
+
 int smtpc_wants_tls(const struct smtpc *c, struct why *w)
 {
-    if (c->secure || c->set.tls_policy == SMTPC_TLS_NO)
+    enum smtpc_tls need = smtpc_need(c);
+    if (need == SMTPC_TLS_DANE && c->targets[c->target].tlsa == NULL)
+        return why_set(w, E_TEMP, 451, "4.7.4", "DANE is required, but host %s has no TLSA records",
+                       c->peer);
+    if (c->secure || need == SMTPC_TLS_NO)
         return 0;
-    if (c->starttls && !c->plain && tls_context(c->set.tls, TLS_SMTP_OUT) != NULL)
+    if (c->starttls && !c->plain && tls_context(c->set.tls, use_of(c)) != NULL)
         return 1;
-    if (c->set.tls_policy != SMTPC_TLS_REQUIRED)
+    if (need == SMTPC_TLS_MAY)
         return 0;
     return why_set(w, E_TEMP, 451, "4.7.4", "TLS is required, but host %s does not offer it",
                    c->peer);
+}
+
+int smtpc_begin_tls(struct smtpc *c, struct why *w)
+{
+    const struct smtp_target *t = &c->targets[c->target];
+    bool dane = smtpc_need(c) == SMTPC_TLS_DANE;
+    struct ssl_ctx_st *ctx = tls_context(c->set.tls, use_of(c));
+    int v = stream_secure(c->s, ctx, false, dane ? t->tlsa->base : t->name, w);
+    if (v == 0 && dane)
+        v = stream_dane(c->s, t->tlsa->base, t->tlsa->domain, t->tlsa->rr, t->tlsa->n, w);
+    return v < 0 ? v : 0;
+}
+
+void smtpc_note_tls(struct smtpc *c)
+{
+    static const char *const word[] = {[SMTPC_TLS_NO] = "",
+                                       [SMTPC_TLS_MAY] = "unverified",
+                                       [SMTPC_TLS_ENCRYPT] = "unverified",
+                                       [SMTPC_TLS_VERIFY] = "verified",
+                                       [SMTPC_TLS_DANE] = "dane"};
+    (void)snprintf(c->tls_facts, sizeof c->tls_facts, "%s %s", stream_tls_facts(c->s),
+                   word[smtpc_need(c)]);
+}
+
+bool smtpc_is_here(const struct smtp_target *t)
+{
+    if (t->path[0] != '\0')
+        return true;
+    if (t->at.any.sa_family == AF_INET)
+        return (ntohl(t->at.in4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+    return t->at.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&t->at.in6.sin6_addr);
 }
 
 /* A handshake that is refused in TLS 1.3 shows itself only when the server closes, behind our EHLO.
@@ -100,7 +161,7 @@ bool smtpc_may_go_plain(const struct smtpc *c, const struct why *w)
 {
     bool failed = c->state == STARTTLS || c->state == HANDSHAKE ||
                   (c->state == EHLO && c->secure && w->err == E_GONE);
-    return failed && c->set.tls_policy == SMTPC_TLS_MAY && !c->plain;
+    return failed && smtpc_need(c) == SMTPC_TLS_MAY && !c->plain;
 }
 
 void smtpc_tls_why(const struct smtpc *c, const char *what, struct why *w)

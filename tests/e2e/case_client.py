@@ -224,3 +224,99 @@ def case_dot_stuffing(w):
     assert m.mail.get_content().splitlines()[:4] == ['a', '.', '..', 'MAIL FROM:<evil@x>'], m.data
     gw.empty()
     assert not sink.messages
+
+
+def smarthost(w, words, user='gate', password='p\u00e4ss wort', **more):
+    """A gateway that signs on at its smart host; the sink and the gateway with a peer that is up."""
+    cert, key = w.tls()
+    sink = w.sink(tls=smtpsink.server_tls(cert, key) if more.pop('tls', True) else None)
+    path = os.path.join(w.dir, 'secret')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(password + '\n')
+    os.chmod(path, 0o600)
+    gw = w.gateway(lines=['SMARTHOST %s USER=%s PASSWORDFILE=%s %s' % (sink.where, user, path, words)] +
+                   (['TLSCA ' + cert] if more.pop('trusted', True) else []))
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    return gw, p, sink
+
+
+def deferred(gw):
+    return gw.until(lambda: [r for r in gw.json('queue', 'list') if r['tries'] >= 1])[0]
+
+
+def case_smarthost_auth(w):
+    """The best mechanism that is offered is used, within verified TLS; the journal says what TLS it was."""
+    gw, p, sink = smarthost(w, '')
+    for offered, used in ((('PLAIN', 'LOGIN', 'SCRAM-SHA-1', 'SCRAM-SHA-256'), 'SCRAM-SHA-256'),
+                          (('LOGIN', 'SCRAM-SHA-1', 'PLAIN'), 'SCRAM-SHA-1'), (('LOGIN', 'PLAIN'), 'PLAIN'),
+                          (('LOGIN',), 'LOGIN')):
+        sink.auth = smtpsink.Auth('gate', 'p\u00e4ss wort', *offered)
+        sink.one_each = True
+        post(p, 'x@other.test')
+        assert sink.take().tls and sink.auth.used == [used], sink.auth.used
+    gw.empty()
+    journal = gw.cli('trace', 'x@other.test')
+    assert 'verified' in journal and 'TLSv1.' in journal, journal
+    assert 'wort' not in gw.cli('config', 'show') + gw.read_log()
+
+
+def case_smarthost_password_wrong(w):
+    gw, p, sink = smarthost(w, '')
+    sink.auth = smtpsink.Auth('gate', 'other', 'SCRAM-SHA-256', 'PLAIN')
+    post(p, 'x@other.test')
+    row = deferred(gw)
+    assert 'cannot sign on' in row['reason'] and '535' in row['reason'], row
+    sink.auth = smtpsink.Auth('gate', 'p\u00e4ss wort', 'SCRAM-SHA-256')
+    gw.cli('queue', 'retry')
+    sink.take()
+    gw.empty()
+
+
+def case_smarthost_unverified(w):
+    """A certificate nobody vouches for: no password and no mail, in no mechanism."""
+    gw, p, sink = smarthost(w, '', trusted=False)
+    sink.auth = smtpsink.Auth('gate', 'p\u00e4ss wort', 'PLAIN')
+    post(p, 'x@other.test')
+    assert 'is not trusted' in deferred(gw)['reason']
+    assert not sink.messages and not [ln for ln in sink.lines if ln.startswith('AUTH')], sink.lines
+    gw.cli('queue', 'delete', deferred(gw)['id'])
+
+
+def case_tls_of_a_destination(w):
+    """DESTINATION TLS=: REQUIRED checks the certificate and its name, ENCRYPT does not, NO is in the clear."""
+    cert, key = w.tls()
+    sink = w.sink(tls=smtpsink.server_tls(cert, key))
+    words = ('required', 'encrypt', 'no', 'may')
+    gw = w.gateway(lines=['DESTINATION %s.test %s TLS=%s' % (x, sink.where, x) for x in words])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    for x in words[1:]:
+        post(p, 'x@%s.test' % x)
+        assert sink.take().tls == (x != 'no')
+    post(p, 'x@required.test')
+    assert 'is not trusted' in deferred(gw)['reason']
+    gw.lines.append('TLSCA ' + cert)
+    gw.restart()
+    gw.cli('queue', 'retry')
+    assert sink.take().tls
+    gw.empty()
+
+
+def case_many_recipients_one_message(w):
+    """One transaction for all recipients of a host; a host that takes three at a time gets them by threes."""
+    gw, p, sink = w.pair()
+    all_of_them = ['r%d@example.org' % i for i in range(20)]
+    post(p, all_of_them)
+    assert sink.take().rcpts == all_of_them
+    sink.on('RCPT', lambda session, arg: '452 4.5.3 too many' if len(session.rcpts) == 3 else None)
+    post(p, all_of_them[:10])
+    got = []
+    while len(got) < 10:
+        m = sink.take()
+        assert len(m.rcpts) <= 3
+        got += m.rcpts
+    assert sorted(got) == sorted(all_of_them[:10])
+    gw.empty()

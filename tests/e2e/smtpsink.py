@@ -3,8 +3,11 @@
     sink = Sink(('127.0.0.1', 0)); sink.on('RCPT', lambda s, arg: '550 5.1.1 no such user')
     m = sink.take()       # waits for a message: m.sender, m.rcpts, m.data, m.mail (email.message)
 """
+import base64
 import email
 import email.policy
+import hashlib
+import hmac
 import re
 import socketserver
 import ssl
@@ -92,9 +95,14 @@ class Session(socketserver.StreamRequestHandler):
         words = ['sink.test'] + self.sink.extensions
         if self.sink.tls and not self.tls:
             words.append('STARTTLS')
+        if self.sink.auth and (self.tls or not self.sink.tls):
+            words.append('AUTH ' + ' '.join(self.sink.auth.mechanisms))
         for word in words[:-1]:
             self.say('250-' + word)
         self.say('250 ' + words[-1])
+
+    def do_auth(self, arg):
+        self.say(self.sink.auth.talk(self, arg))
 
     def do_helo(self, arg):
         self.helo = arg
@@ -138,7 +146,12 @@ class Session(socketserver.StreamRequestHandler):
         data, self.chunks = self.chunks, b''
         return self._end(data)
 
+    def do_lhlo(self, arg):
+        return self.do_ehlo(arg) if self.sink.lmtp else self._unknown(arg)
+
     def _end(self, data):
+        if self.sink.lmtp:
+            return self._end_each(data)
         reply = self.sink.hook(self, 'DOT', '') or '250 2.0.0 kept'
         if reply.startswith('250'):
             self.sink.keep(Message(self.sender, self.rcpts, data, self))
@@ -147,6 +160,16 @@ class Session(socketserver.StreamRequestHandler):
                 raise Hangup
         self.sender, self.rcpts = None, []
         return self.say(reply)
+
+    def _end_each(self, data):
+        """LMTP: an answer for each recipient; the hook is told whose."""
+        replies = [self.sink.hook(self, 'DOT', r) or '250 2.0.0 kept' for r in self.rcpts]
+        kept = [r for r, reply in zip(self.rcpts, replies) if reply.startswith('250')]
+        if kept:
+            self.sink.keep(Message(self.sender, kept, data, self))
+        self.sender, self.rcpts = None, []
+        for reply in replies:
+            self.say(reply)
 
     def do_starttls(self, arg):
         if not self.sink.tls:
@@ -158,18 +181,73 @@ class Session(socketserver.StreamRequestHandler):
         return None
 
 
+class Auth:
+    """Who may sign on, with which mechanisms; `used` lists what was used with success."""
+
+    def __init__(self, user, password, *mechanisms, rounds=4096):
+        self.user, self.password, self.mechanisms, self.rounds = user, password, mechanisms, rounds
+        self.used = []
+
+    def talk(self, session, arg):
+        name, _, first = arg.partition(' ')
+        if name not in self.mechanisms:
+            return '504 5.5.4 no such mechanism'
+        try:
+            act = {'PLAIN': self._plain, 'LOGIN': self._login}.get(name, self._scram)
+            ok = act(session, name, first)
+        except (ValueError, KeyError, IndexError) as e:
+            return '501 5.5.2 %r' % e
+        if ok:
+            self.used.append(name)
+        return '235 2.7.0 welcome' if ok else '535 5.7.8 wrong'
+
+    @staticmethod
+    def ask(session, text):
+        session.say('334 ' + base64.b64encode(text.encode()).decode())
+        return base64.b64decode(session.rfile.readline().strip(), validate=True).decode()
+
+    def _plain(self, session, name, first):
+        return base64.b64decode(first).decode().split('\0')[1:] == [self.user, self.password]
+
+    def _login(self, session, name, first):
+        return (self.ask(session, 'Username:'), self.ask(session, 'Password:')) == (self.user, self.password)
+
+    def _scram(self, session, name, first):
+        """RFC 5802, RFC 7677: the server's side."""
+        digest = {'SCRAM-SHA-1': 'sha1', 'SCRAM-SHA-256': 'sha256'}[name]
+        bare = base64.b64decode(first).decode().split(',', 2)[2]
+        words = dict(w.split('=', 1) for w in bare.split(','))
+        server = 'r=%sserver,s=%s,i=%d' % (words['r'], base64.b64encode(b'salt').decode(), self.rounds)
+        final = self.ask(session, server)
+        without, _, proof = final.rpartition(',p=')
+        text = ','.join((bare, server, without)).encode()
+
+        def mac(key, data):
+            return hmac.new(key, data, digest).digest()
+        salted = hashlib.pbkdf2_hmac(digest, self.password.encode(), b'salt', self.rounds)
+        key = mac(salted, b'Client Key')
+        signature = mac(hashlib.new(digest, key).digest(), text)
+        shown = bytes(a ^ b for a, b in zip(base64.b64decode(proof), signature))
+        if shown != key or words['n'] != self.user:
+            return False
+        proof = base64.b64encode(mac(mac(salted, b'Server Key'), text)).decode()
+        return self.ask(session, 'v=' + proof) == ''
+
+
 class Hangup(Exception):
     """Raised by a hook: drop the connection."""
 
 
 class Sink:
     def __init__(self, address, tls=None, extensions=('PIPELINING', 'SIZE 10000000', '8BITMIME',
-                                                       'ENHANCEDSTATUSCODES')):
+                                                       'ENHANCEDSTATUSCODES'), lmtp=False):
         self.cond = threading.Condition()
         self.messages, self.lines, self.sessions = [], [], 0
         self.hooks = {}
         self.extensions = list(extensions)
         self.tls = tls
+        self.lmtp = lmtp
+        self.auth = None
         self.one_each = False  # hang up after each message
 
         class Server(socketserver.ThreadingTCPServer):

@@ -123,8 +123,18 @@ static const struct {
     {"LISTENNJE 2252 SSL", "conf:4: LISTENNJE: \"SSL\" is too much\n", true},
     {"LISTENNJE 2252 TLS now", NULL, true},
     {"PARM VM1 TLS=MAYBE", "conf:4: PARM TLS=MAYBE: must be one of NO|YES|VERIFY\n", true},
-    {"SMARTHOST mx.example TLS=VERIFY",
-     "conf:4: SMARTHOST TLS=VERIFY: must be one of MAY|NO|REQUIRED\n", true},
+    {"SMARTHOST mx.example TLS=MAYBE",
+     "conf:4: SMARTHOST TLS=MAYBE: must be one of MAY|NO|ENCRYPT|REQUIRED|DANE|VERIFY\n", true},
+    {"SMARTHOST mx.example LMTP", "conf:4: SMARTHOST: \"LMTP\" is not known\n", true},
+    {"SMARTHOST mx.example USER=a PASSWORDFILE=none", NULL, true},
+    {"DESTINATION a.example /run/x",
+     "conf:4: DESTINATION a.example: a socket in the file system is "
+     "for LMTP\n",
+     true},
+    {"DESTINATION a.example /run/x LMTP TLS=REQUIRED", NULL, true},
+    {"DESTINATION a.example", NULL, true},
+    {"TLSPOLICY a.example", NULL, true},
+    {"TLSPOLICY a.example MAY NOT", "conf:4: \"NOT\" is too much\n", true},
     {"SMARTHOST mx.example USER=a", NULL, true},
     {"TLS MAYBE", NULL, true},
     {"TLS REQUIRED", "conf: TLS REQUIRED needs a certificate: TLSCERT and TLSKEY\n", true},
@@ -192,12 +202,16 @@ END_TEST
 START_TEST(what_is_shown_can_be_read_again)
 {
     struct heard h;
+    bool said;
     struct conf *c =
         load(LEAST "GATEWAY\nLINKDEFINE L TYPE TCPNJE NODE N\nROUTE * TO L\nLOCALUSER A\n"
                    "SECURE STRICT\nMEMO conf\nRESTRICT TRANSFER a\n  *@x\n u@* ENDRESTRICT\n"
                    "RESTRICT PURGE b@y ENDRESTRICT\n"
                    "DIMNODE DIM CLOSED\nSMARTHOST relay.example:26\n"
                    "SMARTHOST other.example TLS=REQUIRED\nSMARTHOST third.example tls=no\n"
+                   "DESTINATION pop.example /run/dovecot/lmtp LMTP\n"
+                   "DESTINATION .imap.example [::1] LMTP TLS=VERIFY\n"
+                   "TLSPOLICY .bank.example DANE\nTLSPOLICY * ENCRYPT\n"
                    "TLSCERT a.pem\nTLSKEY /b.key\nTLSCA ca.pem\nLISTENNJE 2252 TLS\n"
                    "LINKDEFINE M TYPE TCPNJE NODE O\nPARM M HOST=vm.example TLS=VERIFY\n",
              &h);
@@ -208,6 +222,13 @@ START_TEST(what_is_shown_can_be_read_again)
     ck_assert(str_ends_nocase(c->tls_cert, "/a.pem") && says(c->tls_key, "/b.key"));
     ck_assert(c->smarthost[0].tls == HOST_TLS_MAY && c->smarthost[1].tls == HOST_TLS_REQUIRED &&
               c->smarthost[2].tls == HOST_TLS_NO);
+    ck_assert(c->destination[0].lmtp && says(c->destination[0].host, "/run/dovecot/lmtp"));
+    ck_assert(c->destination[1].port == 24 && c->destination[1].tls == HOST_TLS_REQUIRED &&
+              says(c->destination[1].host, "::1"));
+    ck_assert(conf_tls_of(c, STR("a.Bank.example"), &said) == HOST_TLS_DANE && said);
+    ck_assert(conf_tls_of(c, STR("bank.example"), &said) == HOST_TLS_ENCRYPT);
+    ck_assert_ptr_eq(conf_route_of(c, STR("x.IMAP.example")), &c->destination[1]);
+    ck_assert_ptr_null(conf_route_of(c, STR("imap.example")));
     ck_assert(c->link[0].tls == LINK_TLS_NO && c->link[1].tls == LINK_TLS_VERIFY &&
               c->link[1].port == 2252 && c->listen_nje[0].tls);
     struct buf first, second;

@@ -245,7 +245,10 @@ void world_start(struct world *w)
                             .helo = "gw.example",
                             .max_messages = w->max_messages,
                             .tls = w->tls,
-                            .tls_policy = w->policy};
+                            .tls_policy = w->policy,
+                            .lmtp = w->lmtp,
+                            .user = w->user,
+                            .password = w->password};
     w->c = smtpc_new(&set, w->targets, w->ntargets, &ops, w);
 }
 

@@ -47,6 +47,8 @@ struct world {
     unsigned max_messages;
     struct tls *tls; /* of both sides; freed by world_done */
     enum smtpc_tls policy;
+    bool lmtp;
+    const char *user, *password;
     int open_jobs, closed;
     size_t verdicts;
     size_t free_at; /* smtpc_free inside the nth verdict, 0: no */

@@ -51,10 +51,20 @@ static const struct dialogue dialogues[] = {
     {"content refused", "11",
      PIPE ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 554 5.6.0 no\n" ONE_OK BYE,
      "a0:p554/5.6.0 adone b0:ok bdone closed:peace"},
-    {"552 to RCPT is too many", "3",
+    {"too many: the rest behind it", "31",
      PIPE THREE_ENVELOPE
-     "> 250 ok\n> 250 ok\n> 552 many\n> 552 5.2.2 full\n> 354 go\n<. text\n> 250 ok\n" BYE,
-     "a1:t452/4.5.3 a2:p552/5.2.2 a0:ok adone closed:peace"},
+     "> 250 ok\n> 250 ok\n> 552 many\n> 552 5.2.2 full\n> 354 go\n<. text\n> 250 ok\n"
+     "< MAIL\nbatch\n< RCPT TO:<r1@\n< DATA\nnone\n> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 250 "
+     "ok\n" ONE_OK BYE,
+     "a2:p552/5.2.2 a0:ok a1:ok adone b0:ok bdone closed:peace"},
+    {"one at a time", "3",
+     PLAIN
+     "< MAIL\n> 250 ok\n< RCPT TO:<r0@\n> 250 ok\n< RCPT TO:<r1@\n> 452 4.5.3 one only\n< RCPT "
+     "TO:<r2@\n> 452 one only\n< DATA\n> 354 go\n<. text\n> 250 ok\n"
+     "< MAIL\n> 250 ok\n< RCPT TO:<r1@\n> 250 ok\n< RCPT TO:<r2@\n> 452 one only\n< DATA\n> 354 "
+     "go\n<. text\n> 554 5.6.0 no\n"
+     "< MAIL\n> 250 ok\n< RCPT TO:<r2@\n> 452 4.5.3 none at all\n" BYE,
+     "a0:ok a1:p554/5.6.0 a2:t452/4.5.3 adone closed:peace"},
     {"step by step", "3",
      PLAIN "< MAIL FROM:<me@gw.example>\r\nnone\n> 250 ok\n< RCPT TO:<r0@\nnone\n> 250 ok\n< RCPT "
            "TO:<r1@\nnone\n"

@@ -34,14 +34,14 @@ static const struct {
 } rows[] = {
     /* the name in the certificate does not matter: opportunistic */
     {SMTPC_TLS_MAY, OFFER GO "tls\n" SEALED ONE_OK BYE, "", "a0:ok adone closed:peace", ""},
-    {SMTPC_TLS_REQUIRED, OFFER GO "tls\n" SEALED ONE_OK BYE, "", "a0:ok adone closed:peace", ""},
+    {SMTPC_TLS_ENCRYPT, OFFER GO "tls\n" SEALED ONE_OK BYE, "", "a0:ok adone closed:peace", ""},
     {SMTPC_TLS_NO,
      OFFER "< MAIL\n< RCPT\n< DATA\n> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 250 ok\n" BYE, "",
      "a0:ok adone closed:peace", ""},
     {SMTPC_TLS_MAY, SERVE, "", "a0:ok adone closed:peace", ""},
-    {SMTPC_TLS_REQUIRED, PIPE LEAVE, "", "closed:why", "TLS is required, but host mx0.example["},
+    {SMTPC_TLS_ENCRYPT, PIPE LEAVE, "", "closed:why", "TLS is required, but host mx0.example["},
     /* HELO only: nothing can be offered */
-    {SMTPC_TLS_REQUIRED, GREET "> 500 what\n< HELO gw.example\n> 250 mx\n" LEAVE, "", "closed:why",
+    {SMTPC_TLS_ENCRYPT, GREET "> 500 what\n< HELO gw.example\n> 250 mx\n" LEAVE, "", "closed:why",
      "TLS is required, but host mx0.example["},
     /* what was offered in the clear is forgotten: no PIPELINING, no SIZE inside */
     {SMTPC_TLS_MAY,
@@ -62,7 +62,7 @@ static const struct {
      OFFER "< STARTTLS\n> 454 4.7.0 no\n< MAIL\n< RCPT\n< DATA\n> 250 ok\n> 250 ok\n> 354 go\n<. "
            "text\n> 250 ok\n" BYE,
      "", "a0:ok adone closed:peace", ""},
-    {SMTPC_TLS_REQUIRED, OFFER "< STARTTLS\n> 454 4.7.0 no key\n" LEAVE, "", "closed:why",
+    {SMTPC_TLS_ENCRYPT, OFFER "< STARTTLS\n> 454 4.7.0 no key\n" LEAVE, "", "closed:why",
      "no TLS with host mx0.example["},
     /* the handshake fails, or the connection with it: once more without */
     {SMTPC_TLS_MAY, OFFER GO "any\n> this is no handshake\n",
@@ -74,10 +74,10 @@ static const struct {
     {SMTPC_TLS_MAY, OFFER "< STARTTLS\n> 421 4.3.2 bye\nclose\n", SERVE, "a0:ok adone closed:peace",
      ""},
     {SMTPC_TLS_MAY, OFFER GO "tls\n< EHLO\nclose\n", SERVE, "a0:ok adone closed:peace", ""},
-    {SMTPC_TLS_REQUIRED, OFFER GO "any\n> this is no handshake\n", SERVE, "closed:why",
+    {SMTPC_TLS_ENCRYPT, OFFER GO "any\n> this is no handshake\n", SERVE, "closed:why",
      "TLS handshake failed"},
-    {SMTPC_TLS_REQUIRED, OFFER GO "close\n", SERVE, "closed:why", "TLS handshake failed"},
-    {SMTPC_TLS_REQUIRED, OFFER GO "tls\n< EHLO\nclose\n", SERVE, "closed:why", "connection to mx0"},
+    {SMTPC_TLS_ENCRYPT, OFFER GO "close\n", SERVE, "closed:why", "TLS handshake failed"},
+    {SMTPC_TLS_ENCRYPT, OFFER GO "tls\n< EHLO\nclose\n", SERVE, "closed:why", "connection to mx0"},
     /* and no third time */
     {SMTPC_TLS_MAY, OFFER GO "close\n", GREET "close\n", "closed:why", "connection to mx0"},
     /* words behind the 220, in the clear, are not answers to what is said inside */
@@ -103,7 +103,7 @@ END_TEST
 
 START_TEST(required_goes_to_the_next_target)
 {
-    w.policy = SMTPC_TLS_REQUIRED;
+    w.policy = SMTPC_TLS_ENCRYPT;
     w.script[0] = PIPE LEAVE;
     w.script[1] = OFFER GO "close\n";
     w.script[2] = OFFER GO "tls\n" SEALED ONE_OK BYE;
@@ -132,7 +132,7 @@ END_TEST
 
 START_TEST(a_handshake_that_hangs)
 {
-    w.policy = _i == 0 ? SMTPC_TLS_MAY : SMTPC_TLS_REQUIRED;
+    w.policy = _i == 0 ? SMTPC_TLS_MAY : SMTPC_TLS_ENCRYPT;
     w.script[0] = OFFER GO;
     w.script[1] =
         OFFER "< MAIL\n< RCPT\n< DATA\n> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 250 ok\n" BYE;

@@ -1,0 +1,370 @@
+/* gateway/smtp/client_mail.c -- one message over an open conversation: envelope, content, verdicts.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "gateway/smtp/client_private.h"
+
+#define QUEUE_MOST 262144u /* no more than about this waits for the kernel */
+/* Recipients of one transaction: every server takes 100 (RFC 5321 4.5.3.1.8), most take 1000; who
+ * takes fewer says so with 452 and gets the rest in the next. */
+#define RCPT_MOST 1000u
+#define COMMANDS_MOST 32768u /* commands gathered before they go to the stream */
+
+/* --- the envelope ------------------------------------------------------------------------------
+ */
+
+static int check_address(struct smtpc *c, struct str address, struct why *w)
+{
+    struct smtp_path path;
+    for (size_t i = 0; i < address.n; i++)
+        if ((uint8_t)address.p[i] > 0x7F && !c->smtputf8)
+            return why_set(w, E_PERM, 553, "5.6.7",
+                           "'%.*s' is beyond ASCII, and host %s does not offer SMTPUTF8",
+                           STR_ARG(str_sub(address, 0, 100)), c->peer);
+    arena_reset(c->arena);
+    return smtp_parse_mailbox(address, c->arena, &path, w);
+}
+
+/* Can the message as a whole go to this server? */
+static int check_message(struct smtpc *c, struct why *w)
+{
+    size_t size = cur_left(&c->job.content);
+    if (c->size_max > 0 && size > c->size_max)
+        return why_set(w, E_PERM, 552, "5.3.4",
+                       "the message of %zu bytes is larger than host %s takes (%llu bytes)", size,
+                       c->peer, (unsigned long long)c->size_max);
+    if (c->job.eightbit && !c->eightbit)
+        return why_set(w, E_PERM, 554, "5.6.3",
+                       "the message holds 8-bit text, which host %s does not take", c->peer);
+    return c->job.sender.n == 0 ? 0 : check_address(c, c->job.sender, w);
+}
+
+/* Does the envelope need SMTPUTF8 (RFC 6531 3.4)? */
+static bool is_international(const struct smtpc *c)
+{
+    bool plain = text_is_ascii(c->job.sender);
+    for (size_t i = 0; i < c->job.nrcpt && plain; i++)
+        plain = c->fate[i] != WAITING || text_is_ascii(c->job.rcpt[i]);
+    return !plain;
+}
+
+/* Verdicts of what cannot be sent at all; whether a recipient is left. */
+static bool weed(struct smtpc *c)
+{
+    struct why w;
+    size_t left = 0;
+    if (check_message(c, &w) < 0) {
+        smtpc_tell_rest(c, &w);
+        return false;
+    }
+    for (size_t i = 0; i < c->job.nrcpt && !c->dead; i++) {
+        if (c->fate[i] == WAITING && check_address(c, c->job.rcpt[i], &w) < 0)
+            smtpc_tell(c, i, &w);
+        else if (c->fate[i] == WAITING && left == RCPT_MOST)
+            c->fate[i] = LATER;
+        else
+            left += c->fate[i] == WAITING;
+    }
+    return left > 0;
+}
+
+static size_t next_waiting(const struct smtpc *c, size_t from)
+{
+    while (from < c->job.nrcpt && c->fate[from] != WAITING)
+        from++;
+    return from;
+}
+
+static void flush(struct smtpc *c)
+{
+    stream_puts(c->s, buf_text(&c->out));
+    buf_reset(&c->out);
+}
+
+static void put_mail(struct smtpc *c)
+{
+    buf_z(&c->out, "MAIL FROM:<");
+    buf_str(&c->out, c->job.sender);
+    buf_u8(&c->out, '>');
+    if (c->size_known)
+        buf_printf(&c->out, " SIZE=%zu", cur_left(&c->job.content));
+    if (c->job.eightbit && c->eightbit)
+        buf_z(&c->out, " BODY=8BITMIME");
+    if (c->smtputf8 && is_international(c))
+        buf_z(&c->out, " SMTPUTF8");
+    buf_add(&c->out, "\r\n", 2);
+}
+
+static void put_rcpt(struct smtpc *c, size_t i)
+{
+    buf_z(&c->out, "RCPT TO:<");
+    buf_str(&c->out, c->job.rcpt[i]);
+    buf_add(&c->out, ">\r\n", 3);
+    if (c->out.n > COMMANDS_MOST)
+        flush(c);
+}
+
+/* With PIPELINING (RFC 2920) the whole envelope and DATA go in one write; the last message's RSET,
+ * when it needs one, before them. Else one command for each reply. False: the message is settled
+ * unsent. */
+bool smtpc_send_envelope(struct smtpc *c)
+{
+    if (!weed(c)) {
+        smtpc_job_done(c);
+        return false;
+    }
+    bool rset = c->need_rset;
+    c->mail_ok = c->need_rset = false;
+    c->ntaken = c->queued = 0;
+    c->at = next_waiting(c, 0);
+    if (rset)
+        buf_z(&c->out, "RSET\r\n");
+    if (!rset || c->pipelining)
+        put_mail(c);
+    for (size_t i = c->at; c->pipelining && i < c->job.nrcpt; i = next_waiting(c, i + 1))
+        put_rcpt(c, i);
+    if (c->pipelining)
+        buf_z(&c->out, "DATA\r\n");
+    flush(c);
+    smtpc_await(c, rset ? RSET : MAIL);
+    return true;
+}
+
+static void begin(struct smtpc *c, const struct smtpc_job *job)
+{
+    c->job = *job;
+    c->active = true;
+    if (job->nrcpt > c->fates) {
+        c->fate = mem_grow(c->fate, job->nrcpt, 1);
+        c->fates = job->nrcpt;
+    }
+    if (job->nrcpt > 0)
+        memset(c->fate, WAITING, job->nrcpt);
+}
+
+static bool enough(const struct smtpc *c)
+{
+    return c->quitting || c->answered >= c->set.max_messages;
+}
+
+/* Between messages. A loop, for any number of messages may be settled without being sent. */
+void smtpc_ask(struct smtpc *c)
+{
+    while (!c->dead) {
+        struct smtpc_job job = {.ref = NULL};
+        c->state = ASK;
+        bool more = !enough(c) && c->ops->next(c->arg, c, &job);
+        if (c->dead)
+            return;
+        if (!more) {
+            if (enough(c))
+                smtpc_command(c, QUIT, "QUIT", "");
+            else
+                smtpc_await(c, IDLE);
+            return;
+        }
+        begin(c, &job);
+        if (smtpc_send_envelope(c))
+            return;
+    }
+}
+
+/* --- replies of a transaction ------------------------------------------------------------------
+ */
+
+/* Recipients the server did not want all at once. */
+static bool take_up_rest(struct smtpc *c)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->job.nrcpt; i++) {
+        if (c->fate[i] != LATER)
+            continue;
+        c->fate[i] = WAITING;
+        found = true;
+    }
+    return found;
+}
+
+/* The transaction has its answers: on to the rest of the message or to the next, in the same turn.
+ */
+static void message_over(struct smtpc *c)
+{
+    c->answered++;
+    bool again = take_up_rest(c);
+    if (!again)
+        smtpc_job_done(c);
+    if (c->dead)
+        return;
+    c->state = ASK;
+    struct cur in = stream_in(c->s);
+    if (cur_left(&in) > 0) /* else it would be taken for answers to what we send next */
+        smtpc_lose_confused(c, "it says more than it was asked");
+    else if (!(again && smtpc_send_envelope(c)) && !c->dead)
+        smtpc_ask(c);
+}
+
+void smtpc_rset_reply(struct smtpc *c)
+{
+    if (c->reply.code / 100 != 2) {
+        smtpc_lose_refused(c);
+        return;
+    }
+    if (!c->pipelining) {
+        put_mail(c);
+        flush(c);
+    }
+    smtpc_await(c, MAIL);
+}
+
+void smtpc_mail_reply(struct smtpc *c)
+{
+    c->mail_ok = c->reply.code / 100 == 2;
+    if (!c->mail_ok)
+        smtpc_server_why(c, &c->refused);
+    if (!c->mail_ok && !c->pipelining) {
+        smtpc_tell_rest(c, &c->refused);
+        message_over(c);
+        return;
+    }
+    if (!c->pipelining) {
+        put_rcpt(c, c->at);
+        flush(c);
+    }
+    smtpc_await(c, RCPT);
+}
+
+/* RFC 5321 4.5.3.1.10: 452 to RCPT, and once 552, means too many recipients when no enhanced code
+ * says otherwise: what was taken is sent, then the rest. */
+static bool is_too_many(const struct smtp_reply *r)
+{
+    return r->enh[0] == '\0' ? r->code == 452 || r->code == 552 : strcmp(r->enh, "4.5.3") == 0;
+}
+
+static void rcpt_why(struct smtpc *c, struct why *w)
+{
+    smtpc_server_why(c, w);
+    if (is_too_many(&c->reply))
+        why_set(w, E_TEMP, 452, "4.5.3", "%s", w->text);
+}
+
+void smtpc_rcpt_reply(struct smtpc *c)
+{
+    struct why w;
+    if (c->mail_ok && c->reply.code / 100 == 2) {
+        c->fate[c->at] = TAKEN;
+        c->ntaken++;
+    } else if (c->mail_ok && c->ntaken > 0 && is_too_many(&c->reply)) {
+        c->fate[c->at] = LATER;
+    } else if (c->mail_ok) {
+        rcpt_why(c, &w);
+        smtpc_tell(c, c->at, &w);
+        if (c->dead)
+            return;
+    }
+    c->at = next_waiting(c, c->at + 1);
+    bool last = c->at >= c->job.nrcpt;
+    if (!c->pipelining && last && c->ntaken == 0) {
+        c->need_rset = true;
+        message_over(c);
+        return;
+    }
+    if (!c->pipelining && last)
+        buf_z(&c->out, "DATA\r\n");
+    else if (!c->pipelining)
+        put_rcpt(c, c->at);
+    flush(c);
+    smtpc_await(c, last ? DATA : RCPT);
+}
+
+void smtpc_send_content(struct smtpc *c)
+{
+    enum state next = CONTENT;
+    while (next == CONTENT && stream_queued(c->s) < QUEUE_MOST) {
+        size_t n = cur_left(&c->left);
+        struct cur piece = cur_sub(&c->left, n < SMTPC_PIECE ? n : SMTPC_PIECE);
+        smtp_dot(&c->dot, cur_str(&piece), &c->out);
+        if (cur_left(&c->left) == 0) {
+            smtp_dot_end(&c->dot, &c->out);
+            next = DOT;
+        }
+        flush(c);
+    }
+    c->queued = stream_queued(c->s);
+    smtpc_await(c, next);
+}
+
+void smtpc_data_reply(struct smtpc *c)
+{
+    struct why w;
+    if (!c->mail_ok) {
+        smtpc_tell_rest(c, &c->refused);
+    } else if (c->reply.code != 354 && c->ntaken > 0) {
+        smtpc_server_why(c, &w);
+        smtpc_tell_rest(c, &w);
+    }
+    if (c->dead)
+        return;
+    if (c->reply.code != 354) {
+        c->need_rset = c->mail_ok; /* a transaction without data may still be open */
+        message_over(c);
+    } else if (c->mail_ok && c->ntaken > 0) {
+        c->left = c->job.content;
+        c->dot = (struct smtp_dot){.state = 0};
+        smtpc_send_content(c);
+    } else if (c->set
+                   .lmtp) { /* RFC 2033 4.2: it had to say 503, and would say nothing to the dot */
+        smtpc_lose_confused(c, "it takes a message for nobody");
+    } else { /* RFC 2920 3.1: no recipient, and yet it waits for content */
+        stream_puts(c->s, STR(".\r\n"));
+        c->queued = stream_queued(c->s);
+        smtpc_await(c, DOT);
+    }
+}
+
+/* An answer while we still send: a refusal is one, then the connection is of no use (RFC
+ * 5321 4.1.1.4 has no other way to stop the content). */
+void smtpc_early_reply(struct smtpc *c)
+{
+    struct why w;
+    if (c->reply.code < 400) {
+        smtpc_lose_confused(c, "it answers before the message has ended");
+        return;
+    }
+    smtpc_server_why(c, &w);
+    c->answered++;
+    smtpc_lose(c, &w);
+}
+
+static size_t next_taken(const struct smtpc *c, size_t from)
+{
+    while (from < c->job.nrcpt && c->fate[from] != TAKEN)
+        from++;
+    return from;
+}
+
+/* One answer for all who were taken, or in LMTP one for each, in order (RFC 2033 4.2). */
+void smtpc_dot_reply(struct smtpc *c)
+{
+    struct why w;
+    bool ok = c->reply.code / 100 == 2;
+    size_t i = next_taken(c, 0);
+    if (stream_queued(c->s) > 0) {
+        smtpc_early_reply(c);
+        return;
+    }
+    if (!ok)
+        smtpc_server_why(c, &w);
+    do {
+        if (i < c->job.nrcpt)
+            smtpc_tell(c, i, ok ? NULL : &w);
+        if (c->dead)
+            return;
+        i = next_taken(c, i);
+    } while (i < c->job.nrcpt && !c->set.lmtp);
+    if (i < c->job.nrcpt)
+        smtpc_await(c, DOT);
+    else
+        message_over(c);
+}
