@@ -74,11 +74,14 @@ static void bind_message(struct sqlite3_stmt *st, const struct message *m)
     sqlite3_bind_int(st, 5, (int)m->form);
     sqlite3_bind_int64(st, 6, m->accepted.us);
     sqlite3_bind_int64(st, 7, (int64_t)m->body->size);
-    bind_body(st, 8, 13, m->body);
+    bind_body(st, 8, 16, m->body);
     db_bind_str(st, 9, m->origin_sender);
     db_bind_str(st, 10, m->sender);
     db_bind_str(st, 11, m->subject);
-    db_bind_str(st, 12, m->head);
+    sqlite3_bind_int(st, 12, (int)m->ret);
+    sqlite3_bind_int(st, 13, m->utf8);
+    db_bind_str(st, 14, m->envid);
+    db_bind_str(st, 15, m->head);
 }
 
 static int add_rcpt(struct sqlite3_stmt *st, msg_id id, const struct rcpt *r, struct why *w)
@@ -93,6 +96,8 @@ static int add_rcpt(struct sqlite3_stmt *st, msg_id id, const struct rcpt *r, st
     db_bind_str(st, 8, r->dest);
     db_bind_str(st, 9, r->original);
     db_bind_str(st, 10, r->reason);
+    sqlite3_bind_int(st, 11, (int)r->notify);
+    db_bind_str(st, 12, r->orcpt);
     return run(st, w);
 }
 
@@ -102,7 +107,8 @@ static int add(struct apply *a, const struct op *o, struct why *w)
     struct sqlite3_stmt *st =
         db_stmt(a->d,
                 "INSERT INTO message (id, origin, from_door, to_door, form, accepted, size, file,"
-                " origin_sender, sender, subject, head, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " origin_sender, sender, subject, ret, utf8, envid, head, body)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 w);
     if (st == NULL)
         return (int)w->err;
@@ -112,7 +118,7 @@ static int add(struct apply *a, const struct op *o, struct why *w)
         return rc;
     st = db_stmt(a->d,
                  "INSERT INTO rcpt (msg, n, state, due, tries, warned, addr, dest, original,"
-                 " reason) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                 " reason, notify, orcpt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                  w);
     if (st == NULL)
         return (int)w->err;

@@ -106,6 +106,7 @@ static struct rcpt rcpt_copy(struct arena *a, const struct rcpt *r)
     copy.dest = arena_str(a, r->dest);
     copy.original = arena_str(a, r->original);
     copy.reason = arena_str(a, r->reason);
+    copy.orcpt = arena_str(a, r->orcpt);
     return copy;
 }
 
@@ -125,6 +126,7 @@ void change_add(struct change *c, const struct message *m)
     copy->sender = arena_str(c->arena, m->sender);
     copy->subject = arena_str(c->arena, m->subject);
     copy->head = arena_str(c->arena, m->head);
+    copy->envid = arena_str(c->arena, m->envid);
     copy->rcpt = (struct rcpt *)(copy + 1);
     for (size_t i = 0; i < m->nrcpt; i++)
         copy->rcpt[i] = rcpt_copy(c->arena, &m->rcpt[i]);

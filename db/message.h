@@ -27,7 +27,15 @@ struct rcpt {
     unsigned tries;
     bool warned;       /* the sender was told of the delay */
     struct str reason; /* why it still waits */
+    unsigned notify;   /* NOTIFY_ bits; 0: the sender said nothing */
+    struct str orcpt;  /* ORCPT decoded, "rfc822;user@host"; "" none */
 };
+/* What the sender of a mail wants to hear of it (RFC 3461). */
+#define NOTIFY_NEVER 1u
+#define NOTIFY_SUCCESS 2u
+#define NOTIFY_FAILURE 4u
+#define NOTIFY_DELAY 8u
+enum ret { RET_NONE, RET_FULL, RET_HDRS };
 struct message {
     msg_id id;      /* of this row */
     msg_id origin;  /* the message as its sender knows it; the same for its first output */
@@ -37,7 +45,10 @@ struct message {
     struct str origin_sender; /* in its own world: mailbox or "USER@NODE"; "" none (a notice) */
     struct str sender;        /* return path towards `to` */
     struct str subject;       /* for lists and notices: subject or file name, one line */
-    struct str head; /* start of the original (header, first lines) quoted in notices; may be "" */
+    struct str head;  /* start of the original (header, first lines) quoted in notices; may be "" */
+    enum ret ret;     /* how much of it a report of failure returns */
+    struct str envid; /* the sender's name for it, decoded; "" none */
+    bool utf8;        /* it needs SMTPUTF8 (RFC 6531) */
     struct wall accepted;
     uint64_t size;     /* of the body, when it is not loaded */
     struct body *body; /* held; NULL when not loaded */

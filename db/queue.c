@@ -9,7 +9,8 @@
 #include "db/spool.h"
 
 #define MESSAGE_COLUMNS                                                                            \
-    "id, origin, from_door, to_door, form, accepted, size, origin_sender, sender, subject, head"
+    "id, origin, from_door, to_door, form, accepted, size, origin_sender, sender, subject, ret,"   \
+    " utf8, envid, head"
 
 static struct message *message_from(struct sqlite3_stmt *st)
 {
@@ -24,7 +25,10 @@ static struct message *message_from(struct sqlite3_stmt *st)
     m->origin_sender = arena_str(m->arena, db_col_str(st, 7));
     m->sender = arena_str(m->arena, db_col_str(st, 8));
     m->subject = arena_str(m->arena, db_col_str(st, 9));
-    m->head = arena_str(m->arena, db_col_str(st, 10));
+    m->ret = (enum ret)sqlite3_column_int(st, 10);
+    m->utf8 = sqlite3_column_int(st, 11) != 0;
+    m->envid = arena_str(m->arena, db_col_str(st, 12));
+    m->head = arena_str(m->arena, db_col_str(st, 13));
     return m;
 }
 
@@ -38,14 +42,16 @@ static void rcpt_from(struct message *m, struct sqlite3_stmt *st)
     r->warned = sqlite3_column_int(st, 4) != 0;
     r->original = arena_str(m->arena, db_col_str(st, 7));
     r->reason = arena_str(m->arena, db_col_str(st, 8));
+    r->notify = (unsigned)sqlite3_column_int(st, 9);
+    r->orcpt = arena_str(m->arena, db_col_str(st, 10));
 }
 
 static int load_rcpts(struct db *d, struct message *m, struct why *w)
 {
     struct sqlite3_stmt *st =
         db_stmt(d,
-                "SELECT n, state, due, tries, warned, addr, dest, original, reason FROM rcpt"
-                " WHERE msg = ? ORDER BY n",
+                "SELECT n, state, due, tries, warned, addr, dest, original, reason, notify,"
+                " orcpt FROM rcpt WHERE msg = ? ORDER BY n",
                 w);
     if (st == NULL)
         return (int)w->err;

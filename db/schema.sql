@@ -2,6 +2,7 @@
 
 -- One row a queued message. The body comes last: lists read the columns before it only.
 -- body: the bytes when small; file: the number of SPOOLDIR/body/<file> when large.
+-- ret (0 not said, 1 FULL, 2 HDRS) and envid are RFC 3461's; utf8: the mail needs SMTPUTF8.
 CREATE TABLE message (
     id INTEGER PRIMARY KEY,
     origin INTEGER NOT NULL,
@@ -14,6 +15,9 @@ CREATE TABLE message (
     origin_sender TEXT NOT NULL,
     sender TEXT NOT NULL,
     subject TEXT NOT NULL,
+    ret INTEGER NOT NULL,
+    utf8 INTEGER NOT NULL,
+    envid TEXT NOT NULL,
     head TEXT NOT NULL,
     body BLOB
 );
@@ -21,7 +25,8 @@ CREATE INDEX message_file ON message (file) WHERE file IS NOT NULL;
 -- The further outputs of a message; its first keeps the number and needs no entry.
 CREATE INDEX message_origin ON message (origin) WHERE origin <> id;
 
--- One row a recipient not yet settled. A message has at least one.
+-- One row a recipient not yet settled. A message has at least one. notify (0 not said, else bits: 1
+-- NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY) and orcpt are RFC 3461's.
 CREATE TABLE rcpt (
     msg INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -33,6 +38,8 @@ CREATE TABLE rcpt (
     dest TEXT NOT NULL,
     original TEXT NOT NULL,
     reason TEXT NOT NULL,
+    notify INTEGER NOT NULL,
+    orcpt TEXT NOT NULL,
     PRIMARY KEY (msg, n)
 ) WITHOUT ROWID;
 CREATE INDEX rcpt_due ON rcpt (due) WHERE state = 0;

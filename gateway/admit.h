@@ -17,6 +17,8 @@ struct admitted {
     struct str forward;  /* LOCAL: a mailbox that gets a copy (LOCALUSER MBOX=), "" none */
     bool nick;           /* SMTP: found through a nickname (the access table counts) */
     struct str original; /* as the sender wrote it */
+    unsigned notify;     /* NOTIFY_ bits, and ORCPT: the door's to fill (RFC 3461) */
+    struct str orcpt;
 };
 /* Who wants to know. */
 struct asker {

@@ -45,8 +45,7 @@ static void bounce_message(struct family *f, struct message *m)
     size_t n = 0;
     why_set(&w, E_PERM, 554, "5.0.0", "returned by the administrator");
     for (size_t i = 0; i < m->nrcpt && n < 64; i++) {
-        const struct rcpt *r = &m->rcpt[i];
-        rcpt[n++] = (struct dsn_rcpt){r->original.n > 0 ? r->original : r->addr, &w};
+        rcpt[n++] = dsn_rcpt_of(&m->rcpt[i], &w);
     }
     dsn_add(f->call->g, f->intake, DSN_FAILED, m, rcpt, n);
     change_remove(f->change, m->id);

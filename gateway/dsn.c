@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/text.h"
+#include "db/queue.h"
 #include "db/readerrow.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
@@ -15,6 +17,7 @@
 
 #define QUOTE_LINES 40u
 #define NOTICE_MAX (256u << 10)
+#define RETURN_MAX 50000u /* a larger mail does not come back whole */
 
 static void now_date(struct buf *b)
 {
@@ -25,22 +28,66 @@ static void now_date(struct buf *b)
     date_put(b, now, offset);
 }
 
-/* The start of the original, for people: the header block kept with the message, or the mail
- * itself. */
-static struct str original_start(struct message *m, struct arena *a)
+/* The mail itself, when it is at hand as one; else empty. */
+static struct str whole_mail(struct gate *g, struct message *m)
 {
     struct why w;
-    if (m->form == BODY_MAIL && m->body != NULL) {
-        struct cur c = body_cur(m->body, &w);
-        struct hdr h;
-        if (hdr_parse(a, cur_str(&c), &h, &w) == 0)
-            return str_sub(cur_str(&c), 0, h.size);
-    }
+    if (m->form != BODY_MAIL)
+        return STR("");
+    if (m->body == NULL)
+        m->body = queue_body(store_reader(g->store), g->store, m->id, &w);
+    if (m->body == NULL)
+        return STR("");
+    struct cur c = body_cur(m->body, &w);
+    return cur_str(&c);
+}
+
+/* The start of the original, for people: the header of the mail itself, or the block kept with the
+ * message. */
+static struct str original_start(struct gate *g, struct message *m, struct arena *a)
+{
+    struct why w;
+    struct hdr h;
+    struct str mail = whole_mail(g, m);
+    if (mail.n > 0 && hdr_parse(a, mail, &h, &w) == 0)
+        return str_sub(mail, 0, h.size);
     return m->head;
+}
+
+struct dsn_rcpt dsn_rcpt_of(const struct rcpt *to, const struct why *why)
+{
+    return (struct dsn_rcpt){.addr = to->original.n > 0 ? to->original : to->addr,
+                             .why = why,
+                             .notify = to->notify,
+                             .orcpt = to->orcpt};
 }
 
 /* --- to the Internet: RFC 3464
  * ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *action, *subject, *human;
+} kinds[] = {
+    [DSN_FAILED] = {"failed", "Undelivered mail returned to sender",
+                    "Your mail could not be delivered to:"},
+    [DSN_DELAYED] = {"delayed", "Delayed mail",
+                     "Your mail has not been delivered yet; you need not send it again. It waits "
+                     "for:"},
+    [DSN_DELIVERED] = {"delivered", "Delivered mail", "Your mail has been delivered to:"},
+    [DSN_RELAYED] = {"relayed", "Relayed mail",
+                     "Your mail has been passed on, to where no more is heard of it, for:"},
+};
+
+/* RFC 3461 4.1: who says nothing hears of failures and delays. */
+static bool is_wanted(const struct dsn_rcpt *r, enum dsn_kind kind)
+{
+    static const unsigned bit[] = {[DSN_FAILED] = NOTIFY_FAILURE,
+                                   [DSN_DELAYED] = NOTIFY_DELAY,
+                                   [DSN_DELIVERED] = NOTIFY_SUCCESS,
+                                   [DSN_RELAYED] = NOTIFY_SUCCESS};
+    unsigned asked = r->notify != 0 ? r->notify : NOTIFY_FAILURE | NOTIFY_DELAY;
+    return (asked & bit[kind]) != 0;
+}
 
 static const char *status_of(const struct why *w, enum dsn_kind kind)
 {
@@ -49,74 +96,112 @@ static const char *status_of(const struct why *w, enum dsn_kind kind)
         return "4.4.7";
     if (kind == DSN_FAILED && enh[0] != '5')
         return "5.4.7"; /* temporary for too long */
-    return enh;
+    return kind == DSN_FAILED || kind == DSN_DELAYED ? enh : "2.0.0";
 }
 
 static void put_human(struct gate *g, struct buf *b, enum dsn_kind kind,
                       const struct dsn_rcpt *rcpt, size_t n)
 {
-    buf_printf(b, "This is the mail gateway %.*s.\r\n\r\n", STR_ARG(g->names.hostname));
-    if (kind == DSN_FAILED)
-        buf_z(b, "Your mail could not be delivered to:\r\n\r\n");
-    else
-        buf_printf(
-            b,
-            "Your mail has not been delivered yet. It will be tried for %lld days in all;\r\n"
-            "you need not send it again. It waits for:\r\n\r\n",
-            (long long)g->conf->retry_age);
+    bool reason = kind == DSN_FAILED || kind == DSN_DELAYED;
+    buf_printf(b, "This is the mail gateway %.*s.\r\n\r\n%s\r\n\r\n", STR_ARG(g->names.hostname),
+               kinds[kind].human);
     for (size_t i = 0; i < n; i++)
-        buf_printf(b, "  %.*s\r\n    %s\r\n", STR_ARG(rcpt[i].addr), rcpt[i].why->text);
-    buf_z(b, "\r\nThe header of your mail follows.\r\n");
+        buf_printf(b, "  %.*s\r\n%s%s%s", STR_ARG(rcpt[i].addr), reason ? "    " : "",
+                   reason ? rcpt[i].why->text : "", reason ? "\r\n" : "");
+    if (kind == DSN_DELAYED)
+        buf_printf(b, "\r\nIt will be tried for %lld days in all.\r\n",
+                   (long long)g->conf->retry_age);
+}
+
+/* RFC 6533 3: an address beyond ASCII has a type of its own. */
+static const char *type_of(struct str addr)
+{
+    return text_is_ascii(addr) ? "rfc822" : "utf-8";
 }
 
 static void put_status(struct gate *g, struct buf *b, enum dsn_kind kind, const struct message *m,
                        const struct dsn_rcpt *rcpt, size_t n)
 {
+    if (m->envid.n > 0)
+        buf_printf(b, "Original-Envelope-Id: %.*s\r\n", STR_ARG(m->envid));
     buf_printf(b, "Reporting-MTA: dns; %.*s\r\n", STR_ARG(g->names.hostname));
     buf_printf(b, "X-Njegate-Id: " MSG_ID_FMT "\r\n", MSG_ID_ARG(m->origin));
     buf_z(b, "Arrival-Date: ");
     date_put(b, m->accepted, 0);
     buf_z(b, "\r\n");
     for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "\r\nFinal-Recipient: rfc822; %.*s\r\n", STR_ARG(rcpt[i].addr));
-        buf_printf(b, "Action: %s\r\n", kind == DSN_FAILED ? "failed" : "delayed");
+        struct str addr = rcpt[i].orcpt, type;
+        buf_z(b, "\r\n");
+        if (addr.n > 0 && str_split(&addr, ';', &type))
+            buf_printf(b, "Original-Recipient: %.*s; %.*s\r\n", STR_ARG(type), STR_ARG(addr));
+        buf_printf(b, "Final-Recipient: %s; %.*s\r\n", type_of(rcpt[i].addr),
+                   STR_ARG(rcpt[i].addr));
+        buf_printf(b, "Action: %s\r\n", kinds[kind].action);
         buf_printf(b, "Status: %s\r\n", status_of(rcpt[i].why, kind));
         if (rcpt[i].why->smtp >= 400)
             buf_printf(b, "Diagnostic-Code: smtp; %d %s %s\r\n", rcpt[i].why->smtp,
                        why_enh(rcpt[i].why), rcpt[i].why->text);
+        if (kind == DSN_DELAYED) {
+            struct wall until = {m->accepted.us + g->conf->retry_age * 86400 * US_PER_S};
+            buf_z(b, "Will-Retry-Until: ");
+            date_put(b, until, 0);
+            buf_z(b, "\r\n");
+        }
     }
 }
 
-static void build_report(struct gate *g, struct buf *b, enum dsn_kind kind, struct message *m,
-                         const struct dsn_rcpt *rcpt, size_t n, msg_id id, struct arena *a)
+/* What comes back of the mail: all of it only to who asked for it (RET=FULL), when it failed and is
+ * not large. */
+static void put_original(struct gate *g, struct buf *b, enum dsn_kind kind, struct message *m,
+                         struct arena *a)
+{
+    struct str mail = m->ret == RET_FULL && kind == DSN_FAILED ? whole_mail(g, m) : STR("");
+    bool full = mail.n > 0 && mail.n <= RETURN_MAX;
+    const char *type = m->utf8 ? (full ? "message/global" : "message/global-headers")
+                               : (full ? "message/rfc822" : "text/rfc822-headers");
+    struct str text = full ? mail : original_start(g, m, a);
+    buf_printf(b, "Content-Type: %s\r\n%s\r\n", type,
+               text_is_ascii(text) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
+    buf_str(b, text);
+}
+
+static void put_fields(struct gate *g, struct buf *b, enum dsn_kind kind, const struct message *m,
+                       msg_id id, struct str boundary, struct arena *a)
 {
     struct buf date;
     buf_init(&date, 100);
     now_date(&date);
-    struct str boundary =
-        arena_printf(a, "=_njegate_" MSG_ID_FMT "_%lld", MSG_ID_ARG(id), (long long)wall_now().us);
     hdr_put(b, "Date", buf_text(&date));
     buf_done(&date);
     hdr_put(b, "From",
             arena_printf(a, "Mail gateway <MAILER-DAEMON@%.*s>", STR_ARG(g->names.hostname)));
     hdr_put(b, "To", arena_printf(a, "<%.*s>", STR_ARG(m->origin_sender)));
-    hdr_put(b, "Subject",
-            kind == DSN_FAILED ? STR("Undelivered mail returned to sender") : STR("Delayed mail"));
+    hdr_put(b, "Subject", str_of(kinds[kind].subject));
     hdr_put(b, "Message-ID",
             arena_printf(a, "<" MSG_ID_FMT ".%lld@%.*s>", MSG_ID_ARG(id), (long long)wall_now().us,
                          STR_ARG(g->names.hostname)));
     hdr_put(b, "Auto-Submitted", STR("auto-replied"));
     hdr_put(b, "MIME-Version", STR("1.0"));
     hdr_put(b, "Content-Type",
-            arena_printf(a, "multipart/report; report-type=delivery-status; boundary=\"%.*s\"",
-                         STR_ARG(boundary)));
-    buf_printf(b, "\r\n--%.*s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
-               STR_ARG(boundary));
+            arena_printf(a, "multipart/report; report-type=%sdelivery-status; boundary=\"%.*s\"",
+                         m->utf8 ? "global-" : "", STR_ARG(boundary)));
+}
+
+static void build_report(struct gate *g, struct buf *b, enum dsn_kind kind, struct message *m,
+                         const struct dsn_rcpt *rcpt, size_t n, msg_id id, struct arena *a)
+{
+    const char *eight = m->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "";
+    struct str boundary =
+        arena_printf(a, "=_njegate_" MSG_ID_FMT "_%lld", MSG_ID_ARG(id), (long long)wall_now().us);
+    put_fields(g, b, kind, m, id, boundary, a);
+    buf_printf(b, "\r\n--%.*s\r\nContent-Type: text/plain; charset=utf-8\r\n%s\r\n",
+               STR_ARG(boundary), eight);
     put_human(g, b, kind, rcpt, n);
-    buf_printf(b, "\r\n--%.*s\r\nContent-Type: message/delivery-status\r\n\r\n", STR_ARG(boundary));
+    buf_printf(b, "\r\n--%.*s\r\nContent-Type: message/%sdelivery-status\r\n%s\r\n",
+               STR_ARG(boundary), m->utf8 ? "global-" : "", eight);
     put_status(g, b, kind, m, rcpt, n);
-    buf_printf(b, "\r\n--%.*s\r\nContent-Type: text/rfc822-headers\r\n\r\n", STR_ARG(boundary));
-    buf_str(b, original_start(m, a));
+    buf_printf(b, "\r\n--%.*s\r\n", STR_ARG(boundary));
+    put_original(g, b, kind, m, a);
     buf_printf(b, "\r\n--%.*s--\r\n", STR_ARG(boundary));
 }
 
@@ -128,15 +213,18 @@ static void report_to_net(struct gate *g, struct intake *in, enum dsn_kind kind,
     struct why w;
     buf_init(&b, NOTICE_MAX);
     build_report(g, &b, kind, m, rcpt, n, intake_id(in), a);
-    struct admitted to = {
-        .to = DOOR_SMTP, .mailbox = m->origin_sender, .original = m->origin_sender};
-    struct mail mail = {.from = DOOR_LOCAL, .content = buf_cur(&b), .rcpt = &to, .nrcpt = 1};
+    struct admitted to = {.to = DOOR_SMTP,
+                          .mailbox = m->origin_sender,
+                          .original = m->origin_sender,
+                          .notify = NOTIFY_NEVER};
+    struct mail mail = {
+        .from = DOOR_LOCAL, .content = buf_cur(&b), .rcpt = &to, .nrcpt = 1, .utf8 = m->utf8};
     msg_id id;
     if (intake_mail(in, &mail, &id, &w) < 0)
         log_event(LOG_ERROR, m->origin, "notice", "error=%s", log_quote(str_of(w.text)));
     else
-        change_journal(intake_change(in), m->origin, "notice", "to=%.*s by=" MSG_ID_FMT,
-                       STR_ARG(m->origin_sender), MSG_ID_ARG(id));
+        change_journal(intake_change(in), m->origin, "notice", "%s to=%.*s by=" MSG_ID_FMT,
+                       kinds[kind].action, STR_ARG(m->origin_sender), MSG_ID_ARG(id));
     buf_done(&b);
     arena_free(&a);
 }
@@ -229,10 +317,18 @@ void dsn_add(struct gate *g, struct intake *in, enum dsn_kind kind, struct messa
         change_journal(intake_change(in), m->origin, "notice", "none: the mail has no sender");
         return;
     }
-    if (m->from == DOOR_SMTP)
-        report_to_net(g, in, kind, m, rcpt, n);
-    else
-        report_to_nje(g, in, kind, m, rcpt, n);
+    struct dsn_rcpt *wanted = mem_new((n > 0 ? n : 1) * sizeof *wanted);
+    size_t nwanted = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_wanted(&rcpt[i], kind))
+            wanted[nwanted++] = rcpt[i];
+    if (nwanted == 0)
+        change_journal(intake_change(in), m->origin, "notice", "none: the sender asked for none");
+    else if (m->from == DOOR_SMTP)
+        report_to_net(g, in, kind, m, wanted, nwanted);
+    else if (kind == DSN_FAILED || kind == DSN_DELAYED)
+        report_to_nje(g, in, kind, m, wanted, nwanted);
+    free(wanted);
 }
 
 void dsn_refused_file(struct gate *g, struct intake *in, struct str user, struct str node,

@@ -6,12 +6,17 @@
 
 #include "gateway/intake.h"
 
-enum dsn_kind { DSN_FAILED, DSN_DELAYED };
+/* RELAYED: taken by a host or network that does not report itself. */
+enum dsn_kind { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED };
 struct dsn_rcpt {
     struct str addr; /* as the sender knows it */
     const struct why *why;
+    unsigned notify; /* NOTIFY_ bits: who did not ask for this kind is left out (RFC 3461) */
+    struct str orcpt;
 };
-/* Add the notice to an intake. A message without sender gets none (a journal row says so). */
+struct dsn_rcpt dsn_rcpt_of(const struct rcpt *to, const struct why *why);
+/* Add the notice to an intake. A message without sender gets none (a journal row says so). NJE
+ * users are told of failures and delays only. */
 void dsn_add(struct gate *g, struct intake *in, enum dsn_kind kind, struct message *m,
              const struct dsn_rcpt *rcpt, size_t n);
 /* A refusal at the NJE door: a file of this user was not taken. Note and message. quote: the start

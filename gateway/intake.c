@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/readerrow.h"
+#include "gateway/dsn.h"
 #include "gateway/frommail.h"
 #include "gateway/njefile.h"
 #include "gateway/nje.h"
@@ -134,6 +135,9 @@ static struct message *output(const struct mail *m, msg_id origin, msg_id id)
     out->accepted = wall_now();
     out->origin_sender = arena_str(out->arena, m->origin_sender);
     out->sender = arena_str(out->arena, m->sender);
+    out->ret = m->ret;
+    out->envid = arena_str(out->arena, m->envid);
+    out->utf8 = m->utf8;
     return out;
 }
 
@@ -141,6 +145,21 @@ static struct str domain_of(struct str mailbox)
 {
     ptrdiff_t at = str_find_last(mailbox, '@');
     return at >= 0 ? str_sub(mailbox, (size_t)at + 1, mailbox.n) : STR("");
+}
+
+static void set_notify(struct message *m, struct rcpt *to, const struct admitted *a,
+                       unsigned notify)
+{
+    to->original = arena_str(m->arena, a->original);
+    to->notify = notify;
+    to->orcpt = arena_str(m->arena, a->orcpt);
+}
+
+/* Of outputs behind the first for one recipient: his sender hears of success once. */
+static unsigned without_success(unsigned notify)
+{
+    unsigned left = notify & ~NOTIFY_SUCCESS;
+    return notify != 0 && left == 0 ? NOTIFY_NEVER : left;
 }
 
 /* All Internet recipients share one message. */
@@ -157,7 +176,7 @@ static void add_net(struct intake *in, const struct mail *m, struct message *out
             continue;
         struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
                                            arena_str(out->arena, domain_of(mailbox)));
-        to->original = arena_str(out->arena, r->original);
+        set_notify(out, to, r, r->to == DOOR_SMTP ? r->notify : without_success(r->notify));
     }
     keep_message(in, out);
 }
@@ -174,6 +193,7 @@ struct made {
     struct njefile_out file;
     struct reader_row row;
     msg_id id;
+    bool first; /* of its recipient's */
 };
 struct made_list {
     struct made *item;
@@ -196,7 +216,8 @@ static int make_files(struct intake *in, struct frommail *f, const struct admitt
     for (size_t k = 0; k < count; k++) {
         l->item = mem_grow(l->item, l->n + 1, sizeof *l->item);
         struct made *made = &l->item[l->n];
-        *made = (struct made){.to = to, .id = l->n == 0 ? origin : store_next_id(in->g->store)};
+        *made = (struct made){
+            .to = to, .id = l->n == 0 ? origin : store_next_id(in->g->store), .first = k == 0};
         int v = frommail_file(f, to, k, made->id, &made->file, &made->row, w);
         if (v < 0)
             return v;
@@ -226,13 +247,38 @@ static void add_made(struct intake *in, const struct mail *m, const struct fromm
         struct rcpt *r = message_add_rcpt(
             out, arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
             arena_str(out->arena, way.node));
-        r->original = arena_str(out->arena, to->original);
+        set_notify(out, r, to, made->first ? to->notify : without_success(to->notify));
         keep_message(in, out);
     }
     if (made->file.replaced > 0)
         change_journal(in->change, origin, "replaced",
                        "%zu characters are not in the code page of %.*s", made->file.replaced,
                        STR_ARG(to->node));
+}
+
+/* Tell the sender who asked for it of the recipients who have the mail in their readers now. */
+static void tell_delivered(struct intake *in, const struct mail *m, const struct frommail *f,
+                           msg_id origin)
+{
+    struct why ok;
+    struct message *of = output(m, origin, origin);
+    struct dsn_rcpt *list = mem_new(m->nrcpt * sizeof *list);
+    size_t n = 0;
+    why_set(&ok, OK, 250, "2.0.0", "in the reader");
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        struct admitted way;
+        frommail_way(in->g, &m->rcpt[i], &way);
+        if (way.to == DOOR_LOCAL && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
+            list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
+                                          .why = &ok,
+                                          .notify = m->rcpt[i].notify,
+                                          .orcpt = m->rcpt[i].orcpt};
+    }
+    of->head = arena_str(of->arena, frommail_head(f));
+    if (n > 0)
+        dsn_add(in->g, in, DSN_DELIVERED, of, list, n);
+    free(list);
+    message_free(&of);
 }
 
 int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
@@ -256,6 +302,8 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
     if (v == 0 && net)
         add_net(in, m, output(m, origin, made.n == 0 ? origin : store_next_id(in->g->store)));
     free_made(&made);
+    if (v == 0 && nje && m->from == DOOR_SMTP)
+        tell_delivered(in, m, f, origin);
     frommail_free(&f);
     if (id != NULL)
         *id = origin;

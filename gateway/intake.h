@@ -20,6 +20,9 @@ struct mail {
     struct body *body;        /* the same content as a stored body, or NULL */
     const struct admitted *rcpt;
     size_t nrcpt;
+    enum ret ret; /* what its sender wants to hear of it: db/message.h */
+    struct str envid;
+    bool utf8; /* it needs SMTPUTF8 */
 };
 typedef void intake_fn(void *arg, const struct why *w); /* w NULL: durable */
 

@@ -109,6 +109,7 @@ static void item_free(struct item *it)
         free(it->result[i]);
     free(it->result);
     free(it->known);
+    free(it->notify);
     free(it->index);
     free(it->rcpt);
     free(it);
@@ -392,8 +393,8 @@ static int64_t backoff_us(const struct conf *c, unsigned tries)
 }
 
 struct verdicts {
-    struct dsn_rcpt *failed, *late;
-    size_t nfailed, nlate;
+    struct dsn_rcpt *failed, *late, *relayed;
+    size_t nfailed, nlate, nrelayed;
 };
 
 static void note_delivered(struct gate *g, struct intake *in, const struct item *it,
@@ -444,7 +445,7 @@ static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, 
     if (!to->warned && g->conf->warning_age > 0 &&
         wall_now().us - m->accepted.us >= g->conf->warning_age * 86400 * US_PER_S) {
         to->warned = true;
-        v->late[v->nlate++] = (struct dsn_rcpt){to->original.n > 0 ? to->original : to->addr, w};
+        v->late[v->nlate++] = dsn_rcpt_of(to, w);
     }
     change_rcpt(c, m->id, to);
     change_journal(c, m->origin, "deferred", "to=%.*s reason=%s", STR_ARG(to->addr), w->text);
@@ -463,7 +464,10 @@ static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it
     const struct why *w = it->result[i];
     struct change *c = intake_change(in);
     if (w == NULL) {
+        static const struct why ok = {.smtp = 250, .enh = "2.0.0"};
         note_delivered(g, in, it, to);
+        if (!it->dsn && (to->notify & NOTIFY_SUCCESS) != 0)
+            v->relayed[v->nrelayed++] = dsn_rcpt_of(to, &ok);
         change_rcpt_done(c, m->id, to->n);
         return;
     }
@@ -474,7 +478,7 @@ static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it
         defer_rcpt(g, c, it, to, w, v);
         return;
     }
-    v->failed[v->nfailed++] = (struct dsn_rcpt){to->original.n > 0 ? to->original : to->addr, w};
+    v->failed[v->nfailed++] = dsn_rcpt_of(to, w);
     change_rcpt_done(c, m->id, to->n);
     change_journal(c, m->origin, "failed", "to=%.*s reason=%s", STR_ARG(to->addr), w->text);
     log_event(LOG_WARN, m->origin, "failed", "to=%s reason=%s", log_quote(to->addr),
@@ -505,23 +509,27 @@ static void decide(struct item *it)
     struct hand *h = it->hand;
     struct intake *in = intake_new(r->g);
     struct verdicts v = {.failed = mem_new(it->n * sizeof *v.failed),
-                         .late = mem_new(it->n * sizeof *v.late)};
+                         .late = mem_new(it->n * sizeof *v.late),
+                         .relayed = mem_new(it->n * sizeof *v.relayed)};
     for (size_t i = 0; i < it->n; i++)
         settle_rcpt(r->g, in, it, i, &v);
     if (v.nfailed > 0)
         dsn_add(r->g, in, DSN_FAILED, h->m, v.failed, v.nfailed);
     if (v.nlate > 0)
         dsn_add(r->g, in, DSN_DELAYED, h->m, v.late, v.nlate);
+    if (v.nrelayed > 0)
+        dsn_add(r->g, in, DSN_RELAYED, h->m, v.relayed, v.nrelayed);
     struct settled *s = mem_new(sizeof *s);
     *s = (struct settled){r, h};
     h->changes++;
     h->items--;
-    if (v.nfailed + v.nlate == 0)
+    if (v.nfailed + v.nlate + v.nrelayed == 0)
         change_patient(intake_change(in));
     item_free(it);
     intake_commit(&in, settled, s);
     free(v.failed);
     free(v.late);
+    free(v.relayed);
 }
 
 void relay_finish(struct item *it)

@@ -26,6 +26,8 @@ struct item {
     unsigned *index;     /* of each in message->rcpt */
     struct why **result; /* per recipient: NULL delivered or not known yet */
     bool *known;
+    struct smtpc_notify *notify; /* for the client; NULL: nobody asked for anything */
+    bool dsn;                    /* who took it reports himself */
     size_t n;
     char via[320];     /* the host that took it, and how: for log and journal; "" not known */
     struct mono since; /* in memory */

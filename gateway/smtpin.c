@@ -148,8 +148,11 @@ static int take(struct smtpin *s, struct smtpd_mail *m, struct body *body, struc
     struct admitted *rcpt = arena_alloc(m->arena, m->nrcpt * sizeof *rcpt);
     if (rcpt == NULL || arena_full(m->arena))
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
-    for (size_t i = 0; i < m->nrcpt; i++)
+    for (size_t i = 0; i < m->nrcpt; i++) {
         rcpt[i] = *(const struct admitted *)m->rcpt[i].user;
+        rcpt[i].notify = m->rcpt[i].params.notify;
+        rcpt[i].orcpt = m->rcpt[i].params.orcpt;
+    }
     struct buf whole;
     buf_init(&whole, cur_left(&content) + 4096);
     put_received(s, m, intake_id(in), &whole);
@@ -159,7 +162,10 @@ static int take(struct smtpin *s, struct smtpd_mail *m, struct body *body, struc
                         .sender = m->sender.text,
                         .content = buf_cur(&whole),
                         .rcpt = rcpt,
-                        .nrcpt = m->nrcpt};
+                        .nrcpt = m->nrcpt,
+                        .ret = m->params.ret,
+                        .envid = m->params.envid,
+                        .utf8 = m->params.utf8};
     log_accepted(in, m, cur_left(&content));
     v = intake_mail(in, &mail, NULL, w);
     buf_done(&whole);

@@ -179,6 +179,21 @@ static bool is_eightbit(struct cur c)
     return false;
 }
 
+/* What the senders of these recipients asked for; NULL: nothing. */
+static struct smtpc_notify *notify_of(const struct item *it)
+{
+    struct smtpc_notify *all = NULL;
+    for (size_t i = 0; i < it->n; i++) {
+        const struct rcpt *to = &it->hand->m->rcpt[it->index[i]];
+        if (to->notify == 0 && to->orcpt.n == 0)
+            continue;
+        if (all == NULL)
+            all = mem_new(it->n * sizeof *all);
+        all[i] = (struct smtpc_notify){.notify = to->notify, .orcpt = to->orcpt};
+    }
+    return all;
+}
+
 static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
 {
     struct conversation *v = arg;
@@ -191,12 +206,17 @@ static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
         struct cur content = relay_content(it, &w);
         if (cur_left(&content) > 0) {
             v->item = it;
+            free(it->notify);
+            it->notify = notify_of(it);
             *job = (struct smtpc_job){.ref = it,
                                       .sender = it->hand->m->sender,
                                       .rcpt = it->rcpt,
                                       .nrcpt = it->n,
                                       .content = content,
-                                      .eightbit = is_eightbit(content)};
+                                      .eightbit = is_eightbit(content),
+                                      .notify = it->notify,
+                                      .ret = it->hand->m->ret,
+                                      .envid = it->hand->m->envid};
             return true;
         }
         why_set(&w, E_IO, 451, "4.3.0", "the body of the mail cannot be read");
@@ -210,6 +230,8 @@ static void rcpt_verdict(void *arg, struct smtpc *c, void *ref, size_t index, co
 {
     struct item *it = ref;
     (void)arg;
+    if (w == NULL)
+        it->dsn = smtpc_dsn(c);
     if (w == NULL && it->via[0] == '\0') {
         const char *tls = smtpc_tls_facts(c);
         snprintf(it->via, sizeof it->via, "%s%s%s%s", smtpc_peer(c), tls[0] != '\0' ? " (" : "",

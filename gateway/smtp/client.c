@@ -183,7 +183,7 @@ static void no_target(struct smtpc *c)
 
 static void forget_extensions(struct smtpc *c)
 {
-    c->pipelining = c->eightbit = c->size_known = c->starttls = c->smtputf8 = false;
+    c->pipelining = c->eightbit = c->size_known = c->starttls = c->smtputf8 = c->dsn = false;
     c->size_max = 0;
     c->mechanisms = 0;
 }

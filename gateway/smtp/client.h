@@ -12,6 +12,7 @@
 #define GATEWAY_SMTP_CLIENT_H
 
 #include "base/stream.h"
+#include "db/message.h"
 #include "gateway/smtp/syntax.h"
 #include "security/tls.h"
 #include "security/tlsa.h"
@@ -32,6 +33,15 @@ struct smtpc_job {
     size_t nrcpt;
     struct cur content; /* RFC 5322 with CRLF lines; valid until done() */
     bool eightbit;      /* holds bytes over 127 */
+    /* Of the recipients, given to hosts that offer DSN (RFC 3461) with ret and envid; NULL: their
+     * sender asked for nothing. */
+    const struct smtpc_notify *notify;
+    enum ret ret;
+    struct str envid;
+};
+struct smtpc_notify {
+    unsigned notify;  /* NOTIFY_ bits, 0 none */
+    struct str orcpt; /* "rfc822;user@host" decoded, "" none */
 };
 /* From within these, smtpc_quit is allowed, and smtpc_free but for next() when it gives a message.
  */
@@ -84,6 +94,7 @@ struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *t
 /* More is there for this destination: ask next() if idle. next(), and the verdicts of a message
  * that cannot be sent here, may run inside. */
 void smtpc_kick(struct smtpc *c);
+bool smtpc_dsn(const struct smtpc *c);         /* this host reports itself (DSN) */
 bool smtpc_idle(const struct smtpc *c);        /* connected and lingering */
 const char *smtpc_peer(const struct smtpc *c); /* "mx.example[192.0.2.1]:25" for logs */
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384 verified" (dane, unverified) of the connection, "" in the clear.

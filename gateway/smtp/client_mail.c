@@ -94,6 +94,7 @@ static void put_mail(struct smtpc *c)
         buf_z(&c->out, " BODY=8BITMIME");
     if (c->smtputf8 && is_international(c))
         buf_z(&c->out, " SMTPUTF8");
+    smtpc_put_envelope_notify(c);
     buf_add(&c->out, "\r\n", 2);
 }
 
@@ -101,7 +102,9 @@ static void put_rcpt(struct smtpc *c, size_t i)
 {
     buf_z(&c->out, "RCPT TO:<");
     buf_str(&c->out, c->job.rcpt[i]);
-    buf_add(&c->out, ">\r\n", 3);
+    buf_u8(&c->out, '>');
+    smtpc_put_notify(c, i);
+    buf_add(&c->out, "\r\n", 2);
     if (c->out.n > COMMANDS_MOST)
         flush(c);
 }

@@ -45,7 +45,7 @@ struct smtpc {
     struct smtp_reply reply;
     struct buf out;
     struct arena *arena; /* for checking addresses */
-    bool pipelining, eightbit, size_known, starttls, smtputf8;
+    bool pipelining, eightbit, size_known, starttls, smtputf8, dsn;
     unsigned mechanisms; /* offered, enum smtp_auth_how bits */
     struct smtp_auth *auth;
     bool signed_on;
@@ -75,6 +75,10 @@ struct smtpc {
     bool dead;           /* freed at the end of the outermost */
 };
 
+/* RET and ENVID behind MAIL, NOTIFY and ORCPT behind the i-th RCPT, as far as they are for this
+ * host. */
+void smtpc_put_envelope_notify(struct smtpc *c);
+void smtpc_put_notify(struct smtpc *c, size_t i);
 void smtpc_defaults(struct smtpc_set *set);
 int64_t smtpc_time(const struct smtpc *c);        /* milliseconds the state may last, 0: for ever */
 const char *smtpc_awaited(const struct smtpc *c); /* "answer to MAIL" */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "gateway/smtp/client_private.h"
 
 #define QUIT_MS 5000 /* the answer to QUIT is a courtesy */
@@ -76,6 +77,8 @@ void smtpc_learn(struct smtpc *c, struct str line)
         c->eightbit = true;
     else if (str_is(word, "STARTTLS"))
         c->starttls = true;
+    else if (str_is(word, "DSN"))
+        c->dsn = true;
     else if (str_is(word, "SMTPUTF8"))
         c->smtputf8 = true;
     else if (str_is(word, "AUTH"))
@@ -86,6 +89,46 @@ void smtpc_learn(struct smtpc *c, struct str line)
         c->size_known = true;
         if (!str_number(str_word(&line), UINT64_MAX, &c->size_max))
             c->size_max = 0;
+    }
+}
+
+/* --- DSN: RFC 3461 ------------------------------------------------------------------------------
+ */
+
+bool smtpc_dsn(const struct smtpc *c)
+{
+    return c->dsn;
+}
+
+void smtpc_put_envelope_notify(struct smtpc *c)
+{
+    static const char *const ret[] = {
+        [RET_NONE] = "", [RET_FULL] = " RET=FULL", [RET_HDRS] = " RET=HDRS"};
+    if (!c->dsn)
+        return;
+    buf_z(&c->out, ret[c->job.ret]);
+    if (c->job.envid.n > 0) {
+        buf_z(&c->out, " ENVID=");
+        text_xtext(&c->out, c->job.envid);
+    }
+}
+
+void smtpc_put_notify(struct smtpc *c, size_t i)
+{
+    static const char *const word[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
+    if (!c->dsn || c->job.notify == NULL)
+        return;
+    const struct smtpc_notify *n = &c->job.notify[i];
+    const char *before = " NOTIFY=";
+    for (unsigned k = 0; k < 4; k++)
+        if ((n->notify & 1u << k) != 0) {
+            buf_printf(&c->out, "%s%s", before, word[k]);
+            before = ",";
+        }
+    struct str addr = n->orcpt, type;
+    if (addr.n > 0 && str_split(&addr, ';', &type)) {
+        buf_printf(&c->out, " ORCPT=%.*s;", STR_ARG(type));
+        text_xtext(&c->out, addr);
     }
 }
 

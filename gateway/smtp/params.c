@@ -52,10 +52,8 @@ static int read_utf8(struct reader *r, struct str value)
 
 static int read_ret(struct reader *r, struct str value)
 {
-    r->mail->ret = str_is(value, "FULL")   ? SMTP_RET_FULL
-                   : str_is(value, "HDRS") ? SMTP_RET_HDRS
-                                           : SMTP_RET_NONE;
-    return r->mail->ret != SMTP_RET_NONE ? 0 : bad(r, "RET is FULL or HDRS");
+    r->mail->ret = str_is(value, "FULL") ? RET_FULL : str_is(value, "HDRS") ? RET_HDRS : RET_NONE;
+    return r->mail->ret != RET_NONE ? 0 : bad(r, "RET is FULL or HDRS");
 }
 
 /* xtext that stands for printable text; a control would end a line of a report. */
@@ -104,7 +102,7 @@ static int read_notify(struct reader *r, struct str value)
             return bad(r, "NOTIFY is NEVER, or some of SUCCESS,FAILURE,DELAY");
         r->rcpt->notify |= bit;
     }
-    if ((r->rcpt->notify & SMTP_NOTIFY_NEVER) != 0 && r->rcpt->notify != SMTP_NOTIFY_NEVER)
+    if ((r->rcpt->notify & NOTIFY_NEVER) != 0 && r->rcpt->notify != NOTIFY_NEVER)
         return bad(r, "NOTIFY=NEVER stands alone");
     return 0;
 }

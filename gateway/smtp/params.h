@@ -3,17 +3,11 @@
 #ifndef GATEWAY_SMTP_PARAMS_H
 #define GATEWAY_SMTP_PARAMS_H
 
+#include "db/message.h"
 #include "gateway/smtp/syntax.h"
 
 #define SMTP_ENVID_MAX 100u /* RFC 3461 4.4 */
 #define SMTP_ORCPT_MAX 500u /* 4.2 */
-
-enum smtp_ret { SMTP_RET_NONE, SMTP_RET_FULL, SMTP_RET_HDRS };
-/* NOTIFY as bits; none: it was not given. NEVER stands alone. */
-#define SMTP_NOTIFY_NEVER 1u
-#define SMTP_NOTIFY_SUCCESS 2u
-#define SMTP_NOTIFY_FAILURE 4u
-#define SMTP_NOTIFY_DELAY 8u
 
 struct smtp_mail_params {
     uint64_t size; /* 0: not given */
@@ -21,11 +15,11 @@ struct smtp_mail_params {
     bool binary;   /* BODY=BINARYMIME */
     bool utf8;     /* SMTPUTF8 */
     bool auth;     /* AUTH= stood there; who it names is not believed */
-    enum smtp_ret ret;
+    enum ret ret;
     struct str envid; /* decoded; "" not given */
 };
 struct smtp_rcpt_params {
-    unsigned notify;
+    unsigned notify;  /* NOTIFY_ bits of db/message.h, 0 not given; NEVER stands alone */
     struct str orcpt; /* "rfc822;user@host", the address decoded; "" not given */
 };
 

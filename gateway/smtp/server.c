@@ -10,7 +10,7 @@
 
 #define SCRATCH_MAX 65536u
 #define RCPT_ARENA                                                                                 \
-    2048u /* of a transaction's arena for each recipient, the owner's part included */
+    3072u /* of a transaction's arena for each recipient, the owner's part included */
 
 static void set_defaults(struct smtpd_set *set)
 {

@@ -73,7 +73,7 @@ static void offer(struct smtpd_session *s)
     const struct smtpd_set *set = &s->d->set;
     struct buf b;
     buf_init(&b, 1024);
-    buf_printf(&b, "%s\nSIZE %llu\n8BITMIME\nPIPELINING\nCHUNKING\nBINARYMIME", s->d->hostname,
+    buf_printf(&b, "%s\nSIZE %llu\n8BITMIME\nPIPELINING\nCHUNKING\nBINARYMIME\nDSN", s->d->hostname,
                (unsigned long long)set->max_size);
     if (!smtp_disallowed(set->disallow, STR("HELP")))
         buf_z(&b, "\nHELP");

@@ -2,8 +2,6 @@
 import re
 
 import njefile
-from world import Skip
-
 
 def bounce(gw, n=1):
     """What waits for a node is returned by the operator."""
@@ -102,8 +100,7 @@ def case_dsn_options(w):
     gw.cli('link', 'stop', 'MVSA')
     with gw.client() as c:
         c.ehlo()
-        if 'dsn' not in c.esmtp_features:
-            raise Skip('DSN (RFC 3461) is not offered by this version')
+        assert 'dsn' in c.esmtp_features
         assert c.mail('steve@example.org', ['RET=HDRS', 'ENVID=QQ314159'])[0] == 250
         assert c.rcpt('bob%mvsa@' + gw.fqdn, ['NOTIFY=FAILURE', 'ORCPT=rfc822;Bob+20Builder@example.test'])[0] == 250
         assert c.rcpt('never%mvsa@' + gw.fqdn, ['NOTIFY=NEVER'])[0] == 250
@@ -113,6 +110,70 @@ def case_dsn_options(w):
     m, text = dsn_of(sink)
     assert 'Original-Envelope-Id: QQ314159' in text and 'secret body' not in text, text
     assert 'Original-Recipient: rfc822;' in text and 'never' not in text.lower().split('reporting-mta')[1], text
+    gw.empty()
+    assert not sink.messages
+
+
+def reports(sink, n):
+    """The next n reports by the address they are about: {address: (text of the status part, whole)}."""
+    found = {}
+    for _ in range(n):
+        m = sink.take()
+        assert m.sender == '' and m.mail.get_content_type() == 'multipart/report', m.data
+        status = [p for p in m.mail.iter_parts() if p.get_content_type() == 'message/delivery-status'][0]
+        text = status.as_string()
+        for address in re.findall(r'(?i)final-recipient: [^;]*; ?(\S+)', text):
+            found[address] = (text, m.data.decode())
+    return found
+
+
+def case_dsn_success(w):
+    """NOTIFY=SUCCESS: delivered in a reader, relayed into the network and to hosts without DSN; left to those with."""
+    gw, p, sink = w.pair(['LOCALUSER OPER', 'LOCALUSER FAR MBOX=far@example.net'])
+    far = w.sink()
+    far.extensions.append('DSN')
+    gw.stop()
+    gw.lines.append('DESTINATION example.net ' + far.where)
+    gw.start()
+    gw.links_up()
+    with gw.client() as c:
+        c.ehlo()
+        assert c.mail('steve@example.org', ['ENVID=A+2BB', 'RET=FULL'])[0] == 250
+        for who, notify in (('oper', 'SUCCESS'), ('bob%mvsa', 'SUCCESS,FAILURE'), ('quiet%mvsa', 'FAILURE'),
+                            ('far', 'SUCCESS,DELAY')):
+            assert c.rcpt('%s@%s' % (who, gw.fqdn), ['NOTIFY=' + notify, 'ORCPT=rfc822;%s@x' % who])[0] == 250
+        assert c.data('Subject: with options\r\n\r\nsecret body\r\n')[0] == 250
+    got = reports(sink, 2)
+    assert sorted(got) == ['bob%mvsa@' + gw.fqdn, 'far@' + gw.fqdn, 'oper@' + gw.fqdn], got
+    assert 'Action: delivered' in got['oper@' + gw.fqdn][0] and 'Status: 2.0.0' in got['oper@' + gw.fqdn][0]
+    text, whole = got['bob%mvsa@' + gw.fqdn]
+    assert 'Action: relayed' in text and 'Original-Recipient: rfc822; bob%mvsa@x' in text, text
+    assert 'Original-Envelope-Id: A+B' in text and 'secret body' not in whole, whole
+    m = far.take()
+    assert 'RET=FULL' in m.params and 'ENVID=A+2BB' in m.params, m.params
+    rcpt = [ln for ln in far.lines if ln.startswith('RCPT')][-1]
+    assert rcpt.endswith(' NOTIFY=DELAY ORCPT=rfc822;far@x'), rcpt
+    gw.empty()
+    assert not sink.messages and not far.messages
+
+
+def case_dsn_full(w):
+    """RET=FULL: mail that fails on its way to another host comes back whole; NOTIFY=NEVER: nothing does."""
+    gw, p, sink = w.pair(['LOCALUSER FAR MBOX=far@example.net', 'LOCALUSER MUTE MBOX=mute@example.net'])
+    far = w.sink()
+    far.on('RCPT', '550 5.1.1 nobody')
+    gw.stop()
+    gw.lines.append('DESTINATION example.net ' + far.where)
+    gw.start()
+    with gw.client() as c:
+        c.ehlo()
+        assert c.mail('steve@example.org', ['RET=FULL'])[0] == 250
+        assert c.rcpt('far@' + gw.fqdn)[0] == 250
+        assert c.rcpt('mute@' + gw.fqdn, ['NOTIFY=NEVER'])[0] == 250
+        assert c.data('Subject: to come back\r\n\r\n.secret body\r\n')[0] == 250
+    m, text = dsn_of(sink)
+    assert 'message/rfc822' in text and '\r\n.secret body\r\n' in text and 'mute' not in text, text
+    assert 'Status: 5.1.1' in text and 'Action: failed' in text, text
     gw.empty()
     assert not sink.messages
 

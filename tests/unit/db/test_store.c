@@ -43,6 +43,11 @@ START_TEST(keeps_every_field)
     r->tries = 3;
     r->warned = true;
     r->original = STR("As Written@x");
+    r->notify = NOTIFY_SUCCESS | NOTIFY_DELAY;
+    r->orcpt = STR("rfc822;as written@x");
+    m->ret = RET_HDRS;
+    m->envid = STR("QQ+1");
+    m->utf8 = true;
     r->reason = STR("450 not now");
     struct change *c = change_new(f.store);
     change_add(c, m);
@@ -71,6 +76,9 @@ START_TEST(keeps_every_field)
     ck_assert(str_is(r->addr, "user1@7.example"));
     ck_assert(str_is(r->dest, "LINK1"));
     ck_assert(str_eq(r->original, STR("As Written@x")));
+    ck_assert_uint_eq(r->notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+    ck_assert(str_eq(r->orcpt, STR("rfc822;as written@x")));
+    ck_assert(m->ret == RET_HDRS && m->utf8 && str_eq(m->envid, STR("QQ+1")));
     ck_assert(str_is(r->reason, "450 not now"));
     message_free(&m);
 }

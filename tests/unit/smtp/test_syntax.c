@@ -44,9 +44,9 @@ static void show_mail(const char *line, bool batch, struct buf *out)
         buf_z(out, " 8BIT");
     buf_printf(out, "%s%s%s%s", p.binary ? " BINARY" : "", p.utf8 ? " UTF8" : "",
                p.auth ? " AUTH" : "",
-               p.ret == SMTP_RET_FULL   ? " FULL"
-               : p.ret == SMTP_RET_HDRS ? " HDRS"
-                                        : "");
+               p.ret == RET_FULL   ? " FULL"
+               : p.ret == RET_HDRS ? " HDRS"
+                                   : "");
     if (p.envid.n > 0)
         buf_printf(out, " ENVID=%.*s", STR_ARG(p.envid));
 }
