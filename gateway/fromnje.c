@@ -66,7 +66,7 @@ static int job_open(struct job *j, struct gate *g, struct intake *in, struct bod
 static struct njefile_item *text_item(struct job *j)
 {
     for (size_t i = 0; i < j->file.nitem; i++)
-        if (j->file.item[i].text && !j->file.item[i].ack)
+        if (j->file.item[i].text && !j->file.item[i].ack && !j->file.item[i].member)
             return &j->file.item[i];
     return NULL;
 }
@@ -469,7 +469,7 @@ static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
         j->file.nitem > 1 && j->file.item[0].note ? &j->file.item[0] : NULL;
     struct str names = STR("");
     for (size_t i = 0; i < j->file.nitem; i++)
-        if (&j->file.item[i] != message)
+        if (&j->file.item[i] != message && !j->file.item[i].member)
             names = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(names), names.n > 0 ? ", " : "",
                                  STR_ARG(j->file.item[i].name));
     struct note n = {.date = wall_now(),
@@ -483,6 +483,9 @@ static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
                  ? message->content
                  : arena_printf(j->arena, "File %.*s from %.*s at %.*s.\n", STR_ARG(names),
                                 STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
+    if (j->file.members.n > 0)
+        n.text = arena_printf(j->arena, "%.*s\nMembers:\n%.*s", STR_ARG(n.text),
+                              STR_ARG(j->file.members));
     return post_note(j, message, &n, rcpt, 1, w);
 }
 

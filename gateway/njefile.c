@@ -5,10 +5,12 @@
 
 #include "gateway/atsign.h"
 #include "rscs/punch.h"
+#include "rscs/unload.h"
 #include "rscs/wire.h"
 
 #define BINARY_LRECL 8192u
-#define ITEMS_MAX 64u
+#define ITEMS_MAX 64u /* files of a transmission, and as many members of data sets */
+#define MEMBERS_TEXT_MAX 65536u
 #define NL_LF '\n'
 
 /* --- writing
@@ -194,6 +196,10 @@ struct gather {
     size_t sample;             /* bytes seen and bytes that look like text */
     size_t printable;
     bool nulls;
+    bool archive;               /* it begins as no text does */
+    struct unload *pds;         /* its members come */
+    struct njefile_item *whole; /* the transmission itself, because it has one */
+    struct buf members;         /* their list */
 };
 
 static bool byte_is_text(uint8_t e)
@@ -220,16 +226,42 @@ bool njefile_looks_text(struct cur bytes)
     return !ga.nulls && ga.printable * 100 >= ga.sample * 95;
 }
 
+/* What its first bytes say is never text, however much of it can be printed. */
+static bool is_archive(struct cur record)
+{
+    static const struct {
+        const char *mark;
+        size_t n;
+    } known[] = {
+        {"\x7A\xC3\xC6\xC6\x40", 5}, /* ":CFF ": VMARC */
+        {"\x02\xC3\xD4\xE2", 4},     /* CMS DISK DUMP */
+        {"\x02\xC5\xE2\xC4", 4},     /* an object deck: ESD, TXT, RLD, END, SYM */
+        {"\x02\xE3\xE7\xE3", 4},
+        {"\x02\xD9\xD3\xC4", 4},
+        {"\x02\xC5\xD5\xC4", 4},
+        {"\x02\xE2\xE8\xD4", 4},
+        {"PK\x03\x04", 4},
+        {"%PDF", 4},
+        {"\x1F\x8B", 2},
+        {"GIF8", 4},
+        {"\x89PNG", 4},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (cur_left(&record) >= known[i].n && memcmp(record.p, known[i].mark, known[i].n) == 0)
+            return true;
+    return false;
+}
+
 static int begin_item(struct gather *ga, struct why *w)
 {
-    if (ga->in->nitem >= ITEMS_MAX)
+    if (ga->in->nitem >= 2 * ITEMS_MAX)
         return why_set(w, E_LIMIT, 552, "5.3.4", "More than %u files in one transmission",
-                       ITEMS_MAX);
+                       2 * ITEMS_MAX);
     ga->item = &ga->in->item[ga->in->nitem++];
     *ga->item = (struct njefile_item){0};
     buf_reset(&ga->bytes);
     ga->sample = ga->printable = 0;
-    ga->nulls = false;
+    ga->nulls = ga->archive = false;
     return 0;
 }
 
@@ -237,6 +269,7 @@ static void add_record(struct gather *ga, struct cur record)
 {
     buf_be32(&ga->bytes, (uint32_t)cur_left(&record));
     buf_add(&ga->bytes, record.p, cur_left(&record));
+    ga->archive = ga->archive || (ga->item->records == 0 && is_archive(record));
     ga->item->records++;
     judge_record(ga, record);
 }
@@ -248,7 +281,7 @@ static void end_item(struct gather *ga)
         return;
     struct buf out;
     buf_init(&out, ga->bytes.n * 3 + 16);
-    item->text = !ga->nulls && ga->printable * 100 >= ga->sample * 95;
+    item->text = !ga->archive && !ga->nulls && ga->printable * 100 >= ga->sample * 95;
     struct atsign at;
     atsign_begin(&at, ga->page, ga->atsign);
     struct cur rest = buf_cur(&ga->bytes);
@@ -310,6 +343,90 @@ static struct str item_name(struct gather *ga, const struct nd_file *f)
     return arena_str(ga->arena, name);
 }
 
+/* --- partitioned data sets: the members, and the transmission as it came, for who can take it in
+ * ---------------------------------------------------------------------------------------------- */
+
+static int begin_data_set(struct gather *ga, const struct nd_file *f, struct why *w)
+{
+    if (ga->whole == NULL) {
+        int v = begin_item(ga, w);
+        if (v < 0)
+            return v;
+        ga->whole = ga->item;
+        ga->whole->name = arena_printf(ga->arena, "%.*s.XMI", STR_ARG(item_name(ga, f)));
+    }
+    ga->item = NULL;
+    ga->pds = unload_new(ga->arena);
+    return ga->pds != NULL ? 0 : why_set(w, E_LIMIT, 552, "5.3.4", "The file is too large");
+}
+
+static void end_member(struct gather *ga)
+{
+    if (ga->item != NULL && ga->item->member)
+        buf_printf(&ga->members, "%-8.*s %7u records%s\n", STR_ARG(ga->item->name),
+                   ga->item->records, ga->nulls || ga->archive ? ", binary" : "");
+    end_item(ga);
+}
+
+static void begin_member(struct gather *ga, const struct unload_member *m)
+{
+    struct nje_name name;
+    struct why w;
+    end_member(ga);
+    memcpy(name.e, m->name, sizeof name.e);
+    if (ga->in->nitem >= 2 * ITEMS_MAX - 1 || begin_item(ga, &w) < 0) { /* it is in the whole */
+        char text[9];
+        buf_printf(&ga->members, "%-8.*s only in %.*s\n", STR_ARG(ebc_name_text(&name, text)),
+                   STR_ARG(ga->whole->name));
+        return;
+    }
+    ga->item->member = true;
+    ga->item->name = name_text(ga->arena, &name);
+    unload_format(ga->pds, &ga->item->recfm, &ga->item->lrecl);
+}
+
+/* What cannot be taken apart is in the whole all the same. */
+static void feed_data_set(struct gather *ga, struct cur record)
+{
+    struct unload_member m;
+    struct cur data;
+    struct why w;
+    int what;
+    unload_give(ga->pds, record);
+    while ((what = unload_next(ga->pds, &m, &data, &w)) > 0) {
+        if (what == UNLOAD_MEMBER)
+            begin_member(ga, &m);
+        else if (ga->item != NULL)
+            add_record(ga, data);
+    }
+    if (what < 0) {
+        end_member(ga);
+        buf_printf(&ga->members, "%s\n", w.text);
+        ga->pds = NULL;
+    }
+}
+
+/* All records of the deck one after the other, as they came. */
+static int keep_whole(struct gather *ga, struct cur deck, struct why *w)
+{
+    struct deck_reader r;
+    struct buf b;
+    uint8_t cc;
+    int v = deck_reader_init(&r, deck, w);
+    if (v < 0)
+        return v;
+    buf_init(&b, ga->bytes.max);
+    while ((v = deck_reader_next(&r, &cc, w)) == 1)
+        buf_add(&b, r.record.p, r.record.n);
+    ga->whole->content = arena_str(ga->arena, buf_text(&b));
+    ga->whole->recfm = ND_RECFM_F;
+    ga->whole->lrecl = CARD_SIZE;
+    ga->in->members = arena_str(ga->arena, buf_text(&ga->members));
+    buf_done(&b);
+    deck_reader_done(&r);
+    return v;
+}
+
 /* Feed one logical record (a piece of the NETDATA byte stream). 1: the transmission has ended. */
 static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piece, struct why *w)
 {
@@ -320,22 +437,28 @@ static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piec
         if (what < 0 || what == ND_MORE)
             return what < 0 ? what : 0;
         if (what == ND_END) {
-            end_item(ga);
+            end_member(ga);
             return 1;
         }
         if (what == ND_RECORD) {
-            if (ga->item != NULL)
+            if (ga->pds != NULL)
+                feed_data_set(ga, record);
+            else if (ga->item != NULL)
                 add_record(ga, record);
             continue;
         }
-        end_item(ga);
+        end_member(ga);
+        ga->pds = NULL;
         if (ga->in->nitem == 0) {
             ga->in->nd_user = name_text(ga->arena, &f.from_user);
             ga->in->nd_node = name_text(ga->arena, &f.from_node);
         }
-        int v = begin_item(ga, w);
+        bool pds = str_is(f.utility, "IEBCOPY");
+        int v = pds ? begin_data_set(ga, &f, w) : begin_item(ga, w);
         if (v < 0)
             return v;
+        if (pds)
+            continue;
         ga->item->note = f.note && !f.is_ack;
         ga->item->ack = f.is_ack;
         ga->item->recfm = f.recfm;
@@ -387,10 +510,11 @@ int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, 
     int v = njefile_read_headers(a, deck, in, w);
     if (v < 0)
         return v;
-    in->item = arena_alloc(a, ITEMS_MAX * sizeof *in->item);
+    in->item = arena_alloc(a, 2 * ITEMS_MAX * sizeof *in->item);
     struct gather ga = {.arena = a, .page = page, .atsign = atsign, .in = in};
     /* A card of one byte counts 6 in the deck and 84 here. */
     buf_init(&ga.bytes, cur_left(&deck) * 16 + 65536);
+    buf_init(&ga.members, MEMBERS_TEXT_MAX);
     struct deck_reader r;
     v = deck_reader_init(&r, deck, w);
     if (v >= 0) {
@@ -399,6 +523,9 @@ int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, 
     }
     if (v >= 0)
         end_item(&ga);
+    if (v >= 0 && ga.whole != NULL)
+        v = keep_whole(&ga, deck, w);
+    buf_done(&ga.members);
     bool over = ga.bytes.over || arena_full(a);
     buf_done(&ga.bytes);
     if (v >= 0 && over)

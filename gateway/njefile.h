@@ -43,6 +43,7 @@ int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur b
 struct njefile_item {
     bool note;       /* NETDATA with INMTERM */
     bool ack;        /* a NETDATA acknowledgement: no content */
+    bool member;     /* of a partitioned data set, which is another item, whole, as it came */
     struct str name; /* "FN.FT" or data set name */
     bool text;
     struct str
@@ -58,6 +59,7 @@ struct njefile_in {
     struct str nd_user, nd_node; /* origin as the NETDATA has it, "" when it has none: a claim */
     struct njefile_item *item;
     size_t nitem;
+    struct str members; /* a line for each member of partitioned data sets, "" none */
 };
 /* Everything is in the arena, whose limit bounds it (E_LIMIT). atsign: see atsign_begin. E_SYNTAX:
  * headers or NETDATA malformed. */

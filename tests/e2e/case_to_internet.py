@@ -234,3 +234,54 @@ def case_smtp_sink(w):
 
 
 case_smtp_sink.limit = 150
+
+
+def case_partitioned_data_set(w):
+    """A PDS: its message is the text, with the list of members; the transmission and each member are attached."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    cards = [('line %d' % i).encode('cp037').ljust(80, b'\x40') for i in range(7)]
+    binary = bytes(range(256)) * 5
+    blocks = [binary[at:at + 80] for at in range(0, len(binary), 80)]
+    out = njefile.pds('BOB', 'MVSA', 'ANNE', 'GATE', [('HELLO', cards), ('LOAD', blocks), ('NONE', [])],
+                      message=['look at', 'this'])
+    p.send(out).wait()
+    m = sink.take().mail
+    text = m.get_body(('plain',)).get_content()
+    assert text.splitlines()[:2] == ['look at', 'this'], repr(text)
+    for line in ('HELLO          7 records', 'LOAD          16 records, binary', 'NONE           0 records'):
+        assert line in text, text
+    parts = {a.get_filename().upper(): a for a in m.iter_attachments()}
+    assert sorted(parts) == ['HELLO', 'LOAD', 'MY.PDS.XMI', 'NONE'], parts.keys()
+    assert parts['MY.PDS.XMI'].get_content() == b''.join(out.cards), 'the transmission byte for byte'
+    assert parts['HELLO'].get_content().split() == ' '.join('line %d' % i for i in range(7)).split()
+    assert parts['LOAD'].get_content() == binary
+    assert 'MY.PDS.XMI' in m['Subject'] and 'HELLO' not in m['Subject'], m['Subject']
+    # two without a message, one of them not to be taken apart
+    out = njefile.pds('BOB', 'MVSA', 'ANNE', 'GATE', [('HELLO', cards)], dsn=('A', 'HELP'))
+    p.send(out).wait()
+    m = sink.take().mail
+    assert 'HELLO' in m.get_body(('plain',)).get_content() and len(list(m.iter_attachments())) == 2
+    out.cards = [c.replace(b'\x00\xca\x6d\x0f', b'\x00\xca\x6d\x0e') for c in out.cards]
+    out.job = None
+    p.send(njefile.Outgoing('BOB', 'MVSA', 'ANNE', 'GATE', 'PDS', 'XMIT', out.cards)).wait()
+    m = sink.take().mail
+    assert 'malformed' in m.get_body(('plain',)).get_content()
+    assert [a.get_content() for a in m.iter_attachments()] == [b''.join(out.cards)]
+
+
+def case_archives(w):
+    """VMARC, DISK DUMP, object decks: recognised by their first bytes, never translated, though all is printable."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    text = 'THE QUICK BROWN FOX'.encode('cp037')
+    for first in ('7ac3c6c640404040', '02c3d4e240', '02c5e2c440', '02e3e7e340'):
+        cards = [(bytes.fromhex(first) + text).ljust(79, b'\x40') + b'\xf1'] + [text.ljust(79, b'\xc1') + b'\x5b'] * 40
+        p.send(njefile.Outgoing('BOB', 'MVSA', 'ANNE', 'GATE', 'THINGS', 'VMARC', cards)).wait()
+        got = list(sink.take().mail.iter_attachments())
+        assert len(got) == 1 and got[0].get_content_type() == 'application/octet-stream', got
+        assert got[0].get_content() == b''.join(cards), first
+        lines = [(bytes.fromhex(first) + text).ljust(80, b'\x40'), text.ljust(80, b'\x40')]
+        p.send(njefile.netdata('BOB', 'MVSA', 'ANNE', 'GATE', lines, 'THINGS', 'VMARC')).wait()
+        got = list(sink.take().mail.iter_attachments())
+        assert [g.get_content() for g in got] == [b''.join(lines)], first

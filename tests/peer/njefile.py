@@ -298,3 +298,40 @@ def bsmtp(from_user, from_node, to_user, to_node, lines, **more):
 def raw_sections(kind, mod, body):
     """A header section for Manner.njh_extra."""
     return struct.pack('>HBB', 4 + len(body), kind, mod) + body
+
+
+def pds_block(track, record, data):
+    """A block of an unloaded data set, as IEBCOPY puts it: where it lay, then its bytes."""
+    return struct.pack('>BBHHHBBH', 0, 0, 0, 100, track, record, 0, len(data)) + data
+
+
+def pds(from_user, from_node, to_user, to_node, members, dsn=('MY', 'PDS'), message=(), lrecl=80, **more):
+    """TRANSMIT of a partitioned data set (fixed records) with a message; members are (name, records) pairs."""
+    copyr1 = struct.pack('>IHHHB', 0x00CA6D0F, 0x0200, 3200, lrecl, 0x90) + b'\0' * 15 + struct.pack('>H', 15) + b'\0' * 24
+    copyr2 = b'\0' * 16 + struct.pack('>6xHHHHH', 100, 0, 100, 14, 15) + b'\0' * 244
+    entries, data = b'', []
+    for i, (name, records) in enumerate(members):
+        entries += w.eb(name, 8) + struct.pack('>HBB', i + 1, 1, 0)
+        data.append(pds_block(i + 1, 1, b''.join(records)) + pds_block(i + 1, 2, b''))
+    entries += b'\xff' * 8 + b'\0' * 4
+    directory = b'\0' * 9 + struct.pack('>BH', 8, 256) + b'\xff' * 8 + \
+        (struct.pack('>H', len(entries) + 2) + entries).ljust(256, b'\0') + pds_block(0, 0, b'')
+    number, names = 1, w.unit(0x0002, *dsn)
+    out = [w.nd_record(w.eb('INMR01') + w.unit(0x1011, from_node) + w.unit(0x1012, from_user) + w.unit(0x1001, to_node) +
+                       w.unit(0x1002, to_user) + w.unit(0x102F, b'\2' if message else b'\1'), True)]
+
+    def r02(utility, dsorg, recfm, size, more_units=b''):
+        return w.nd_record(w.eb('INMR02') + struct.pack('>I', number) + w.unit(0x1028, utility) + w.unit(0x003C, dsorg) +
+                           w.unit(0x0042, struct.pack('>I', size)) + w.unit(0x0049, recfm) + more_units, True)
+    r03 = w.nd_record(w.eb('INMR03') + w.unit(0x0042, b'\0\x50') + w.unit(0x0049, b'\0\1'), True)
+    heads = []
+    if message:
+        heads.append(r02('INMCOPY', b'\x40\0', b'\x50\2', 251, w.unit(0x0028)))
+        number = 2
+    heads += [r02('IEBCOPY', b'\2\0', b'\x90\0', lrecl, names), r02('INMCOPY', b'\x40\0', b'\x48\2', 3216)]
+    out += heads
+    if message:
+        out += [r03] + [w.nd_record(ln.encode(w.PAGE)) for ln in message]
+    out += [r03] + [w.nd_record(r) for r in [copyr1, copyr2, directory] + data]
+    stream = b''.join(out) + w.nd_record(w.eb('INMR06'), True)
+    return Outgoing(from_user, from_node, to_user, to_node, 'PDS', 'XMIT', w.cards_of(stream), **more)
