@@ -2,6 +2,7 @@
 
 Each case runs in a process of its own with a loopback address of its own, so no ports collide. Everything
 made through the World is ended and judged by it when the case is over."""
+import itertools
 import json
 import os
 import re
@@ -278,6 +279,8 @@ class Raw:
 
 
 class World:
+    _ports = itertools.cycle(range(10000, 30000))
+
     def __init__(self, title):
         self.title = title
         self.address = my_address()
@@ -286,9 +289,14 @@ class World:
         self._dns, self.table = None, {}
 
     def port(self):
-        with socket.socket() as s:
-            s.bind((self.address, 0))
-            return s.getsockname()[1]
+        """A free port, below those the kernel hands out by itself, and not soon the same again."""
+        for port in self._ports:
+            with socket.socket() as s:
+                try:
+                    s.bind((self.address, port))
+                    return port
+                except OSError:
+                    continue
 
     def resolver(self):
         """The DNS of this world; add names to world.table."""
