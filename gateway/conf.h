@@ -13,6 +13,7 @@
 
 enum file_format { FORMAT_NETDATA, FORMAT_PUNCH };
 enum mail_style { STYLE_NOTE, STYLE_RFC822, STYLE_PROFS };
+enum file_coding { FILES_NETDATA, FILES_UU, FILES_XX }; /* how attachments that are no text go */
 
 enum link_tls { LINK_TLS_NO, LINK_TLS_YES, LINK_TLS_VERIFY };
 /* In the clear never with the last three: any certificate, one that is trusted and names the host,
@@ -49,6 +50,8 @@ struct conf_node {
     int style;                   /* enum mail_style, -1 not given */
     struct str bsmtp;            /* userid that takes batch SMTP, "" none */
     bool snads;                  /* SCHEME=SNADS */
+    int files;                   /* enum file_coding */
+    int64_t file_max;            /* bytes of an attachment, 0 as large as a mail may be */
 };
 struct conf_user {
     struct str userid, mailbox;  /* mailbox "" none */
@@ -109,7 +112,9 @@ struct conf {
     size_t nrestricted;
     bool rewrite_off, rewrite_print; /* REWRITE822HEADER NO; YES PRINT */
     struct str rules_path;
-    struct rules *rules; /* gateway/mail/rewrite.h; NULL: REWRITE822HEADER NO */
+    struct rules *rules;     /* gateway/mail/rewrite.h; NULL: REWRITE822HEADER NO */
+    struct str *unsafe_type; /* RENAMETYPES: file types that attachments do not get */
+    size_t nunsafe_type;
     bool verify_batch_sender;
     struct str *exempt_mailer;
     size_t nexempt_mailer;

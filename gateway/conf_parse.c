@@ -249,6 +249,7 @@ void parse_route(struct conf_reader *r, struct str rest)
 
 static void node_word(struct conf_reader *r, struct conf_node *n, struct str key, struct str value)
 {
+    uint64_t bytes;
     if (str_is(key, "CODEPAGE"))
         n->page = page_named(r, value);
     else if (str_is(key, "FORMAT") && (str_is(value, "NETDATA") || str_is(value, "PUNCH")))
@@ -259,6 +260,10 @@ static void node_word(struct conf_reader *r, struct conf_node *n, struct str key
         n->style = str_is(value, "NOTE") ? STYLE_NOTE : STYLE_RFC822;
     else if (str_is(key, "STYLE") && str_is(value, "PROFS"))
         n->style = STYLE_PROFS;
+    else if (str_is(key, "FILES"))
+        n->files = conf_one_of(r, "NODE FILES", value, "NETDATA|UU|XX");
+    else if (str_is(key, "MAXFILE") && str_number(value, INT32_MAX, &bytes))
+        n->file_max = (int64_t)bytes;
     else if (str_is(key, "SCHEME") && (str_is(value, "RSCS") || str_is(value, "SNADS")))
         n->snads = str_is(value, "SNADS");
     else
@@ -322,6 +327,16 @@ void parse_verify_batch(struct conf_reader *r, struct str rest)
     r->c->verify_batch_sender = true;
     while ((word = str_word(&rest)).n > 0)
         APPEND(r, r->c->exempt_mailer, r->c->nexempt_mailer) = conf_upper(r, word);
+}
+
+void parse_rename_types(struct conf_reader *r, struct str rest)
+{
+    struct str word;
+    static const char form[] = "RENAMETYPES type ... | NONE";
+    if (!conf_need(r, str_trim(rest), form))
+        return;
+    while ((word = str_word(&rest)).n > 0)
+        APPEND(r, r->c->unsafe_type, r->c->nunsafe_type) = conf_upper(r, word);
 }
 
 void parse_smsg_auth(struct conf_reader *r, struct str rest)

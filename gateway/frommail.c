@@ -11,6 +11,8 @@
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"
+#include "gateway/mail/plain.h"
+#include "gateway/partfile.h"
 #include "gateway/smtp/bsmtp.h"
 
 #define ADDRESSES_MAX 200u
@@ -24,6 +26,9 @@ struct frommail {
     struct hdr hdr;
     struct mime_text text;
     bool read; /* text is there: read when the first note is made */
+    struct partfile *file;
+    size_t nfile;
+    msg_id mail_id; /* of the first note: its files bear the number, too */
     struct hdr_addr from;
     struct note_addr sender;             /* as the 3270 user sees it */
     struct str origin_user, origin_node; /* spool origin of notes */
@@ -179,13 +184,46 @@ static enum mail_style style_of(const struct frommail *f, const struct admitted 
     return n != NULL && n->style >= 0 ? (enum mail_style)n->style : STYLE_NOTE;
 }
 
+/* What nobody can take apart is a file, and a note that says so. */
+static void show_nothing(struct frommail *f, const struct why *w)
+{
+    struct str whole = cur_str(&f->mail->content);
+    bool text = !plain_is_binary(whole, STR(""));
+    struct buf b;
+    size_t replaced = 0;
+    buf_init(&b, whole.n * 3 + 1024);
+    if (text)
+        plain_put(&b, whole, STR(""), &replaced);
+    struct mime_part *part = arena_alloc(f->arena, sizeof *part);
+    *part = (struct mime_part){.type = STR("message/rfc822"),
+                               .name = STR("MESSAGE.MAIL"),
+                               .content = text ? arena_str(f->arena, buf_text(&b)) : whole,
+                               .text = text,
+                               .size = text ? b.n : whole.n};
+    buf_done(&b);
+    f->text = (struct mime_text){
+        .part = part,
+        .nparts = 1,
+        .replaced = replaced,
+        .text = arena_printf(
+            f->arena, "[This mail cannot be shown: %s. All of it comes as a file.]\n", w->text)};
+}
+
 static int read_text(struct frommail *f, struct why *w)
 {
     if (f->read)
         return 0;
     int v = mime_read(f->arena, cur_str(&f->mail->content), &f->text, w);
+    if (v == E_LIMIT && !arena_full(f->arena)) {
+        show_nothing(f, w);
+        v = 0;
+    }
     f->read = v == 0;
-    return v;
+    if (v == 0)
+        f->file = partfile_all(f->arena, f->g->conf, &f->text, &f->nfile);
+    return v == 0 && arena_full(f->arena)
+               ? why_set(w, E_LIMIT, 552, "5.3.4", "The mail does not fit in the memory set for it")
+               : v;
 }
 
 size_t frommail_count(const struct frommail *f, const struct admitted *to)
@@ -196,7 +234,7 @@ size_t frommail_count(const struct frommail *f, const struct admitted *to)
     bool whole = style_of(f, to, &bsmtp, &format) == STYLE_RFC822 || bsmtp.n > 0;
     if (whole || read_text((struct frommail *)f, &w) < 0)
         return 1;
-    return 1 + f->text.nparts;
+    return 1 + f->nfile;
 }
 
 /* --- the note
@@ -237,7 +275,24 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
         !str_eq_nocase(list[0].mailbox, f->from.mailbox))
         n->reply_to = list[0].mailbox;
     n->return_path = arena_printf(f->arena, "<%.*s>", STR_ARG(f->mail->sender));
-    n->text = f->text.text;
+}
+
+/* Below the text: what is missing of it, and where the rest is. */
+static void add_remarks(struct frommail *f, const struct njefile_spec *spec, struct buf *text)
+{
+    if (f->text.replaced > 0)
+        buf_printf(text, "\n[%zu characters of this mail could not be read]\n", f->text.replaced);
+    struct buf bytes;
+    buf_init(&bytes, 4 * f->text.text.n + 64);
+    size_t replaced =
+        text_is_ascii(f->text.text) ? 0 : ebc_from_utf8(&bytes, spec->page, f->text.text);
+    buf_done(&bytes);
+    if (replaced > 0)
+        buf_printf(text, "\n[%zu character%s not in code page %s: what is nearest %s, or ?]\n",
+                   replaced, replaced == 1 ? " is" : "s are", ebc_page_name(spec->page),
+                   replaced == 1 ? "stands for it" : "stand for them");
+    partfile_list(text, f->file, f->nfile, f->text.pictures,
+                  partfile_dist(f->arena, (uint64_t)f->mail_id, 1, f->nfile));
 }
 
 static int note_file(struct frommail *f, const struct njefile_spec *spec, const struct admitted *to,
@@ -247,18 +302,23 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     if (v < 0)
         return v;
     struct note n;
-    struct buf lines;
+    struct buf lines, text;
     fill_note(f, to, &n);
+    buf_init(&text, 2 * f->text.text.n + (1u << 20));
+    buf_str(&text, f->text.text);
+    add_remarks(f, spec, &text);
+    n.text = buf_text(&text);
     size_t max = (size_t)f->g->conf->max_mail_bytes * 3 + (1u << 20);
     buf_init(&lines, max);
     const struct conf_node *node = conf_node_of(f->g->conf, to->node);
     bool profs = node != NULL && node->style == STYLE_PROFS;
     note_write(&lines, &n, profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style,
                NOTE_WIDTH);
-    v = lines.over
+    v = lines.over || text.over
             ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
             : njefile_text(f->g->store, spec, buf_text(&lines), max, out, w);
     buf_done(&lines);
+    buf_done(&text);
     return v;
 }
 
@@ -295,55 +355,70 @@ static int whole_file(struct frommail *f, const struct njefile_spec *spec,
  * -----------------------------------------------------------------------------------------------
  */
 
-/* Up to 8 characters that CMS allows in a file name, upper case; others are left out. */
-static struct str cms_word(struct frommail *f, struct str s, const char *empty)
+static int next_piece(void *arg, bool first, struct cur *piece, struct why *w)
 {
-    char word[9];
-    size_t n = 0;
-    for (size_t i = 0; i < s.n && n < 8; i++) {
-        char c = s.p[i];
-        if (c >= 'a' && c <= 'z')
-            c = (char)(c - 'a' + 'A');
-        if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '$' || c == '#' || c == '@')
-            word[n++] = c;
+    struct mime_pieces *p = arg;
+    (void)w;
+    if (first) {
+        const struct mime_part *part = p->part;
+        mime_pieces_done(p);
+        mime_pieces_begin(p, part);
     }
-    return n > 0 ? arena_str(f->arena, (struct str){word, n}) : str_of(empty);
+    return mime_pieces_next(p, piece);
 }
 
-static void part_name(struct frommail *f, const struct mime_part *part, size_t k, struct str *fn,
-                      struct str *ft)
+/* Lines of letters that every page has where the others have them, or nearly. */
+static int encoded_file(struct frommail *f, const struct njefile_spec *spec,
+                        const struct partfile *file, enum mime_coding coding, size_t max,
+                        struct njefile_out *out, struct why *w)
 {
-    struct str name = part->name, type = part->type, ext = STR("");
-    ptrdiff_t dot = str_find_last(name, '.');
-    if (dot >= 0) {
-        ext = str_sub(name, (size_t)dot + 1, name.n);
-        name = str_sub(name, 0, (size_t)dot);
-    }
-    ptrdiff_t slash = str_find_last(type, '/');
-    if (ext.n == 0)
-        ext = str_sub(type, (size_t)(slash + 1), type.n);
-    char number[16];
-    str_copy(number, sizeof number, arena_printf(f->arena, "ATT%05zu", k));
-    *fn = arena_str(f->arena, cms_word(f, name, number));
-    *ft = cms_word(f, ext, part->text ? "TEXT" : "DATA");
-    /* A received program must not run by being received: it gets a type that nothing executes. */
-    static const char *const programs[] = {"EXEC", "REXX", "MODULE", "XEDIT", "PROFILE", "SYNONYM"};
-    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
-        if (str_is(*ft, programs[i]))
-            *ft = STR("DATA");
+    struct buf bytes, lines;
+    struct mime_pieces p;
+    struct cur piece;
+    buf_init(&bytes, max);
+    buf_init(&lines, 2 * max);
+    mime_pieces_begin(&p, file->part);
+    while (mime_pieces_next(&p, &piece))
+        buf_add(&bytes, piece.p, cur_left(&piece));
+    mime_pieces_done(&p);
+    transfer_encode(&lines, coding, file->part->name, buf_cur(&bytes));
+    int v = bytes.over || lines.over
+                ? why_set(w, E_LIMIT, 552, "5.3.4", "The file would be larger than %zu bytes", max)
+                : njefile_text(f->g->store, spec, buf_text(&lines), 2 * max, out, w);
+    buf_done(&bytes);
+    buf_done(&lines);
+    return v;
 }
 
-static int part_file(struct frommail *f, struct njefile_spec *spec, size_t k,
-                     struct njefile_out *out, struct why *w)
+static int part_file(struct frommail *f, struct njefile_spec *spec, const struct admitted *to,
+                     size_t k, struct njefile_out *out, struct why *w)
 {
-    const struct mime_part *part = &f->text.part[k];
-    size_t max = part->content.n * 3 + (1u << 20);
-    part_name(f, part, k + 1, &spec->fn, &spec->ft);
+    const struct partfile *file = &f->file[k];
+    const struct mime_part *part = file->part;
+    const struct conf_node *node = conf_node_of(f->g->conf, to->node);
+    int files = node != NULL ? node->files : FILES_NETDATA;
+    size_t max = (size_t)part->size * 3 + (1u << 20);
+    if (node != NULL && node->file_max > 0 && part->size > (uint64_t)node->file_max)
+        return why_set(w, E_LIMIT, 552, "5.3.4",
+                       "The attachment %.*s.%.*s has %llu bytes, %.*s takes %lld",
+                       STR_ARG(file->fn), STR_ARG(file->ft), (unsigned long long)part->size,
+                       STR_ARG(to->node), (long long)node->file_max);
+    spec->fn = file->fn, spec->ft = file->ft;
+    spec->dist = partfile_dist(f->arena, (uint64_t)f->mail_id, k + 1, f->nfile);
     spec->note = false;
-    spec->format = FORMAT_NETDATA; /* cards would change the bytes */
+    spec->fact = file->fact.form != FACT_NONE ? &file->fact : NULL;
+    if (files != FILES_NETDATA && !part->text)
+        return encoded_file(f, spec, file, files == FILES_UU ? MIME_UU : MIME_XX, max, out, w);
+    if (files == FILES_NETDATA)
+        spec->format = FORMAT_NETDATA; /* cards would change the bytes */
     if (part->text)
         return njefile_text(f->g->store, spec, part->content, max, out, w);
-    return njefile_bytes(f->g->store, spec, cur_of_str(part->content), max, out, w);
+    struct mime_pieces p;
+    mime_pieces_begin(&p, part);
+    struct njefile_source from = {.arg = &p, .size = part->size, .next = next_piece};
+    int v = njefile_stream(f->g->store, spec, &from, max, out, w);
+    mime_pieces_done(&p);
+    return v;
 }
 
 int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_id id,
@@ -367,6 +442,8 @@ int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_i
                                 .id = id,
                                 .now = wall_now()};
     bool whole = style_of(f, to, &bsmtp, &spec.format) == STYLE_RFC822 || bsmtp.n > 0;
+    if (f->mail_id == 0)
+        f->mail_id = id;
     if (whole) {
         spec.from_user = STR("SMTP"), spec.from_node = c->local;
         spec.fn = STR("SMTP"), spec.ft = STR("MAIL"), spec.form = STR("QUMAIL");
@@ -380,7 +457,7 @@ int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_i
     else if (k == 0)
         v = note_file(f, &spec, to, out, w);
     else
-        v = part_file(f, &spec, k - 1, out, w);
+        v = part_file(f, &spec, to, k - 1, out, w);
     if (v == 0)
         *row =
             (struct reader_row){.user = way.user,

@@ -17,6 +17,7 @@
 #include "gateway/mail/note.h"
 #include "gateway/snadsgate.h"
 #include "gateway/smtp/bsmtp.h"
+#include "rscs/punch.h"
 
 #define RCPTS_MAX 1000u
 #define QUOTE_MAX 4096u
@@ -116,20 +117,83 @@ static struct str message_id(struct job *j, msg_id id)
                         (long long)wall_now().us, STR_ARG(j->g->names.hostname));
 }
 
+static struct str fact_field(struct job *j, const struct filefact *f)
+{
+    struct buf b;
+    buf_init(&b, 1024);
+    filefact_put(&b, f);
+    struct str value = arena_str(j->arena, buf_text(&b));
+    buf_done(&b);
+    return value;
+}
+
+static void add_file(struct job *j, struct mime_file *to, const struct njefile_item *it)
+{
+    *to = (struct mime_file){
+        .name = it->name, .type = STR(""), .content = cur_of_str(it->content), .text = it->text};
+    if (it->fact.form == FACT_NONE)
+        return;
+    to->nje_file = fact_field(j, &it->fact);
+    to->nje_records = it->fact.lengths;
+}
+
+/* What the text shows of a file is not all there was (controls, carriage control), or its records
+ * are too many to tell: the transmission itself, or the cards, go along. */
+static bool add_exact(struct job *j, struct mime_file *to, const struct njefile_item *it)
+{
+    struct why w;
+    struct buf cards;
+    struct filefact f = it->fact;
+    struct cur deck = body_cur(j->deck, &w);
+    if (!j->file.netdata && (it->print || !it->text))
+        return false;
+    buf_init(&cards, cur_left(&deck) * 16 + 65536);
+    bool ok = njefile_cards(deck, &cards, &w) == 0;
+    struct str bytes = arena_str(j->arena, buf_text(&cards));
+    buf_done(&cards);
+    f.form = j->file.netdata ? FACT_NETDATA : FACT_BYTES;
+    if (!j->file.netdata) {
+        bytes = str_sub(bytes, j->file.headed ? CARD_SIZE : 0, bytes.n);
+        f.lengths = arena_printf(j->arena, "%u*%llu", CARD_SIZE, (unsigned long long)f.records);
+        ok = ok && bytes.n == f.records * CARD_SIZE;
+    }
+    *to = (struct mime_file){.name = arena_printf(j->arena, "%.*s.%s", STR_ARG(it->name),
+                                                  j->file.netdata ? "xmi" : "cards"),
+                             .type = STR("application/octet-stream"),
+                             .content = cur_of_str(bytes),
+                             .nje_file = fact_field(j, &f),
+                             .nje_records = j->file.netdata ? STR("") : f.lengths};
+    return ok;
+}
+
 /* Attachments: every item of the file but the one that is the text. */
 static size_t collect_files(struct job *j, const struct njefile_item *text,
                             struct mime_file **files)
 {
     size_t n = 0;
-    *files = arena_alloc(j->arena, (j->file.nitem + 1) * sizeof **files);
+    bool whole = false; /* the transmission is there already */
+    for (size_t i = 0; i < j->file.nitem; i++)
+        whole = whole || j->file.item[i].fact.form == FACT_NETDATA;
+    bool parts = whole; /* all else is only shown */
+    *files = arena_alloc(j->arena, (2 * j->file.nitem + 2) * sizeof **files);
     for (size_t i = 0; i < j->file.nitem; i++) {
-        const struct njefile_item *it = &j->file.item[i];
+        struct njefile_item *it = &j->file.item[i];
         if (it == text || it->ack)
             continue;
-        (*files)[n++] = (struct mime_file){.name = it->name,
-                                           .type = STR(""),
-                                           .content = cur_of_str(it->content),
-                                           .text = it->text};
+        struct mime_file *file = &(*files)[n];
+        it->fact.shown = parts && it->fact.form != FACT_NETDATA;
+        add_file(j, file, it);
+        bool exact = it->fact.form == FACT_NONE && !whole && add_exact(j, &file[1], it);
+        if (exact && it->text) { /* to be read, and behind it to be used */
+            struct filefact f = it->fact;
+            f.form = FACT_TEXT;
+            f.shown = true;
+            file->nje_file = fact_field(j, &f);
+        } else if (exact) {
+            file[0] = file[1];
+        }
+        n += exact && it->text ? 2 : !exact && whole && !it->text ? 0 : 1;
+        whole = whole || (exact && j->file.netdata);
     }
     return n;
 }

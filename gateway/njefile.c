@@ -1,186 +1,20 @@
-/* gateway/njefile.c -- text and bytes to decks and back. */
+/* gateway/njefile.c -- decks to text and bytes, and copies of them. njeout.c writes them. */
 #include "gateway/njefile.h"
 
 #include <string.h>
 
 #include "gateway/atsign.h"
+#include "gateway/printfile.h"
 #include "rscs/punch.h"
 #include "rscs/unload.h"
 #include "rscs/wire.h"
 
-#define BINARY_LRECL 8192u
 #define ITEMS_MAX 64u /* files of a transmission, and as many members of data sets */
 #define MEMBERS_TEXT_MAX 65536u
 #define NL_LF '\n'
-
-/* --- writing
- * ---------------------------------------------------------------------------------------------- */
-
-static void fill_file(const struct njefile_spec *spec, uint32_t records, struct deck_file *f)
-{
-    *f = (struct deck_file){
-        .from_node = ebc_name_of(spec->from_node),
-        .from_user = ebc_name_of(spec->from_user),
-        .to_node = ebc_name_of(spec->to_node),
-        .to_user = ebc_name_of(spec->to_user),
-        .spool_id = (uint16_t)(spec->id % 9999 + 1),
-        .entered = spec->now,
-        .class = spec->class,
-        .fn = spec->fn,
-        .ft = spec->ft,
-        .form = spec->form,
-        .records = records,
-    };
-}
-
-/* Put the cards (80 bytes each in `cards`, the last filled up with nulls) into a deck and a body.
- */
-static int finish_deck(struct store *s, const struct njefile_spec *spec, struct buf *cards,
-                       size_t max, struct njefile_out *out, struct why *w)
-{
-    if (cards->n == 0)
-        buf_u8(cards, 0x40); /* a file without a record breaks peers: a blank card */
-    buf_fill(cards, 0, (CARD_SIZE - cards->n % CARD_SIZE) % CARD_SIZE);
-    if (cards->over)
-        return why_set(w, E_LIMIT, 552, "5.3.4", "The file would be larger than %zu bytes", max);
-    struct deck_file f;
-    fill_file(spec, (uint32_t)(cards->n / CARD_SIZE), &f);
-    struct buf deck;
-    buf_init(&deck, max + max / 8 + 4096);
-    deck_file_begin(&deck, &f);
-    struct cur rest = buf_cur(cards);
-    while (cur_left(&rest) > 0)
-        deck_card(&deck, cur_sub(&rest, CARD_SIZE));
-    deck_file_end(&deck, &f);
-    int v = 0;
-    if (deck.over)
-        v = why_set(w, E_LIMIT, 552, "5.3.4", "The file would be larger than %zu bytes", max);
-    struct body_writer *bw = v == 0 ? body_writer_new(s) : NULL;
-    if (v == 0)
-        v = body_write(bw, deck.p, deck.n, w);
-    buf_done(&deck);
-    if (v < 0) {
-        body_writer_drop(&bw);
-        return v;
-    }
-    out->records = f.records;
-    out->deck = body_writer_end(&bw, w);
-    return out->deck != NULL ? 0 : w->err;
-}
-
-static void netdata_begin(struct buf *b, const struct njefile_spec *spec, uint64_t size,
-                          uint16_t recfm, uint32_t lrecl)
-{
-    char name[24];
-    size_t n = 0;
-    memcpy(name, "A.", 2), n = 2;
-    memcpy(name + n, spec->fn.p, spec->fn.n < 8 ? spec->fn.n : 8),
-        n += spec->fn.n < 8 ? spec->fn.n : 8;
-    name[n++] = '.';
-    memcpy(name + n, spec->ft.p, spec->ft.n < 8 ? spec->ft.n : 8),
-        n += spec->ft.n < 8 ? spec->ft.n : 8;
-    struct nd_file nd = {
-        .from_node = ebc_name_of(spec->from_node),
-        .from_user = ebc_name_of(spec->from_user),
-        .to_node = ebc_name_of(spec->to_node),
-        .to_user = ebc_name_of(spec->to_user),
-        .dsname = spec->note ? STR("") : (struct str){name, n},
-        .utility = STR("INMCOPY"),
-        .recfm = recfm,
-        .dsorg = 0x4000,
-        .lrecl = lrecl,
-        .size = size,
-        .note = spec->note,
-    };
-    nd_begin(b, &nd, spec->now);
-}
-
-/* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
-#define TEXT_RECORD_MAX 32000u
-
-/* Put the lines' records into b, each behind its length; answers the longest, 80 at least. How long
- * one is depends on the page: replacements and shifts take room. */
-static size_t text_records(struct buf *b, const struct njefile_spec *spec, struct str text,
-                           size_t *replaced)
-{
-    size_t most = 80;
-    struct str line;
-    struct buf bytes;
-    buf_init(&bytes, SIZE_MAX / 4);
-    while (str_line(&text, &line)) {
-        struct ebc_cut cut;
-        struct cur record;
-        buf_reset(&bytes);
-        *replaced += ebc_from_utf8(&bytes, spec->page, line);
-        ebc_cut_begin(&cut, spec->page, buf_cur(&bytes));
-        while (ebc_cut_next(&cut, TEXT_RECORD_MAX, &record)) {
-            size_t n = cur_left(&record);
-            buf_be32(b, (uint32_t)n);
-            buf_add(b, record.p, n);
-            most = n > most ? n : most;
-        }
-        ebc_cut_end(&cut);
-    }
-    buf_done(&bytes);
-    return most;
-}
-
-static void text_netdata(struct buf *cards, const struct njefile_spec *spec, struct str text,
-                         size_t *replaced)
-{
-    struct buf records;
-    buf_init(&records, SIZE_MAX / 4);
-    size_t longest = text_records(&records, spec, text, replaced);
-    netdata_begin(cards, spec, text.n, ND_RECFM_V, (uint32_t)longest);
-    struct cur rest = buf_cur(&records);
-    while (cur_left(&rest) > 0)
-        nd_record(cards, cur_sub(&rest, cur_be32(&rest)));
-    nd_end(cards);
-    buf_done(&records);
-}
-
-static void add_card(void *arg, struct cur bytes)
-{
-    struct buf *cards = arg;
-    size_t n = cur_left(&bytes);
-    buf_add(cards, bytes.p, n);
-    buf_fill(cards, 0x40, CARD_SIZE - n);
-}
-
-int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
-                 struct njefile_out *out, struct why *w)
-{
-    struct buf cards;
-    buf_init(&cards, max);
-    *out = (struct njefile_out){0};
-    if (spec->format == FORMAT_NETDATA) {
-        text_netdata(&cards, spec, text, &out->replaced);
-    } else {
-        struct str line;
-        while (str_line(&text, &line))
-            out->replaced += punch_text(line, spec->page, add_card, &cards);
-    }
-    int v = finish_deck(s, spec, &cards, max, out, w);
-    buf_done(&cards);
-    return v;
-}
-
-int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur bytes, size_t max,
-                  struct njefile_out *out, struct why *w)
-{
-    struct buf cards;
-    buf_init(&cards, max);
-    *out = (struct njefile_out){0};
-    netdata_begin(&cards, spec, cur_left(&bytes), ND_RECFM_V, BINARY_LRECL);
-    while (cur_left(&bytes) > 0) {
-        size_t n = cur_left(&bytes);
-        nd_record(&cards, cur_sub(&bytes, n < BINARY_LRECL ? n : BINARY_LRECL));
-    }
-    nd_end(&cards);
-    int v = finish_deck(s, spec, &cards, max, out, w);
-    buf_done(&cards);
-    return v;
-}
+#define BLANK 0x40u
+#define RECORD_MAX 65536u
+#define KEPT_RECFM (ND_RECFM_U | ND_RECFM_ASA | ND_RECFM_MACHINE)
 
 /* --- reading
  * ---------------------------------------------------------------------------------------------- */
@@ -192,11 +26,12 @@ struct gather {
     struct str atsign;
     struct njefile_in *in;
     struct njefile_item *item; /* NULL: none begun */
-    struct buf bytes;          /* 4-byte length and record, one after the other */
-    size_t sample;             /* bytes seen and bytes that look like text */
+    struct buf bytes; /* 4-byte length, carriage control (0 none) and record, one after the other */
+    size_t sample;    /* bytes seen and bytes that look like text */
     size_t printable;
     bool nulls;
     bool archive;               /* it begins as no text does */
+    bool carried;               /* what shaped the records was no plain copy: a cipher */
     struct unload *pds;         /* its members come */
     struct njefile_item *whole; /* the transmission itself, because it has one */
     struct buf members;         /* their list */
@@ -261,17 +96,98 @@ static int begin_item(struct gather *ga, struct why *w)
     *ga->item = (struct njefile_item){0};
     buf_reset(&ga->bytes);
     ga->sample = ga->printable = 0;
-    ga->nulls = ga->archive = false;
+    ga->nulls = ga->archive = ga->carried = false;
     return 0;
 }
 
-static void add_record(struct gather *ga, struct cur record)
+static void add_record(struct gather *ga, uint8_t control, struct cur record)
 {
+    uint16_t recfm = ga->item->fact.recfm;
+    if (control == 0 && (recfm & (ND_RECFM_ASA | ND_RECFM_MACHINE)) != 0)
+        control = cur_u8(&record);
+    ga->item->print = ga->item->print || control != 0;
+    ga->archive = ga->archive || (ga->item->fact.records == 0 && is_archive(record));
     buf_be32(&ga->bytes, (uint32_t)cur_left(&record));
+    buf_u8(&ga->bytes, control);
     buf_add(&ga->bytes, record.p, cur_left(&record));
-    ga->archive = ga->archive || (ga->item->records == 0 && is_archive(record));
-    ga->item->records++;
+    ga->item->fact.records++;
     judge_record(ga, record);
+}
+
+static bool next_record(struct cur *rest, uint8_t *control, struct cur *record)
+{
+    if (cur_left(rest) == 0)
+        return false;
+    size_t n = cur_be32(rest);
+    *control = cur_u8(rest);
+    *record = cur_sub(rest, n);
+    return true;
+}
+
+/* Does this line give that record again, and with how many blanks behind it? */
+static bool same_again(struct gather *ga, struct buf *again, struct str line, struct cur record,
+                       size_t *blanks)
+{
+    size_t n = cur_left(&record);
+    buf_reset(again);
+    bool whole = ebc_from_utf8(again, ga->page, line) == 0 && again->n <= n;
+    for (size_t i = again->n; whole && i < n; i++)
+        whole = record.p[i] == BLANK;
+    *blanks = whole ? n - again->n : 0;
+    return whole && (again->n == 0 || memcmp(again->p, record.p, again->n) == 0);
+}
+
+/* Lines of records, and whether they can become the same records again. */
+static bool text_lines(struct gather *ga, struct buf *out, struct runs *blanks)
+{
+    struct njefile_item *item = ga->item;
+    bool exact = !item->note, fill = (item->fact.recfm & ND_RECFM_U) == ND_RECFM_F;
+    struct buf again;
+    struct atsign at;
+    uint8_t control;
+    size_t behind;
+    struct cur record, rest = buf_cur(&ga->bytes);
+    buf_init(&again, 4 * RECORD_MAX);
+    atsign_begin(&at, ga->page, ga->atsign);
+    while (next_record(&rest, &control, &record)) {
+        size_t start = out->n;
+        atsign_line(&at, out, record);
+        exact =
+            exact && same_again(ga, &again, str_sub(buf_text(out), start, out->n), record, &behind);
+        if (exact)
+            runs_add(blanks, (uint32_t)behind);
+        fill = fill && cur_left(&record) == item->fact.lrecl;
+        buf_u8(out, NL_LF);
+    }
+    buf_done(&again);
+    if (fill) { /* the record's length says how many */
+        runs_done(blanks);
+        runs_begin(blanks);
+    }
+    return exact;
+}
+
+static void print_lines(struct gather *ga, struct buf *out)
+{
+    struct print p;
+    uint8_t control;
+    struct cur record, rest = buf_cur(&ga->bytes);
+    print_begin(&p, ga->page);
+    while (next_record(&rest, &control, &record))
+        print_record(&p, out, control, record);
+    print_end(&p, out);
+}
+
+static void join_bytes(struct gather *ga, struct buf *out, struct runs *lengths)
+{
+    uint8_t control;
+    struct cur record, rest = buf_cur(&ga->bytes);
+    while (next_record(&rest, &control, &record)) {
+        if (control != 0)
+            buf_u8(out, control);
+        buf_add(out, record.p, cur_left(&record));
+        runs_add(lengths, (uint32_t)cur_left(&record) + (control != 0));
+    }
 }
 
 static void end_item(struct gather *ga)
@@ -280,21 +196,25 @@ static void end_item(struct gather *ga)
     if (item == NULL)
         return;
     struct buf out;
+    struct runs runs;
+    bool exact = true;
     buf_init(&out, ga->bytes.n * 3 + 16);
-    item->text = !ga->archive && !ga->nulls && ga->printable * 100 >= ga->sample * 95;
-    struct atsign at;
-    atsign_begin(&at, ga->page, ga->atsign);
-    struct cur rest = buf_cur(&ga->bytes);
-    while (cur_left(&rest) > 0) {
-        struct cur record = cur_sub(&rest, cur_be32(&rest));
-        if (item->text) {
-            atsign_line(&at, &out, record);
-            buf_u8(&out, NL_LF);
-        } else {
-            buf_add(&out, record.p, cur_left(&record));
-        }
+    runs_begin(&runs);
+    item->text =
+        !ga->archive && !ga->nulls && !ga->carried && ga->printable * 100 >= ga->sample * 95;
+    if (item->text && item->print) {
+        print_lines(ga, &out);
+        exact = false;
+    } else if (item->text) {
+        exact = text_lines(ga, &out, &runs);
+    } else {
+        join_bytes(ga, &out, &runs);
     }
+    item->fact.lengths = arena_str(ga->arena, runs_end(&runs));
+    if (exact && !ga->carried && !runs.text.over)
+        item->fact.form = item->text ? FACT_TEXT : FACT_BYTES;
     item->content = arena_str(ga->arena, buf_text(&out));
+    runs_done(&runs);
     buf_done(&out);
     ga->item = NULL;
 }
@@ -364,7 +284,7 @@ static void end_member(struct gather *ga)
 {
     if (ga->item != NULL && ga->item->member)
         buf_printf(&ga->members, "%-8.*s %7u records%s\n", STR_ARG(ga->item->name),
-                   ga->item->records, ga->nulls || ga->archive ? ", binary" : "");
+                   (unsigned)ga->item->fact.records, ga->nulls || ga->archive ? ", binary" : "");
     end_item(ga);
 }
 
@@ -382,7 +302,9 @@ static void begin_member(struct gather *ga, const struct unload_member *m)
     }
     ga->item->member = true;
     ga->item->name = name_text(ga->arena, &name);
-    unload_format(ga->pds, &ga->item->recfm, &ga->item->lrecl);
+    ga->item->fact.name = ga->item->name;
+    unload_format(ga->pds, &ga->item->fact.recfm, &ga->item->fact.lrecl);
+    ga->item->fact.recfm &= KEPT_RECFM;
 }
 
 /* What cannot be taken apart is in the whole all the same. */
@@ -397,7 +319,7 @@ static void feed_data_set(struct gather *ga, struct cur record)
         if (what == UNLOAD_MEMBER)
             begin_member(ga, &m);
         else if (ga->item != NULL)
-            add_record(ga, data);
+            add_record(ga, 0, data);
     }
     if (what < 0) {
         end_member(ga);
@@ -409,21 +331,18 @@ static void feed_data_set(struct gather *ga, struct cur record)
 /* All records of the deck one after the other, as they came. */
 static int keep_whole(struct gather *ga, struct cur deck, struct why *w)
 {
-    struct deck_reader r;
     struct buf b;
-    uint8_t cc;
-    int v = deck_reader_init(&r, deck, w);
-    if (v < 0)
-        return v;
     buf_init(&b, ga->bytes.max);
-    while ((v = deck_reader_next(&r, &cc, w)) == 1)
-        buf_add(&b, r.record.p, r.record.n);
+    int v = njefile_cards(deck, &b, w);
     ga->whole->content = arena_str(ga->arena, buf_text(&b));
-    ga->whole->recfm = ND_RECFM_F;
-    ga->whole->lrecl = CARD_SIZE;
+    ga->whole->fact = (struct filefact){
+        .name = arena_str(ga->arena, str_sub(ga->whole->name, 0, ga->whole->name.n - 4)),
+        .recfm = ND_RECFM_F,
+        .lrecl = CARD_SIZE,
+        .records = b.n / CARD_SIZE,
+        .form = FACT_NETDATA};
     ga->in->members = arena_str(ga->arena, buf_text(&ga->members));
     buf_done(&b);
-    deck_reader_done(&r);
     return v;
 }
 
@@ -444,7 +363,7 @@ static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piec
             if (ga->pds != NULL)
                 feed_data_set(ga, record);
             else if (ga->item != NULL)
-                add_record(ga, record);
+                add_record(ga, 0, record);
             continue;
         }
         end_member(ga);
@@ -461,9 +380,10 @@ static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piec
             continue;
         ga->item->note = f.note && !f.is_ack;
         ga->item->ack = f.is_ack;
-        ga->item->recfm = f.recfm;
-        ga->item->lrecl = f.lrecl;
         ga->item->name = item_name(ga, &f);
+        ga->item->fact = (struct filefact){
+            .name = ga->item->name, .recfm = f.recfm & KEPT_RECFM, .lrecl = f.lrecl};
+        ga->carried = !str_is(f.utility, "INMCOPY");
     }
 }
 
@@ -484,16 +404,17 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
                 return v;
             ga->item->name =
                 arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->in->fn), STR_ARG(ga->in->ft));
-            ga->item->recfm = ND_RECFM_F;
-            ga->item->lrecl = ga->in->dsh.lrecl;
+            ga->item->fact =
+                (struct filefact){.name = ga->item->name, .recfm = ND_RECFM_F, .lrecl = CARD_SIZE};
             if (punch_read_card(record, &fn, &ft)) {
+                ga->in->headed = true;
                 first = false;
                 continue; /* CMS's :READ card names the file and is no part of it */
             }
         }
         first = false;
         if (nd == NULL)
-            add_record(ga, record);
+            add_record(ga, cc, record);
         else if (!over && (v = feed_netdata(ga, nd, record, w)) != 0)
             over = v > 0;
         if (v < 0)
@@ -530,6 +451,21 @@ int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, 
     buf_done(&ga.bytes);
     if (v >= 0 && over)
         return why_set(w, E_LIMIT, 552, "5.3.4", "The file is larger than this gateway carries");
+    return v;
+}
+
+int njefile_cards(struct cur deck, struct buf *out, struct why *w)
+{
+    struct deck_reader r;
+    uint8_t cc;
+    int v = deck_reader_init(&r, deck, w);
+    if (v < 0)
+        return v;
+    while ((v = deck_reader_next(&r, &cc, w)) == 1)
+        buf_add(out, r.record.p, r.record.n);
+    deck_reader_done(&r);
+    if (v == 0 && out->over)
+        v = why_set(w, E_LIMIT, 552, "5.3.4", "The file is larger than this gateway carries");
     return v;
 }
 

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "db/store.h"
 #include "gateway/conf.h"
+#include "gateway/filefact.h"
 #include "rscs/deck.h"
 #include "rscs/netdata.h"
 
@@ -16,12 +17,14 @@ struct njefile_spec {
     struct str from_user, from_node, to_user, to_node;
     struct str fn, ft; /* 1-8 characters */
     struct str form;   /* "STD"; "QU..." asks for quiet */
+    struct str dist;   /* distribution code, "" is SYSTEM */
     char class;
     enum file_format format;
     bool note; /* NETDATA as a NOTE: INMTERM instead of a name */
     const struct ebc_page *page;
     msg_id id; /* gives the spool id */
     struct wall now;
+    const struct filefact *fact; /* the file it was before, NULL: nothing is known */
 };
 struct njefile_out {
     struct body *deck; /* the caller's to free */
@@ -29,10 +32,22 @@ struct njefile_out {
     size_t replaced; /* characters the page has not */
 };
 /* UTF-8 text with LF lines, one record a line. PUNCH cuts at 80. E_LIMIT when larger than max
- * bytes. */
+ * bytes. With a fact (form=text) that fits the lines the records are as they were. */
 int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
                  struct njefile_out *out, struct why *w) MUST_CHECK;
-/* Bytes as V records of up to 8192 that give the same bytes one after the other. Always NETDATA. */
+/* Bytes that come in pieces, asked for once or twice: first begins anew. 1 a piece, 0 the end,
+ * negative. */
+struct njefile_source {
+    void *arg;
+    uint64_t size; /* of all, an estimate */
+    int (*next)(void *arg, bool first, struct cur *piece, struct why *w);
+};
+/* Bytes as V records of up to 8192 that give the same bytes one after the other, or in the records
+ * they had by the fact; form=netdata: the content is the transmission. Always NETDATA. Memory does
+ * not grow with the size. */
+int njefile_stream(struct store *s, const struct njefile_spec *spec,
+                   const struct njefile_source *from, size_t max, struct njefile_out *out,
+                   struct why *w) MUST_CHECK;
 int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur bytes, size_t max,
                   struct njefile_out *out, struct why *w) MUST_CHECK;
 
@@ -48,14 +63,15 @@ struct njefile_item {
     bool text;
     struct str
         content; /* UTF-8 with LF lines when text, else the records' bytes one after the other */
-    uint16_t recfm;
-    uint32_t lrecl, records;
+    bool print;  /* text was made of carriage control */
+    struct filefact fact; /* form FACT_NONE: only its transmission, or nothing, is the same file */
 };
 struct njefile_in {
     struct njh njh;
     struct dsh dsh;
     struct str from_user, from_node, to_user, to_node, fn, ft; /* UTF-8 */
     bool netdata;
+    bool headed;                 /* a :READ card came first; it is in no item */
     struct str nd_user, nd_node; /* origin as the NETDATA has it, "" when it has none: a claim */
     struct njefile_item *item;
     size_t nitem;
@@ -65,6 +81,8 @@ struct njefile_in {
  * headers or NETDATA malformed. */
 int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct str atsign,
                  struct njefile_in *in, struct why *w) MUST_CHECK;
+/* The records as they came, one after the other: a NETDATA transmission, or cards. */
+int njefile_cards(struct cur deck, struct buf *out, struct why *w) MUST_CHECK;
 /* Only the headers, for routing. */
 int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in,
                          struct why *w) MUST_CHECK;

@@ -293,7 +293,7 @@ static void add_dsh(struct buf *b, const struct deck_file *f, struct buf *header
         .device = 0x82,
         .priority_rscs = 50,
     };
-    struct nje_name dist = ebc_name_of(STR("SYSTEM"));
+    struct nje_name dist = ebc_name_of(f->dist.n > 0 ? f->dist : STR("SYSTEM"));
     memcpy(h.dist, dist.e, sizeof h.dist);
     file_name(h.fn, f->fn);
     file_name(h.ft, f->ft);

@@ -53,6 +53,7 @@ struct deck_file {
     char class;        /* ASCII */
     struct str fn, ft; /* file name and type */
     struct str form;   /* "STD", "QU..." */
+    struct str dist;   /* distribution code, "" is SYSTEM */
     uint32_t records;  /* data records that will follow */
 };
 /* NJH and DSH for a punch deck (80-byte cards) into b, kind byte included; then deck_card for each

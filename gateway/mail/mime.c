@@ -2,7 +2,7 @@
  *
  * The tree is walked here over slices of the message, so that depth and number of parts are bounded
  * before anything is built for them; GMime reads the fields with parameters (RFC 2231 and its
- * broken dialects) and undoes the transfer encodings. */
+ * broken dialects). */
 #include "gateway/mail/mime.h"
 
 #include <gmime/gmime.h>
@@ -14,54 +14,26 @@
 #include "gateway/mail/flowed.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/html.h"
+#include "gateway/mail/mime_private.h"
 #include "gateway/mail/plain.h"
 
 #define DEPTH_MAX 50u
-#define PARTS_MAX 1000u
 #define SCAN_LEVELS 16u /* levels that may each hold nearly all of a large message */
 #define SCAN_LEAST ((size_t)8 << 20)
 #define FIELD_BYTES 8192u /* of a Content-Type or -Disposition that are looked at */
 #define BOUNDARY_MAX 200u /* RFC 2046 5.1.1 says 70 */
 #define HTML_WIDTH 78u
-#define STUB_WORDS 3u       /* a plain alternative with fewer words is "see the HTML" */
-#define RCPT_LINES_MAX 100u /* of a delivery report */
+#define STUB_WORDS 3u /* a plain alternative with fewer words is "see the HTML" */
 #define SHORT_RULE "--------\n"
-
-struct walk {
-    struct arena *a;
-    struct mime_text *out;
-    struct buf text;
-    struct why *w;
-    size_t parts; /* entities seen */
-    size_t part_room;
-    size_t scan_left;   /* bytes that may still be searched for boundaries: each level searches its
-                           own */
-    unsigned pictures;  /* embedded ones, not shown */
-    bool only_pictures; /* a page without a word was seen */
-    bool files_only;    /* in an alternative that is not shown: its attachments count, its text does
-                           not */
-};
-
-/* One entity: its fields as far as they matter here. */
-struct entity {
-    struct hdr h;
-    struct str body; /* not decoded */
-    struct str type; /* "text/plain", lower case */
-    struct str charset, boundary, start, name, protocol, smime;
-    bool flowed, delsp;
-    bool attachment; /* Content-Disposition says so */
-    bool has_id;     /* Content-ID: something may show it inline */
-    GMimeContentEncoding encoding;
-};
 
 static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth);
 
-static int limit(struct walk *k, const char *what, unsigned most)
+int mime_limit(struct walk *k, const char *what, unsigned most)
 {
     return why_set(k->w, E_LIMIT, 554, "5.6.0", "MIME message has more than %u %s", most, what);
 }
 
-static int no_room(struct walk *k)
+int mime_no_room(struct walk *k)
 {
     return why_set(k->w, E_LIMIT, 552, "5.3.4",
                    "MIME message does not fit in the memory set for it");
@@ -151,25 +123,22 @@ static void read_disposition(struct arena *a, struct entity *e)
     g_object_unref(d);
 }
 
-static GMimeContentEncoding read_encoding(const struct hdr *h)
+static enum mime_coding read_coding(const struct hdr *h)
 {
     static const struct {
         const char *name;
-        GMimeContentEncoding encoding;
+        enum mime_coding coding;
     } known[] = {
-        {"quoted-printable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
-        {"base64", GMIME_CONTENT_ENCODING_BASE64},
-        {"x-uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
-        {"uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
-        {"x-uue", GMIME_CONTENT_ENCODING_UUENCODE},
+        {"quoted-printable", MIME_QP}, {"base64", MIME_BASE64}, {"x-uuencode", MIME_UU},
+        {"uuencode", MIME_UU},         {"x-uue", MIME_UU},      {"x-xxencode", MIME_XX},
     };
     struct str value = hdr_value(h, "Content-Transfer-Encoding");
     ptrdiff_t end = str_find(value, ';');
     value = str_trim(end >= 0 ? str_sub(value, 0, (size_t)end) : value);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (str_is(value, known[i].name))
-            return known[i].encoding;
-    return GMIME_CONTENT_ENCODING_DEFAULT;
+            return known[i].coding;
+    return MIME_PLAIN;
 }
 
 static struct str after_blank_line(struct str s)
@@ -182,7 +151,7 @@ static struct str after_blank_line(struct str s)
 static int read_entity(struct arena *a, struct str raw, const char *default_type, struct entity *e,
                        struct why *w)
 {
-    *e = (struct entity){.encoding = GMIME_CONTENT_ENCODING_DEFAULT};
+    *e = (struct entity){.coding = MIME_PLAIN};
     int rc = hdr_parse(a, raw, &e->h, w);
     if (rc != OK)
         return rc;
@@ -190,46 +159,32 @@ static int read_entity(struct arena *a, struct str raw, const char *default_type
     read_type(a, e, default_type);
     read_disposition(a, e);
     e->name = hdr_decode(a, e->name); /* many mailers put RFC 2047 words there */
-    e->encoding = read_encoding(&e->h);
+    e->coding = read_coding(&e->h);
     e->has_id = hdr_get(&e->h, "Content-ID", 0) != NULL;
     return OK;
 }
 
-static bool is_type(const struct entity *e, const char *type)
+bool mime_is_type(const struct entity *e, const char *type)
 {
     size_t n = strlen(type);
     bool family = type[n - 1] == '/';
     return family ? str_starts_nocase(e->type, type) : str_is(e->type, type);
 }
 
-/* What stands behind the "begin 644 name" line. */
-static struct str after_begin_line(struct str s)
+int mime_decode(struct walk *k, const struct entity *e, struct str *out)
 {
-    struct str line;
-    while (str_line(&s, &line))
-        if (str_starts_nocase(line, "begin "))
-            break;
-    return s;
-}
-
-/* Undo the transfer encoding, in the arena; the body itself when it has none. */
-static int decode(struct walk *k, const struct entity *e, struct str *out)
-{
-    struct str body = e->body;
-    *out = body;
-    if (e->encoding == GMIME_CONTENT_ENCODING_DEFAULT || body.n == 0)
+    struct transfer t;
+    struct buf b;
+    *out = e->body;
+    if (e->coding == MIME_PLAIN || e->body.n == 0)
         return OK;
-    GMimeEncoding state;
-    g_mime_encoding_init_decode(&state, e->encoding);
-    if (e->encoding == GMIME_CONTENT_ENCODING_UUENCODE) { /* GMime leaves this line to its caller */
-        body = after_begin_line(body);
-        state.state |= GMIME_UUDECODE_STATE_BEGIN;
-    }
-    char *to = arena_alloc(k->a, g_mime_encoding_outlen(&state, body.n) + 1);
-    if (to == NULL || arena_full(k->a))
-        return no_room(k);
-    *out = (struct str){to, g_mime_encoding_step(&state, body.p, body.n, to)};
-    return OK;
+    buf_init(&b, e->body.n + 64); /* no encoding is shorter than what it encodes */
+    transfer_begin(&t, e->coding);
+    transfer_put(&t, e->body, &b);
+    transfer_end(&t, &b);
+    *out = arena_str(k->a, buf_text(&b));
+    buf_done(&b);
+    return arena_full(k->a) ? mime_no_room(k) : OK;
 }
 
 /* --- text -------------------------------------------------------------------------------- */
@@ -253,7 +208,7 @@ static void trim_end(struct walk *k)
 }
 
 /* A blank line between what stands there and what comes. */
-static void new_paragraph(struct walk *k)
+void mime_new_paragraph(struct walk *k)
 {
     trim_end(k);
     if (k->text.n > 0)
@@ -264,14 +219,15 @@ static void new_paragraph(struct walk *k)
 static int render(struct walk *k, const struct entity *e, struct buf *b)
 {
     struct str bytes;
-    int rc = decode(k, e, &bytes);
+    int rc = mime_decode(k, e, &bytes);
     if (rc != OK)
         return rc;
-    if (is_type(e, "text/html") || is_type(e, "text/enriched") || is_type(e, "text/richtext")) {
+    if (mime_is_type(e, "text/html") || mime_is_type(e, "text/enriched") ||
+        mime_is_type(e, "text/richtext")) {
         char label[64];
         str_copy(label, sizeof label, e->charset);
         rc = html_to_text(b, bytes, label[0] != '\0' ? label : NULL, HTML_WIDTH, k->w);
-        return rc == E_LIMIT ? no_room(k) : rc;
+        return rc == E_LIMIT ? mime_no_room(k) : rc;
     }
     if (!e->flowed) {
         plain_put(b, bytes, e->charset, &k->out->replaced);
@@ -282,62 +238,19 @@ static int render(struct walk *k, const struct entity *e, struct buf *b)
         flowed_join(b, buf_text(&lines), e->delsp);
         buf_done(&lines);
     }
-    return b->over ? no_room(k) : OK;
+    return b->over ? mime_no_room(k) : OK;
 }
 
-static void show_line(struct walk *k, const char *line)
+void mime_show_line(struct walk *k, const char *line)
 {
     if (k->files_only)
         return;
-    new_paragraph(k);
+    mime_new_paragraph(k);
     buf_z(&k->text, line);
     buf_u8(&k->text, '\n');
 }
 
-/* --- attachments ------------------------------------------------------------------------- */
-
-static int add_part(struct walk *k, struct mime_part part)
-{
-    struct mime_text *out = k->out;
-    if (out->nparts == k->part_room) {
-        size_t room = k->part_room == 0 ? 4 : k->part_room * 2;
-        struct mime_part *more = arena_alloc(k->a, room * sizeof *more);
-        if (more == NULL || arena_full(k->a))
-            return no_room(k);
-        if (out->nparts > 0)
-            memcpy(more, out->part, out->nparts * sizeof *more);
-        out->part = more;
-        k->part_room = room;
-    }
-    out->part[out->nparts++] = part;
-    return OK;
-}
-
-static int attach_bytes(struct walk *k, const struct entity *e, struct str bytes)
-{
-    struct mime_part part = {.type = e->type, .name = e->name, .content = bytes};
-    if (is_type(e, "text/") && !plain_is_binary(bytes, e->charset)) {
-        struct buf b;
-        buf_init(&b, k->text.max);
-        plain_put(&b, bytes, e->charset, &k->out->replaced);
-        part.content = arena_str(k->a, buf_text(&b));
-        part.text = true;
-        bool over = b.over;
-        buf_done(&b);
-        if (over)
-            return no_room(k);
-    } else if (e->encoding == GMIME_CONTENT_ENCODING_DEFAULT) {
-        part.content = arena_str(k->a, bytes);
-    }
-    return arena_full(k->a) ? no_room(k) : add_part(k, part);
-}
-
-static int attach(struct walk *k, const struct entity *e)
-{
-    struct str bytes;
-    int rc = decode(k, e, &bytes);
-    return rc == OK ? attach_bytes(k, e, bytes) : rc;
-}
+/* --- text that is shown ------------------------------------------------------------------ */
 
 /* Text, with the uuencoded files in it taken out. */
 static int put_shown(struct walk *k, struct str text)
@@ -348,16 +261,19 @@ static int put_shown(struct walk *k, struct str text)
         struct entity e = {.type = STR("application/octet-stream"),
                            .name = arena_str(k->a, uu.name),
                            .body = str_sub(text, uu.start, uu.end - uu.start),
-                           .encoding = GMIME_CONTENT_ENCODING_UUENCODE};
+                           .coding = uu.coding};
+        struct str bytes;
         if (++k->parts > PARTS_MAX)
-            return limit(k, "parts", PARTS_MAX);
-        int rc = attach(k, &e);
+            return mime_limit(k, "parts", PARTS_MAX);
+        int rc = mime_decode(k, &e, &bytes);
+        if (rc == OK)
+            rc = mime_attach_bytes(k, &e, bytes);
         if (rc != OK)
             return rc;
         buf_str(&k->text, str_sub(text, at, uu.start - at));
         buf_z(&k->text, "[");
         hdr_clean(&k->text, uu.name);
-        buf_printf(&k->text, ", %zu bytes]\n", k->out->part[k->out->nparts - 1].content.n);
+        buf_printf(&k->text, ", %zu bytes]\n", bytes.n);
         at = uu.end;
     }
     buf_str(&k->text, str_sub(text, at, text.n));
@@ -373,12 +289,12 @@ static int show_text(struct walk *k, const struct entity *e)
     int rc = render(k, e, &b);
     if (rc == OK && str_trim(buf_text(&b)).n > 0) {
         if (k->text.n > 0) {
-            new_paragraph(k);
+            mime_new_paragraph(k);
             buf_z(&k->text, SHORT_RULE);
         }
         rc = put_shown(k, buf_text(&b));
         new_line(k);
-    } else if (rc == OK && is_type(e, "text/html") && e->body.n > 0) {
+    } else if (rc == OK && mime_is_type(e, "text/html") && e->body.n > 0) {
         k->only_pictures = true;
     }
     buf_done(&b);
@@ -390,7 +306,7 @@ static int show_calendar(struct walk *k, struct entity *e)
 {
     struct str bytes;
     struct buf ics, b;
-    int rc = decode(k, e, &bytes);
+    int rc = mime_decode(k, e, &bytes);
     if (rc != OK)
         return rc;
     buf_init(&ics, k->text.max);
@@ -398,32 +314,14 @@ static int show_calendar(struct walk *k, struct entity *e)
     plain_put(&ics, bytes, e->charset.n > 0 ? e->charset : STR("utf-8"), &k->out->replaced);
     calendar_put(&b, buf_text(&ics));
     if (b.n > 0) {
-        new_paragraph(k);
+        mime_new_paragraph(k);
         buf_str(&k->text, buf_text(&b));
     }
     buf_done(&b);
     buf_done(&ics);
     if (e->name.n == 0)
         e->name = STR("invite.ics");
-    return attach_bytes(k, e, bytes);
-}
-
-static void list_attachments(struct walk *k)
-{
-    if (k->out->nparts == 0 && k->pictures == 0)
-        return;
-    new_paragraph(k);
-    for (size_t i = 0; i < k->out->nparts; i++) {
-        const struct mime_part *p = &k->out->part[i];
-        buf_z(&k->text, p->name.n > 0 ? "[attachment " : "[attachment");
-        hdr_clean(&k->text, p->name);
-        buf_z(&k->text, ", ");
-        hdr_clean(&k->text, p->type);
-        buf_printf(&k->text, ", %zu bytes]\n", p->content.n);
-    }
-    if (k->pictures > 0)
-        buf_printf(&k->text, "[%u embedded picture%s not shown]\n", k->pictures,
-                   k->pictures == 1 ? "" : "s");
+    return mime_attach_bytes(k, e, bytes);
 }
 
 /* --- multiparts -------------------------------------------------------------------------- */
@@ -488,14 +386,14 @@ static int split(struct walk *k, const struct entity *e, struct children *c)
             room = room == 0 ? 4 : room * 2;
             struct str *grown = arena_alloc(k->a, room * sizeof *grown);
             if (grown == NULL || arena_full(k->a))
-                return no_room(k);
+                return mime_no_room(k);
             if (c->n > 0)
                 memcpy(grown, c->raw, c->n * sizeof *grown);
             c->raw = grown;
         }
         c->raw[c->n++] = str_sub(e->body, from, end - from);
         if (++k->parts > PARTS_MAX)
-            return limit(k, "parts", PARTS_MAX);
+            return mime_limit(k, "parts", PARTS_MAX);
     }
     return OK;
 }
@@ -544,11 +442,11 @@ static int choose(struct walk *k, const struct children *c, size_t *chosen)
             return rc;
         if (e.attachment)
             continue;
-        if (is_type(&e, "text/plain")) {
+        if (mime_is_type(&e, "text/plain")) {
             plain = i;
             plain_entity = e;
-        } else if (is_type(&e, "text/html") || is_type(&e, "multipart/") ||
-                   is_type(&e, "text/enriched") || is_type(&e, "text/richtext")) {
+        } else if (mime_is_type(&e, "text/html") || mime_is_type(&e, "multipart/") ||
+                   mime_is_type(&e, "text/enriched") || mime_is_type(&e, "text/richtext")) {
             rich = i;
         }
     }
@@ -589,8 +487,8 @@ static int walk_related(struct walk *k, const struct entity *e, const struct chi
         if (i == root)
             continue;
         rc = read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
-        if (rc == OK && is_type(&child, "image/") && child.has_id && !child.attachment)
-            k->pictures++;
+        if (rc == OK && mime_is_type(&child, "image/") && child.has_id && !child.attachment)
+            k->out->pictures++;
         else if (rc == OK)
             rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
     }
@@ -603,8 +501,8 @@ static int walk_signed(struct walk *k, const struct entity *e, const struct chil
     int rc = walk_entity(k, c->raw[0], "text/plain", depth + 1);
     bool pgp = str_is(e->protocol, "application/pgp-signature");
     if (rc == OK)
-        show_line(k, pgp ? "[signed message, PGP, not verified]"
-                         : "[signed message, S/MIME, not verified]");
+        mime_show_line(k, pgp ? "[signed message, PGP, not verified]"
+                              : "[signed message, S/MIME, not verified]");
     return rc;
 }
 
@@ -613,45 +511,23 @@ static int walk_signed(struct walk *k, const struct entity *e, const struct chil
 static int walk_encrypted(struct walk *k, const struct children *c)
 {
     struct entity e;
-    show_line(k, "[encrypted message, cannot be shown]");
+    mime_show_line(k, "[encrypted message, cannot be shown]");
     int rc = read_entity(k->a, c->raw[c->n - 1], "application/octet-stream", &e, k->w);
-    return rc == OK ? attach(k, &e) : rc;
+    return rc == OK ? mime_attach(k, &e) : rc;
 }
 
 /* --- messages in messages ---------------------------------------------------------------- */
-
-static void show_field(struct walk *k, const struct hdr *h, const char *name)
-{
-    struct str value = hdr_decode(k->a, hdr_value(h, name));
-    if (value.n == 0)
-        return;
-    buf_printf(&k->text, "%s: ", name);
-    hdr_clean(&k->text, value);
-    buf_u8(&k->text, '\n');
-}
-
-static void show_envelope(struct walk *k, const struct hdr *h, const char *title)
-{
-    if (k->files_only)
-        return;
-    new_paragraph(k);
-    buf_printf(&k->text, "%s\n", title);
-    static const char *const names[] = {"From", "Date", "To", "Cc", "Subject"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        show_field(k, h, names[i]);
-    buf_u8(&k->text, '\n');
-}
 
 static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
 {
     struct str raw;
     struct hdr h;
-    int rc = decode(k, e, &raw); /* against RFC 2046 5.2.1, but it is done */
+    int rc = mime_decode(k, e, &raw); /* against RFC 2046 5.2.1, but it is done */
     if (rc == OK)
         rc = hdr_parse(k->a, raw, &h, k->w);
     if (rc != OK)
         return rc;
-    show_envelope(k, &h, "-------- Forwarded message --------");
+    mime_show_envelope(k, &h, "-------- Forwarded message --------");
     /* The text follows its own header without a rule. */
     struct buf outer = k->text;
     buf_init(&k->text, outer.max);
@@ -666,46 +542,6 @@ static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
     return rc;
 }
 
-/* "rfc822; user@host" without its type */
-static struct str after_semicolon(struct str s)
-{
-    ptrdiff_t i = str_find(s, ';');
-    return str_trim(i >= 0 ? str_sub(s, (size_t)i + 1, s.n) : s);
-}
-
-/* RFC 3464: one line for each recipient: who, what, the code and the far server's words. */
-static int show_status(struct walk *k, const struct entity *e)
-{
-    struct str rest, line;
-    int rc = decode(k, e, &rest);
-    if (rc != OK || k->files_only)
-        return rc;
-    new_paragraph(k);
-    for (unsigned n = 0; rest.n > 0 && n < RCPT_LINES_MAX; n++) {
-        struct hdr h;
-        rc = hdr_parse(k->a, rest, &h, k->w);
-        if (rc != OK)
-            return rc;
-        struct str who = hdr_value(&h, "Final-Recipient");
-        if (who.n == 0)
-            who = hdr_value(&h, "Original-Recipient");
-        if (who.n > 0) {
-            hdr_clean(&k->text, after_semicolon(who));
-            static const char *const names[] = {"Action", "Status", "Diagnostic-Code"};
-            for (size_t i = 0; i < 3; i++) {
-                struct str value = after_semicolon(hdr_value(&h, names[i]));
-                buf_z(&k->text, value.n == 0 ? "" : i == 0 ? ": " : ", ");
-                hdr_clean(&k->text, value);
-            }
-            buf_u8(&k->text, '\n');
-        }
-        rest = str_sub(rest, h.size, rest.n);
-        if (h.n == 0 && !str_line(&rest, &line))
-            break;
-    }
-    return OK;
-}
-
 /* RFC 6522: what people read, the status, and of the returned message only the header. */
 static int walk_report(struct walk *k, const struct children *c, unsigned depth)
 {
@@ -717,17 +553,18 @@ static int walk_report(struct walk *k, const struct children *c, unsigned depth)
         rc = read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
         if (rc != OK)
             break;
-        bool returned = is_type(&e, "message/rfc822") || is_type(&e, "text/rfc822-headers") ||
-                        is_type(&e, "message/global");
+        bool returned = mime_is_type(&e, "message/rfc822") ||
+                        mime_is_type(&e, "text/rfc822-headers") ||
+                        mime_is_type(&e, "message/global");
         if (!returned) {
             rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
             continue;
         }
-        rc = decode(k, &e, &raw);
+        rc = mime_decode(k, &e, &raw);
         if (rc == OK)
             rc = hdr_parse(k->a, raw, &h, k->w);
         if (rc == OK)
-            show_envelope(k, &h, "-------- Returned message --------");
+            mime_show_envelope(k, &h, "-------- Returned message --------");
     }
     return rc;
 }
@@ -745,59 +582,61 @@ static int walk_multipart(struct walk *k, const struct entity *e, unsigned depth
         plain.type = STR("text/plain");
         return show_text(k, &plain);
     }
-    if (is_type(e, "multipart/alternative"))
+    if (mime_is_type(e, "multipart/alternative"))
         return walk_alternative(k, &c, depth);
-    if (is_type(e, "multipart/related"))
+    if (mime_is_type(e, "multipart/related"))
         return walk_related(k, e, &c, depth);
-    if (is_type(e, "multipart/report"))
+    if (mime_is_type(e, "multipart/report"))
         return walk_report(k, &c, depth);
-    if (is_type(e, "multipart/signed"))
+    if (mime_is_type(e, "multipart/signed"))
         return walk_signed(k, e, &c, depth);
-    if (is_type(e, "multipart/encrypted"))
+    if (mime_is_type(e, "multipart/encrypted"))
         return walk_encrypted(k, &c);
-    bool digest = is_type(e, "multipart/digest");
+    bool digest = mime_is_type(e, "multipart/digest");
     return walk_all(k, &c, 0, digest ? "message/rfc822" : "text/plain", depth);
 }
 
 static bool is_readable(const struct entity *e)
 {
-    return is_type(e, "text/plain") || is_type(e, "text/html") || is_type(e, "text/enriched") ||
-           is_type(e, "text/richtext") || is_type(e, "text/rfc822-headers");
+    return mime_is_type(e, "text/plain") || mime_is_type(e, "text/html") ||
+           mime_is_type(e, "text/enriched") || mime_is_type(e, "text/richtext") ||
+           mime_is_type(e, "text/rfc822-headers");
 }
 
 static int walk_secret(struct walk *k, const struct entity *e)
 {
     bool opaque = str_is(e->smime, "signed-data");
-    show_line(k, opaque ? "[signed message, S/MIME, cannot be shown]"
-                        : "[encrypted message, cannot be shown]");
-    return attach(k, e);
+    mime_show_line(k, opaque ? "[signed message, S/MIME, cannot be shown]"
+                             : "[encrypted message, cannot be shown]");
+    return mime_attach(k, e);
 }
 
 static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth)
 {
     struct entity e;
     if (depth > DEPTH_MAX)
-        return limit(k, "levels", DEPTH_MAX);
+        return mime_limit(k, "levels", DEPTH_MAX);
     int rc = read_entity(k->a, raw, default_type, &e, k->w);
     if (rc != OK)
         return rc;
     if (arena_full(k->a))
-        return no_room(k);
-    if (is_type(&e, "multipart/"))
+        return mime_no_room(k);
+    if (mime_is_type(&e, "multipart/"))
         return walk_multipart(k, &e, depth);
-    if (is_type(&e, "message/rfc822") || is_type(&e, "message/global"))
+    if (mime_is_type(&e, "message/rfc822") || mime_is_type(&e, "message/global"))
         return walk_message(k, &e, depth);
-    if (is_type(&e, "message/delivery-status") || is_type(&e, "message/global-delivery-status"))
-        return show_status(k, &e);
+    if (mime_is_type(&e, "message/delivery-status") ||
+        mime_is_type(&e, "message/global-delivery-status"))
+        return mime_show_status(k, &e);
     if (is_readable(&e) && !e.attachment)
         return show_text(k, &e);
-    if (is_type(&e, "application/pkcs7-mime") || is_type(&e, "application/x-pkcs7-mime"))
+    if (mime_is_type(&e, "application/pkcs7-mime") || mime_is_type(&e, "application/x-pkcs7-mime"))
         return walk_secret(k, &e);
-    if (is_type(&e, "text/calendar"))
+    if (mime_is_type(&e, "text/calendar"))
         return show_calendar(k, &e);
     if (k->files_only && !e.attachment && e.name.n == 0)
         return OK;
-    return attach(k, &e);
+    return mime_attach(k, &e);
 }
 
 /* --- the door ---------------------------------------------------------------------------- */
@@ -835,14 +674,12 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
         rc = walk_entity(&k, message, "text/plain", 0);
         if (rc == OK && k.text.n == 0 && k.only_pictures)
             buf_z(&k.text, "[message has only pictures]\n");
-        if (rc == OK)
-            list_attachments(&k);
     }
     if (rc == OK && k.text.over)
-        rc = no_room(&k);
+        rc = mime_no_room(&k);
     if (rc == OK) {
         out->text = arena_str(a, buf_text(&k.text));
-        rc = arena_full(a) ? no_room(&k) : OK;
+        rc = arena_full(a) ? mime_no_room(&k) : OK;
     }
     buf_done(&k.text);
     return rc;

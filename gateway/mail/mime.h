@@ -5,23 +5,41 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "gateway/mail/transfer.h"
 
 /* The readable text of a message as UTF-8 with LF lines: best alternative, charset decoded,
- * quoted-printable and base64 undone, format=flowed joined; HTML only: its plain rendering. Parts
- * that are not text are named in a line each at the end ("[attachment report.pdf, application/pdf,
- * 48123 bytes]") and listed in parts. E_LIMIT when nesting or part count pass the limits (depth 50,
- * 1000 parts). */
+ * transfer encodings undone, format=flowed joined; HTML only: its plain rendering. Parts that are
+ * no text are in part, what they are called is for the caller to say. E_LIMIT when nesting or part
+ * count pass the limits (depth 50, 1000 parts). */
 struct mime_part {
     struct str type;    /* "application/pdf" */
     struct str name;    /* file name, decoded, "" none */
-    struct str content; /* decoded bytes, in the arena */
-    bool text;          /* text/...: content is UTF-8 */
+    bool text;          /* content is UTF-8 with LF lines */
+    uint64_t size;      /* of the content */
+    struct str content; /* in the arena; of a large file that is no text "": mime_part_next */
+    struct str raw;     /* a large file as the message has it: borrowed from the message */
+    enum mime_coding coding;
+    struct str nje_file, nje_records; /* X-NJE-File and X-NJE-Records, "" absent */
 };
+/* Pieces of a part's content: begin once (again: from its start), then next until it answers false.
+ * The piece is valid until the next call. */
+struct mime_pieces {
+    const struct mime_part *part;
+    struct transfer transfer;
+    struct buf room;
+    struct str rest;
+    bool ended;
+};
+void mime_pieces_begin(struct mime_pieces *p, const struct mime_part *part);
+bool mime_pieces_next(struct mime_pieces *p, struct cur *piece);
+void mime_pieces_done(struct mime_pieces *p);
+
 struct mime_text {
     struct str text;
     struct mime_part *part; /* attachments in order */
     size_t nparts;
-    size_t replaced; /* characters that could not be decoded */
+    unsigned pictures; /* embedded ones that are neither shown nor among the parts */
+    size_t replaced;   /* characters that could not be decoded */
 };
 int mime_read(struct arena *a, struct str message, struct mime_text *out, struct why *w) MUST_CHECK;
 
@@ -33,7 +51,8 @@ struct mime_file {
     struct str name;
     struct str type; /* "" application/octet-stream */
     struct cur content;
-    bool text; /* UTF-8 text: text/plain with charset */
+    bool text;                        /* UTF-8 text: text/plain with charset */
+    struct str nje_file, nje_records; /* values of X-NJE-File, X-NJE-Records; "" none */
 };
 void mime_put_text(struct buf *b, struct str text, const struct mime_file *file, size_t nfiles,
                    struct str boundary_seed);

@@ -116,8 +116,17 @@ static void put_text_body(struct buf *b, struct str text, enum coding coding)
     }
 }
 
-/* type, name and disposition: the fields and body of one text. */
-static void put_text(struct buf *b, const char *type, struct str params, struct str text)
+static void put_nje(struct buf *b, const struct mime_file *f)
+{
+    if (f != NULL && f->nje_file.n > 0)
+        hdr_put(b, "X-NJE-File", f->nje_file);
+    if (f != NULL && f->nje_records.n > 0)
+        hdr_put(b, "X-NJE-Records", f->nje_records);
+}
+
+/* The fields and body of one text; f NULL: it is no file. */
+static void put_text(struct buf *b, const char *type, struct str params, struct str text,
+                     const struct mime_file *f)
 {
     struct buf scratch;
     buf_init(&scratch, b->max);
@@ -130,6 +139,7 @@ static void put_text(struct buf *b, const char *type, struct str params, struct 
     buf_done(&value);
     if (params.n > 0)
         hdr_put(b, "Content-Disposition", params);
+    put_nje(b, f);
     put_encoding(b, coding);
     put_text_body(b, text, coding);
     buf_done(&scratch);
@@ -181,10 +191,11 @@ static void put_file(struct buf *b, const struct mime_file *f)
     put_disposition(&disposition, f->name);
     const char *type = media_type(f, room);
     if (f->text) {
-        put_text(b, type, buf_text(&disposition), cur_str(&f->content));
+        put_text(b, type, buf_text(&disposition), cur_str(&f->content), f);
     } else {
         hdr_put(b, "Content-Type", str_of(type));
         hdr_put(b, "Content-Disposition", buf_text(&disposition));
+        put_nje(b, f);
         put_encoding(b, CODING_BASE64);
         buf_z(b, "\r\n");
         put_base64(b, f->content);
@@ -218,7 +229,7 @@ void mime_put_text(struct buf *b, struct str text, const struct mime_file *file,
 {
     buf_z(b, "MIME-Version: 1.0\r\n");
     if (nfiles == 0) {
-        put_text(b, "text/plain", STR(""), text);
+        put_text(b, "text/plain", STR(""), text, NULL);
         return;
     }
     struct buf room;
@@ -227,7 +238,7 @@ void mime_put_text(struct buf *b, struct str text, const struct mime_file *file,
     buf_printf(b, "Content-Type: multipart/mixed; boundary=\"%.*s\"\r\n", STR_ARG(boundary));
     if (text.n > 0) {
         put_delimiter(b, boundary, "");
-        put_text(b, "text/plain", STR(""), text);
+        put_text(b, "text/plain", STR(""), text, NULL);
     }
     for (size_t i = 0; i < nfiles; i++) {
         put_delimiter(b, boundary, "");

@@ -527,7 +527,9 @@ bool note_looks(struct str lines)
 /* --- writing ----------------------------------------------------------------------------- */
 
 #define USER_WIDTH 8u
-#define PROFS_TIME 49u /* 0-based column of "Date and time" */
+#define RCPTS_SHOWN 10u
+#define HANGING_MAX 24u /* an indent wider than this is not repeated on wrapped lines */
+#define PROFS_TIME 49u  /* 0-based column of "Date and time" */
 
 /* The start of s that fits in `columns`. */
 static struct str cut_columns(struct str s, size_t columns)
@@ -611,14 +613,20 @@ static void put_tagged(struct buf *b, const char *tag, struct str value)
     buf_u8(b, '\n');
 }
 
-/* One recipient a line, the first with the tag, the others below it. */
+/* One recipient a line, the first with the tag, the others below it; of a long list only the first,
+ * so that the text begins on the first screen. */
 static void put_rcpts(struct buf *b, const struct note *n, enum note_role role,
                       enum note_style style)
 {
     const char *tag = role == NOTE_TO ? "To:   " : "cc:   ";
-    for (size_t i = 0; i < n->nrcpt; i++) {
+    size_t all = 0, shown = 0;
+    for (size_t i = 0; i < n->nrcpt; i++)
+        all += n->rcpt[i].role == role;
+    size_t most = all > RCPTS_SHOWN + 2 ? RCPTS_SHOWN : all; /* "and 1 more" would save no line */
+    for (size_t i = 0; i < n->nrcpt && shown < most; i++) {
         if (n->rcpt[i].role != role)
             continue;
+        shown++;
         buf_z(b, tag);
         tag = "      ";
         if (style != NOTE_PROFS) {
@@ -630,6 +638,8 @@ static void put_rcpts(struct buf *b, const struct note *n, enum note_role role,
         hdr_clean(b, n->rcpt[i].addr.name);
         buf_u8(b, '\n');
     }
+    if (all > most)
+        buf_printf(b, "      ... and %zu more\n", all - most);
 }
 
 static void put_profs_from(struct buf *b, const struct note *n)
@@ -690,14 +700,17 @@ static void put_wrapped(struct buf *b, struct str line, size_t columns)
     size_t indent = 0;
     while (indent < rest.n && rest.p[indent] == ' ')
         indent++;
+    size_t hanging = indent <= HANGING_MAX && columns > indent + 20 ? indent : 0, before = 0;
     do {
-        size_t n = break_at(rest, indent, columns);
+        size_t n = break_at(rest, before == 0 ? indent : 0, columns - before);
         hdr_clean(b, quote);
+        buf_fill(b, ' ', before);
         hdr_clean(b, str_trim_right(str_sub(rest, 0, n)));
         buf_u8(b, '\n');
         rest = str_sub(rest, n, rest.n);
         while (rest.n > 0 && rest.p[0] == ' ')
             rest = str_sub(rest, 1, rest.n);
+        before = hanging;
         indent = 0;
     } while (rest.n > 0);
 }

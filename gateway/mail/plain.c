@@ -71,23 +71,32 @@ static bool is_begin(struct str line, struct str *name)
 
 /* A line of the encoding: its first character counts the bytes, four characters stand for three;
  * some writers leave blanks at the end out or add a check character. */
-static bool is_data(struct str line)
+static bool is_data(enum mime_coding coding, struct str line)
 {
-    if (line.n == 0 || line.p[0] < ' ' || line.p[0] > '`')
+    unsigned bytes, ignored;
+    if (line.n == 0 || !transfer_count(coding, line.p[0], &bytes))
         return false;
-    size_t bytes = (size_t)(line.p[0] - ' ') & 63, want = (bytes + 2) / 3 * 4 + 1;
+    size_t want = (bytes + 2) / 3 * 4 + 1;
     for (size_t i = 0; i < line.n; i++)
-        if (line.p[i] < ' ' || line.p[i] > '`')
+        if (!transfer_count(coding, line.p[i], &ignored))
             return false;
     return bytes > 0 && (line.n == want || line.n == want + 1);
 }
 
-static bool read_uu(struct str text, size_t at, struct plain_uu *out)
+static bool is_last(enum mime_coding coding, struct str line)
+{
+    if (coding == MIME_XX)
+        return str_eq(line, STR("+"));
+    return line.n == 0 || str_eq(line, STR("`")) || str_eq(line, STR(" "));
+}
+
+static bool read_uu(struct str text, size_t at, enum mime_coding coding, struct plain_uu *out)
 {
     struct str rest = str_sub(text, at, text.n), line;
     (void)str_line(&rest, &line); /* begin */
     size_t lines = 0;
     out->start = at;
+    out->coding = coding;
     out->data = rest;
     while (str_line(&rest, &line)) {
         if (str_eq(line, STR("end")) && lines > 0) {
@@ -95,8 +104,7 @@ static bool read_uu(struct str text, size_t at, struct plain_uu *out)
             out->end = text.n - rest.n;
             return true;
         }
-        bool empty = line.n == 0 || str_eq(line, STR("`")) || str_eq(line, STR(" "));
-        if (!empty && !is_data(line))
+        if (!is_last(coding, line) && !is_data(coding, line))
             return false;
         lines++;
     }
@@ -109,7 +117,8 @@ bool plain_find_uu(struct str text, size_t from, struct plain_uu *out)
     while (rest.n > 0) {
         size_t at = text.n - rest.n;
         (void)str_line(&rest, &line);
-        if (line.n > 6 && line.p[0] == 'b' && is_begin(line, &out->name) && read_uu(text, at, out))
+        if (line.n > 6 && line.p[0] == 'b' && is_begin(line, &out->name) &&
+            (read_uu(text, at, MIME_UU, out) || read_uu(text, at, MIME_XX, out)))
             return true;
     }
     return false;

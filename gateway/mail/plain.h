@@ -3,6 +3,7 @@
 #define GATEWAY_MAIL_PLAIN_H
 
 #include "base/bytes.h"
+#include "gateway/mail/transfer.h"
 
 /* Append bytes of that charset as UTF-8 with LF lines, NUL left out. charset "" or unknown:
  * guessed, UTF-8 or windows-1252. *replaced grows by the characters that could not be read. */
@@ -11,9 +12,10 @@ void plain_put(struct buf *b, struct str bytes, struct str charset, size_t *repl
  * whatever its label says. */
 bool plain_is_binary(struct str bytes, struct str charset);
 
-/* A uuencoded file in a text, as mail had them before MIME. */
+/* A uuencoded or xxencoded file in a text, as mail had them before MIME. */
 struct plain_uu {
-    size_t start, end; /* of its lines in the text, "begin" to "end" */
+    enum mime_coding coding; /* MIME_UU or MIME_XX */
+    size_t start, end;       /* of its lines in the text, "begin" to "end" */
     struct str name;
     struct str data; /* the lines between, with the empty one */
 };

@@ -161,7 +161,7 @@ static void there_and_back(struct store *s, const char *to, const char *from,
     ck_assert(in.item[0].text);
     buf_reset(got);
     buf_str(got, in.item[0].content);
-    *lrecl = in.item[0].lrecl;
+    *lrecl = in.item[0].fact.lrecl;
     body_free(&out.deck);
     arena_free(&a);
 }

@@ -87,7 +87,7 @@ static const struct {
     {CT "multipart/related; start=\"<r>\"; boundary=b\n\n--b\n" CT
         "image/png\nContent-ID: <i>\n\nx\n--b\n" CT
         "text/html\nContent-ID: <r>\n\n<p>root\n--b--\n",
-     "root\n\n[1 embedded picture not shown]\n"},
+     "root\n"},
     {CT "multipart/signed; protocol=\"application/pgp-signature\"; "
         "boundary=b\n\n--b\n\nsigned\n--b\n" CT "application/pgp-signature\n\nxx\n--b--\n",
      "signed\n\n[signed message, PGP, not verified]\n"},
@@ -102,11 +102,10 @@ static const struct {
     {CT "multipart/alternative; boundary=b\n\n--b\n\nplain, enough of it\n--b\n" CT
         "multipart/mixed; boundary=c\n\n--c\n" CT "text/html\n\n<p>h\n--c\n" CT
         "application/pdf; name=x.pdf\n\nP\n--c--\n--b--\n",
-     "plain, enough of it\n\n[attachment x.pdf, application/pdf, 1 bytes]\n"},
+     "plain, enough of it\n"},
     {CT "multipart/alternative; boundary=b\n\n--b\n\nplease do come\n--b\n" CT
         "text/calendar\n\nBEGIN:VEVENT\nSUMMARY:x\n--b--\n",
-     "please do come\n\n[calendar entry]\nWhat:  x\n\n[attachment invite.ics, text/calendar, 22 "
-     "bytes]\n"},
+     "please do come\n\n[calendar entry]\nWhat:  x\n"},
     {MIXED "--b\n" CT "text/html\n\n<img src=x>\n--b--\n", "[message has only pictures]\n"},
 };
 
@@ -151,11 +150,9 @@ static const struct {
 static const struct {
     const char *in, *text, *name, *content;
 } encoded[] = {
-    {"see:\nbegin 644 a b.txt\n#86)C\n`\nend\nafter\n",
-     "see:\n[a b.txt, 3 bytes]\nafter\n\n[attachment a b.txt, application/octet-stream, 3 bytes]\n",
+    {"see:\nbegin 644 a b.txt\n#86)C\n`\nend\nafter\n", "see:\n[a b.txt, 3 bytes]\nafter\n",
      "a b.txt", "abc"},
-    {"begin 600 x\n$86)C9```\nend\n",
-     "[x, 4 bytes]\n\n[attachment x, application/octet-stream, 4 bytes]\n", "x", "abcd"},
+    {"begin 600 x\n$86)C9```\nend\n", "[x, 4 bytes]\n", "x", "abcd"},
     {"begin with a word\nend\n", "begin with a word\nend\n", NULL, NULL},
     {"begin 644 x\nthis is no data\nend\n", "begin 644 x\nthis is no data\nend\n", NULL, NULL},
     {"begin 644 x\n#86)C\nno end\n", "begin 644 x\n#86)C\nno end\n", NULL, NULL},
@@ -220,8 +217,7 @@ START_TEST(one_attachment)
                   STR_ARG(p->content));
     ck_assert(p->text == files[_i].text);
     ck_assert(str_starts_nocase(m.text, "see the file\n"));
-    struct str line = arena_printf(a, "%.*s, %zu bytes]\n", STR_ARG(p->type), p->content.n);
-    ck_assert(str_ends_nocase(m.text, arena_cstr(a, line)));
+    ck_assert_uint_eq(p->size, p->content.n);
 }
 END_TEST
 
@@ -335,13 +331,14 @@ START_TEST(files_come_back)
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 7);
     struct mime_file file[] = {
-        {STR("report \"x\".pdf"), STR("application/pdf"), cur_of(bytes, sizeof bytes), false},
+        {STR("report \"x\".pdf"), STR("application/pdf"), cur_of(bytes, sizeof bytes), false,
+         STR(""), STR("")},
         {STR("J\xc3\xbcrgen.txt"), STR(""),
          cur_of_str(STR("Gr\xc3\xbc\xc3\x9f"
                         "e\n")),
-         true},
-        {STR(""), STR("bad\r\nX: y/z"), cur_of_str(STR("")), false},
-        {STR("seed"), STR("text/x-c"), cur_of_str(STR("--=_seed--\n")), true},
+         true, STR("name=X.Y; recfm=V; lrecl=80; records=1; form=text"), STR("3")},
+        {STR(""), STR("bad\r\nX: y/z"), cur_of_str(STR("")), false, STR(""), STR("")},
+        {STR("seed"), STR("text/x-c"), cur_of_str(STR("--=_seed--\n")), true, STR(""), STR("")},
     };
     struct buf b;
     buf_init(&b, 1 << 20);

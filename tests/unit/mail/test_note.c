@@ -78,8 +78,8 @@ static struct note_addr note_addr_of(const struct hdr_addr *x)
 static void add_rcpts(struct arena *a, const struct hdr *h, const char *field, enum note_role role,
                       struct note *n)
 {
-    struct hdr_addr list[8];
-    size_t got = hdr_addrs(a, hdr_value(h, field), list, 8);
+    struct hdr_addr list[20];
+    size_t got = hdr_addrs(a, hdr_value(h, field), list, 20);
     for (size_t i = 0; i < got; i++)
         n->rcpt[n->nrcpt++] = (struct note_rcpt){role, note_addr_of(&list[i])};
 }
@@ -89,7 +89,7 @@ static void to_note(struct arena *a, struct str in, enum note_style style, struc
     struct hdr h;
     struct why w = {0};
     ck_assert(hdr_parse(a, in, &h, &w) == OK);
-    struct note_rcpt rcpt[16];
+    struct note_rcpt rcpt[40];
     struct note n = {.rcpt = rcpt, .has_from = true, .text = str_sub(in, h.size, in.n)};
     ck_assert(date_parse(hdr_value(&h, "Date"), &n.date, &n.offset, NULL) == OK);
     const char *zone = zone_name(n.offset, "", 0);

@@ -1,0 +1,54 @@
+/* gateway/mail/mime_private.h -- between mime.c (the tree of a message), mimepart.c (its files) and
+ * mimeshow.c (what it shows of messages within it). */
+#ifndef GATEWAY_MAIL_MIME_PRIVATE_H
+#define GATEWAY_MAIL_MIME_PRIVATE_H
+
+#include "gateway/mail/header.h"
+#include "gateway/mail/mime.h"
+
+#define PARTS_MAX 1000u
+
+struct walk {
+    struct arena *a;
+    struct mime_text *out;
+    struct buf text;
+    struct why *w;
+    size_t parts; /* entities seen */
+    size_t part_room;
+    size_t scan_left;   /* bytes that may still be searched for boundaries: each level searches its
+                           own */
+    bool only_pictures; /* a page without a word was seen */
+    bool files_only;    /* in an alternative that is not shown: its attachments count, its text does
+                           not */
+};
+
+/* One entity: its fields as far as they matter here. */
+struct entity {
+    struct hdr h;
+    struct str body; /* not decoded */
+    struct str type; /* "text/plain", lower case */
+    struct str charset, boundary, start, name, protocol, smime;
+    bool flowed, delsp;
+    bool attachment; /* Content-Disposition says so */
+    bool has_id;     /* Content-ID: something may show it inline */
+    enum mime_coding coding;
+};
+
+int mime_limit(struct walk *k, const char *what, unsigned most);
+int mime_no_room(struct walk *k);
+bool mime_is_type(const struct entity *e, const char *type); /* "image/": the family */
+/* Undo the transfer encoding, in the arena; the body itself when it has none. */
+int mime_decode(struct walk *k, const struct entity *e, struct str *out) MUST_CHECK;
+void mime_new_paragraph(struct walk *k); /* a blank line between what stands there and what comes */
+void mime_show_line(struct walk *k, const char *line);
+
+/* mimepart.c */
+int mime_attach(struct walk *k, const struct entity *e) MUST_CHECK;
+/* As a file of these bytes, which are decoded and live as long as the arena. */
+int mime_attach_bytes(struct walk *k, const struct entity *e, struct str bytes) MUST_CHECK;
+
+/* mimeshow.c */
+void mime_show_envelope(struct walk *k, const struct hdr *h, const char *title);
+int mime_show_status(struct walk *k, const struct entity *e) MUST_CHECK;
+
+#endif

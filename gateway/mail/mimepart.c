@@ -1,0 +1,124 @@
+/* gateway/mail/mimepart.c -- the parts of a message that become files. */
+#include <string.h>
+
+#include "gateway/mail/mime_private.h"
+#include "gateway/mail/plain.h"
+
+/* Content up to here is kept decoded; what is larger is decoded again when it is read. */
+#define HELD_MAX 262144u
+#define PIECE 65536u /* of an encoded file, decoded at once */
+
+static int add_part(struct walk *k, struct mime_part part)
+{
+    struct mime_text *out = k->out;
+    if (out->nparts == k->part_room) {
+        size_t room = k->part_room == 0 ? 4 : k->part_room * 2;
+        struct mime_part *more = arena_alloc(k->a, room * sizeof *more);
+        if (more == NULL || arena_full(k->a))
+            return mime_no_room(k);
+        if (out->nparts > 0)
+            memcpy(more, out->part, out->nparts * sizeof *more);
+        out->part = more;
+        k->part_room = room;
+    }
+    out->part[out->nparts++] = part;
+    return OK;
+}
+
+static struct mime_part part_of(struct walk *k, const struct entity *e)
+{
+    return (struct mime_part){
+        .type = e->type,
+        .name = e->name,
+        .nje_file = arena_str(k->a, hdr_value(&e->h, "X-NJE-File")),
+        .nje_records = arena_str(k->a, hdr_value(&e->h, "X-NJE-Records")),
+    };
+}
+
+/* Is it text by its type? Then its lines are converted. */
+static bool is_text_type(const struct entity *e)
+{
+    static const char *const types[] = {
+        "application/json", "application/xml", "application/javascript",
+        "application/x-sh", "application/sql", "application/x-httpd-php",
+        "application/yaml", "message/rfc822",  "message/global"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (str_is(e->type, types[i]))
+            return true;
+    return mime_is_type(e, "text/") || str_ends_nocase(e->type, "+xml") ||
+           str_ends_nocase(e->type, "+json");
+}
+
+int mime_attach_bytes(struct walk *k, const struct entity *e, struct str bytes)
+{
+    struct mime_part part = part_of(k, e);
+    if (is_text_type(e) && !plain_is_binary(bytes, e->charset)) {
+        struct buf b;
+        buf_init(&b, k->text.max);
+        plain_put(&b, bytes, e->charset, &k->out->replaced);
+        part.content = arena_str(k->a, buf_text(&b));
+        part.text = true;
+        bool over = b.over;
+        buf_done(&b);
+        if (over)
+            return mime_no_room(k);
+    } else {
+        bool own = e->coding != MIME_PLAIN; /* decoded: it is in the arena */
+        part.content = own ? bytes : arena_str(k->a, bytes);
+    }
+    part.size = part.content.n;
+    return arena_full(k->a) ? mime_no_room(k) : add_part(k, part);
+}
+
+/* A large file stays where it is; only its size is found. */
+static int attach_large(struct walk *k, const struct entity *e)
+{
+    struct mime_part part = part_of(k, e);
+    struct mime_pieces p;
+    struct cur piece;
+    part.raw = e->body;
+    part.coding = e->coding;
+    mime_pieces_begin(&p, &part);
+    while (mime_pieces_next(&p, &piece))
+        part.size += cur_left(&piece);
+    mime_pieces_done(&p);
+    return arena_full(k->a) ? mime_no_room(k) : add_part(k, part);
+}
+
+int mime_attach(struct walk *k, const struct entity *e)
+{
+    struct str bytes;
+    if (e->body.n > HELD_MAX && !is_text_type(e))
+        return attach_large(k, e);
+    int rc = mime_decode(k, e, &bytes);
+    return rc == OK ? mime_attach_bytes(k, e, bytes) : rc;
+}
+
+void mime_pieces_begin(struct mime_pieces *p, const struct mime_part *part)
+{
+    *p =
+        (struct mime_pieces){.part = part, .rest = part->content.n > 0 ? part->content : part->raw};
+    transfer_begin(&p->transfer, part->content.n > 0 ? MIME_PLAIN : part->coding);
+    buf_init(&p->room, 2 * PIECE);
+}
+
+bool mime_pieces_next(struct mime_pieces *p, struct cur *piece)
+{
+    buf_reset(&p->room);
+    while (p->room.n == 0 && p->rest.n > 0) {
+        size_t n = p->rest.n < PIECE ? p->rest.n : PIECE;
+        transfer_put(&p->transfer, str_sub(p->rest, 0, n), &p->room);
+        p->rest = str_sub(p->rest, n, p->rest.n);
+    }
+    if (p->room.n == 0 && !p->ended) {
+        transfer_end(&p->transfer, &p->room);
+        p->ended = true;
+    }
+    *piece = buf_cur(&p->room);
+    return p->room.n > 0;
+}
+
+void mime_pieces_done(struct mime_pieces *p)
+{
+    buf_done(&p->room);
+}
