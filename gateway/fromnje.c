@@ -192,7 +192,8 @@ static size_t collect_files(struct job *j, const struct njefile_item *text,
         } else if (exact) {
             file[0] = file[1];
         }
-        n += exact && it->text ? 2 : !exact && whole && !it->text ? 0 : 1;
+        bool in_whole = !exact && whole && !it->text && it->fact.form == FACT_NONE;
+        n += exact && it->text ? 2 : in_whole ? 0 : 1;
         whole = whole || (exact && j->file.netdata);
     }
     return n;
