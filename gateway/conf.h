@@ -76,6 +76,16 @@ struct conf_tls_rule { /* TLSPOLICY */
     struct str domain; /* "a.example", ".a.example" or "*" */
     enum host_tls tls;
 };
+enum filter_absent { FILTER_DEFER, FILTER_ACCEPT, FILTER_REFUSE }; /* as enum chain_absent */
+struct conf_milter {
+    struct str name; /* the socket as written */
+    struct str path; /* of a socket in the file system, "" none: at */
+    union endpoint at;
+    bool smtp, nje; /* the doors it looks at */
+    enum filter_absent absent;
+    int64_t connect_s, answer_s, verdict_s;
+};
+enum exit_direction { EXIT_BOTH, EXIT_FROM_TCP, EXIT_FROM_NJE };
 
 struct conf {
     struct arena *arena;
@@ -160,6 +170,11 @@ struct conf {
     int64_t disallow; /* SMTP_NO_... bits of gateway/smtp/syntax.h */
     int64_t resolver_retry, resolver_off, source_routes;
     enum tls_need tls_need;
+
+    struct conf_milter *milter; /* in the order they are asked */
+    size_t nmilter;
+    enum exit_direction exit_direction; /* doors of a MILTER that names none */
+    bool sender_verified;               /* SENDERVERIFIED */
 
     struct conf_listen *metrics;
     size_t nmetrics;

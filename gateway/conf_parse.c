@@ -653,6 +653,7 @@ void conf_finish(struct conf_reader *r)
     finish_secure(r);
     finish_links(r);
     finish_ibm(r);
+    finish_filters(r);
     finish_rules(r);
     if (r->c->nlisten_smtp == 0 && r->c->nlisten_nje == 0 && r->c->nlink == 0)
         conf_warn(r, "neither LISTENSMTP nor LISTENNJE nor a link: nothing can arrive");

@@ -51,6 +51,10 @@ void conf_show_own_forms(const struct conf *c, struct buf *out);
 /* gateway/conf_host.c */
 conf_parser parse_smarthost, parse_destination, parse_tlspolicy;
 void conf_show_hosts(const struct conf *c, struct buf *out);
+/* gateway/filterconf.c */
+conf_parser parse_milter, parse_exitdirection;
+void finish_filters(struct conf_reader *r);
+void show_filters(const struct conf *c, struct buf *out);
 /* gateway/headrules.c */
 conf_parser parse_rewrite;
 void finish_rules(struct conf_reader *r);

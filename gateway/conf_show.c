@@ -116,6 +116,7 @@ void conf_show_own_forms(const struct conf *c, struct buf *out)
     for (size_t i = 0; i < c->nlisten_smtp; i++)
         buf_printf(out, "LISTENSMTP %s\n", endpoint_text(&c->listen_smtp[i].at, true, at));
     conf_show_hosts(c, out);
+    show_filters(c, out);
     show_ibm(c, out);
     for (size_t i = 0; i < c->nresolver; i++) {
         struct str at_sign = str_of(c->resolver[i]);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/ctl.h"
+#include "gateway/filter.h"
 #include "gateway/gate.h"
 #include "gateway/headrules.h"
 #include "gateway/nje.h"
@@ -156,6 +157,7 @@ static void reload(void *arg)
         if (load_tls(d, &w) < 0)
             log_event(LOG_ERROR, 0, "tls", "error=%s text=%s", log_quote(str_of(w.text)),
                       log_quote(STR("the old certificate stays in force")));
+        filters_reload(d->gate.filters);
         nje_reload(d->gate.nje);
         relay_rescan(d->gate.relay);
         log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(d->gate.conf->path));
@@ -238,6 +240,7 @@ static int open_parts(struct daemon *d, struct why *w)
     g->snads = snads_new(g->store);
     g->dns = dns_new(g->loop, &dns);
     g->relay = relay_new(g);
+    g->filters = filters_new(g);
     smtpin_start(d->smtpin);
     nje_start(g->nje);
     relay_start(g->relay);
@@ -253,9 +256,11 @@ static void close_parts(struct daemon *d)
         relay_stop(g->relay);
     if (g->nje != NULL)
         nje_stop(g->nje);
+    filters_close(g->filters);
     store_close(&g->store);
     smtpin_free(&d->smtpin);
     nje_free(&g->nje);
+    filters_free(&g->filters);
     relay_free(&g->relay);
     nicks_free(&g->nicks);
     snads_free(&g->snads);

@@ -12,6 +12,7 @@
 #include "rscs/route.h"
 #include "security/tls.h"
 
+struct filters;
 struct nje;
 struct relay;
 struct service;
@@ -28,6 +29,7 @@ struct gate {
     struct snads *snads;
     struct dns *dns;
     struct tls *tls;
+    struct filters *filters; /* gateway/filter.h */
     struct nje *nje;
     struct relay *relay;
     struct wall started;

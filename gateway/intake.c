@@ -29,6 +29,7 @@ struct intake {
     size_t nmessage;
     struct tell *tell, **tell_end;
     unsigned mails; /* the first has the intake's own number */
+    bool resumed;   /* which a row that goes away with this change still has */
     msg_id id;
     intake_fn *fn;
     void *arg;
@@ -207,6 +208,12 @@ static void free_made(struct made_list *l)
     free(l->item);
 }
 
+/* The first row of a mail bears the number its sender is told. */
+static msg_id row_id(struct intake *in, msg_id origin, bool first)
+{
+    return first && !in->resumed ? origin : store_next_id(in->g->store);
+}
+
 /* All files of a mail are made before the first is added: a mail is taken whole or refused whole.
  */
 static int make_files(struct intake *in, struct frommail *f, const struct admitted *to,
@@ -216,8 +223,7 @@ static int make_files(struct intake *in, struct frommail *f, const struct admitt
     for (size_t k = 0; k < count; k++) {
         l->item = mem_grow(l->item, l->n + 1, sizeof *l->item);
         struct made *made = &l->item[l->n];
-        *made = (struct made){
-            .to = to, .id = l->n == 0 ? origin : store_next_id(in->g->store), .first = k == 0};
+        *made = (struct made){.to = to, .id = row_id(in, origin, l->n == 0), .first = k == 0};
         int v = frommail_file(f, to, k, made->id, &made->file, &made->row, w);
         if (v < 0)
             return v;
@@ -300,7 +306,7 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
     for (size_t i = 0; i < made.n && v == 0; i++)
         add_made(in, m, f, origin, &made.item[i]);
     if (v == 0 && net)
-        add_net(in, m, output(m, origin, made.n == 0 ? origin : store_next_id(in->g->store)));
+        add_net(in, m, output(m, origin, row_id(in, origin, made.n == 0)));
     free_made(&made);
     if (v == 0 && nje && m->from == DOOR_SMTP)
         tell_delivered(in, m, f, origin);
@@ -414,6 +420,69 @@ int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *f
               log_quote(to), log_quote(str_of(reason->text)));
     message_free(&m);
     return 0;
+}
+
+int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason)
+{
+    msg_id id = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
+    struct message *out = output(m, id, id);
+    out->form = BODY_MAIL;
+    out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
+    out->size = body_size(out->body);
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        const struct admitted *a = &m->rcpt[i];
+        struct str addr = a->to == DOOR_SMTP ? a->mailbox
+                                             : arena_printf(out->arena, "%.*s@%.*s",
+                                                            STR_ARG(a->user), STR_ARG(a->node));
+        struct rcpt *r = message_add_rcpt(out, addr, a->to == DOOR_SMTP ? STR("") : a->node);
+        set_notify(out, r, a, a->notify);
+        r->state = RCPT_HELD;
+        r->original = arena_str(out->arena, a->original);
+        r->reason = arena_str(out->arena, reason);
+    }
+    change_add(in->change, out);
+    change_journal(in->change, id, "held", "from=%.*s reason=%.*s", STR_ARG(m->origin_sender),
+                   STR_ARG(reason));
+    log_event(LOG_WARN, id, "held", "from=%s reason=%s", log_quote(m->origin_sender),
+              log_quote(reason));
+    message_free(&out);
+    return 0;
+}
+
+int intake_resume(struct intake *in, const struct message *m, struct why *w)
+{
+    struct admitted *rcpt = arena_alloc(in->arena, (m->nrcpt + 1) * sizeof *rcpt);
+    size_t n = 0;
+    if (rcpt == NULL)
+        return why_set(w, E_LIMIT, 0, NULL, "too many recipients");
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        struct str addr = m->rcpt[i].addr;
+        ptrdiff_t at = str_find_last(addr, '@');
+        struct str local = str_sub(addr, 0, at < 0 ? 0 : (size_t)at);
+        struct str domain = str_sub(addr, (size_t)(at + 1), addr.n);
+        rcpt[n] = (struct admitted){.original = m->rcpt[i].original};
+        int v = m->rcpt[i].dest.n > 0 ? admit_user(in->g, (struct asker){.source = FROM_LOCAL},
+                                                   local, domain, in->arena, &rcpt[n], w)
+                                      : admit_mailbox(in->g, (struct asker){.source = FROM_LOCAL},
+                                                      local, domain, in->arena, &rcpt[n], w);
+        n += v == 0;
+    }
+    if (n == 0)
+        return w->err;
+    struct mail mail = {.from = m->from,
+                        .origin_sender = m->origin_sender,
+                        .sender = m->sender,
+                        .content = body_cur(m->body, w),
+                        .body = m->body,
+                        .rcpt = rcpt,
+                        .nrcpt = n,
+                        .ret = m->ret,
+                        .envid = m->envid,
+                        .utf8 = m->utf8};
+    in->id = m->origin; /* it keeps the number its sender was told */
+    in->resumed = true;
+    change_remove(in->change, m->id);
+    return intake_mail(in, &mail, NULL, w);
 }
 
 static void durable(void *arg, const struct why *w)

@@ -40,6 +40,12 @@ int intake_deck(struct intake *in, struct body *deck, enum door from, struct str
 struct njefile_in;
 int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *file,
                 enum rcpt_state state, const struct why *reason);
+/* Keep a mail whole, as it would be taken, for the administrator: `queue release` takes it
+ * (intake_resume). */
+int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason);
+/* Take a mail that was kept so (its body loaded) after all. E_PERM and others: for no recipient
+ * there is a way. */
+int intake_resume(struct intake *in, const struct message *m, struct why *w) MUST_CHECK;
 /* Say this to an NJE user once the intake is durable (page 037 text, split by the caller at 120).
  */
 void intake_tell(struct intake *in, struct str user, struct str node, const char *fmt, ...)

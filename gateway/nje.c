@@ -331,8 +331,13 @@ void nje_resume(struct nje *n, struct message *m)
     struct intake *in = intake_new(n->g);
     struct body *deck = queue_body(store_reader(n->g->store), n->g->store, m->id, &w);
     struct cur bytes = deck != NULL ? body_cur(deck, &w) : cur_of(NULL, 0);
-    int v = deck != NULL ? njefile_read_headers(a, bytes, &f, &w) : w.err;
-    if (v == 0) {
+    int v = deck == NULL           ? w.err
+            : m->form == BODY_MAIL ? 0
+                                   : njefile_read_headers(a, bytes, &f, &w);
+    if (v == 0 && m->form == BODY_MAIL) {
+        m->body = body_hold(deck);
+        v = intake_resume(in, m, &w);
+    } else if (v == 0) {
         change_remove(intake_change(in), m->id);
         v = sort_file(n, in, deck, &f, NULL, FROM_NJE, a, &w);
     }

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "db/queue.h"
+#include "base/log.h"
 #include "gateway/admit.h"
+#include "gateway/filter.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 
@@ -33,7 +35,8 @@ static void say(struct command_call *c, const char *fmt, ...)
     c->fn(c->arg, str_of(text));
 }
 
-static command_fn help, queues, numqueue, stats, links, shutdown_gateway;
+static command_fn help, queues, numqueue, stats, links, shutdown_gateway, start_filters,
+    stop_filters;
 
 static const struct command {
     const char *name;
@@ -108,6 +111,32 @@ static void shutdown_gateway(struct command_call *c)
 {
     say(c, "The gateway stops");
     kill(getpid(), SIGTERM); /* the same way as any other stop: transfers are waited for */
+}
+
+static void filter_line(void *arg, const struct conf_milter *m, const struct milter_stat *st)
+{
+    say(arg, "%.*s: %llu mails, %llu refused, %llu failures%s%s", STR_ARG(m->name),
+        (unsigned long long)st->mails, (unsigned long long)st->refused,
+        (unsigned long long)st->failed, st->broken ? ": " : "", st->broken ? st->why.text : "");
+}
+
+static void turn_filters(struct command_call *c, bool stop)
+{
+    filters_stop(c->g->filters, stop);
+    log_event(LOG_WARN, 0, "filters", "state=%s", stop ? "stopped" : "started");
+    say(c, stop ? "Filters are stopped: mail passes without them until STARTEXIT"
+                : "Filters are started");
+    filters_each(c->g->filters, filter_line, c);
+}
+
+static void start_filters(struct command_call *c)
+{
+    turn_filters(c, false);
+}
+
+static void stop_filters(struct command_call *c)
+{
+    turn_filters(c, true);
 }
 
 bool oper_privileged(const struct gate *g, struct str user, struct str node)

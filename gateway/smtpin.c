@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/filter.h"
 #include "gateway/intake.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
@@ -21,11 +22,16 @@ struct smtpin {
     size_t nlistener;
     size_t undecided;
 };
+/* A mail between its last dot and our answer. */
 struct taking {
     struct smtpin *s;
     struct smtpd_mail *m;
     msg_id id;
-    size_t size;
+    struct intake *in;
+    struct body *body;
+    struct str received; /* our own field */
+    bool edited;         /* mail holds it: it has been shown to filters, or something taken out */
+    struct milter_mail mail; /* lends from body */
 };
 
 /* Any sender may knock: whether his mail has a way is decided for each recipient. */
@@ -72,26 +78,29 @@ static const char *protocol(const struct smtpd_mail *m)
     return !m->esmtp ? "SMTP" : m->tls[0] != '\0' ? "ESMTPS" : "ESMTP";
 }
 
-static void put_received(const struct smtpin *s, const struct smtpd_mail *m, msg_id id,
-                         struct buf *b)
+static struct str received(const struct smtpin *s, const struct smtpd_mail *m, msg_id id)
 {
     char at[64];
-    struct buf date;
+    struct buf date, field;
     buf_init(&date, 100);
+    buf_init(&field, 4096);
     date_put(&date, wall_now(), 0);
-    hdr_put(b, "Received",
+    hdr_put(&field, "Received",
             arena_printf(m->arena,
                          "from %.*s ([%s])%s%s%s by %.*s (njegate) with %s id " MSG_ID_FMT "; %.*s",
                          STR_ARG(m->helo), endpoint_text(&m->peer, false, at),
                          m->tls[0] != '\0' ? " (using " : "", m->tls, m->tls[0] != '\0' ? ")" : "",
                          STR_ARG(s->g->names.hostname), protocol(m), MSG_ID_ARG(id),
                          STR_ARG(buf_text(&date))));
+    struct str out = arena_str(m->arena, buf_text(&field));
     buf_done(&date);
+    buf_done(&field);
+    return out;
 }
 
-/* A mail that has been through too many hosts goes in a circle. */
-static int check_loop(const struct smtpin *s, const struct smtpd_mail *m, struct cur content,
-                      struct why *w)
+/* A mail that has been through too many hosts goes in a circle. 1: it holds fields in our name. */
+static int check_header(const struct smtpin *s, const struct smtpd_mail *m, struct cur content,
+                        struct why *w)
 {
     struct hdr h;
     int v = hdr_parse(m->arena, cur_str(&content), &h, w);
@@ -99,26 +108,36 @@ static int check_loop(const struct smtpin *s, const struct smtpd_mail *m, struct
         w->smtp = 552;
         return v;
     }
-    int64_t received = 0;
-    for (size_t i = 0; i < h.n; i++)
-        received += str_is(h.field[i].name, "Received");
-    if (received > s->g->conf->hop_count)
+    int64_t hops = 0;
+    bool forged = false;
+    for (size_t i = 0; i < h.n; i++) {
+        hops += str_is(h.field[i].name, "Received");
+        forged = forged || filter_ours(s->g, h.field[i].name, h.field[i].value);
+    }
+    if (hops > s->g->conf->hop_count)
         return why_set(w, E_PERM, 554, "5.4.6",
-                       "The mail has %lld Received fields: it goes in a circle",
-                       (long long)received);
-    return 0;
+                       "The mail has %lld Received fields: it goes in a circle", (long long)hops);
+    return forged;
+}
+
+static void taking_free(struct taking *t)
+{
+    t->s->undecided--;
+    body_free(&t->body);
+    if (t->edited)
+        milter_mail_done(&t->mail);
+    free(t);
 }
 
 static void taken(void *arg, const struct why *w)
 {
     struct taking *t = arg;
-    t->s->undecided--;
     if (w == NULL)
         t->s->g->stat.from_smtp++;
     else
         log_event(LOG_ERROR, t->id, "not-stored", "error=%s", log_quote(str_of(w->text)));
     smtpd_verdict(t->m, t->id, w);
-    free(t);
+    taking_free(t);
 }
 
 /* One row for the usual mail with one recipient: a row is a part of what a mail costs. */
@@ -136,39 +155,139 @@ static void log_accepted(struct intake *in, const struct smtpd_mail *m, size_t s
               log_quote(m->sender.text), at, size, m->nrcpt);
 }
 
-static int take(struct smtpin *s, struct smtpd_mail *m, struct body *body, struct intake *in,
-                struct why *w)
+/* The recipients; those a filter has added may be anywhere. */
+static struct admitted *recipients(const struct taking *t, size_t *n, struct why *w)
 {
-    struct cur content = body_cur(body, w);
-    if (body_size(body) > 0 && cur_left(&content) == 0)
+    const struct smtpd_mail *m = t->m;
+    size_t most = t->edited ? t->mail.nrcpt : m->nrcpt;
+    struct admitted *rcpt = arena_alloc(m->arena, (most + 1) * sizeof *rcpt);
+    *n = 0;
+    if (rcpt == NULL || arena_full(m->arena)) {
+        (void)why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
+        return NULL;
+    }
+    for (size_t i = 0; i < m->nrcpt; i++)
+        if (!t->edited || !t->mail.rcpt[i].gone) {
+            struct admitted *r = &rcpt[(*n)++];
+            *r = *(const struct admitted *)m->rcpt[i].user;
+            r->notify = m->rcpt[i].params.notify;
+            r->orcpt = m->rcpt[i].params.orcpt;
+        }
+    for (size_t i = m->nrcpt; i < most; i++) {
+        struct str addr = t->mail.rcpt[i].addr;
+        ptrdiff_t at = str_find_last(addr, '@');
+        struct str local = str_sub(addr, 0, at < 0 ? addr.n : (size_t)at);
+        struct str domain = at < 0 ? STR("") : str_sub(addr, (size_t)at + 1, addr.n);
+        struct why bad;
+        if (t->mail.rcpt[i].gone)
+            continue;
+        if (admit_mailbox(t->s->g, (struct asker){.source = FROM_LOCAL}, local, domain, m->arena,
+                          &rcpt[*n], &bad) == 0)
+            ++*n;
+        else
+            log_event(LOG_WARN, t->id, "filter", "to=%s reason=%s", log_quote(addr),
+                      log_quote(str_of(bad.text)));
+    }
+    return rcpt;
+}
+
+/* The whole text: our trace on top of what came, or what the filters made of it. */
+static void put_whole(const struct taking *t, struct cur content, struct buf *whole)
+{
+    if (t->edited) {
+        buf_init(whole, milter_mail_size(&t->mail));
+        milter_mail_put(&t->mail, whole);
+        return;
+    }
+    buf_init(whole, cur_left(&content) + t->received.n);
+    buf_str(whole, t->received);
+    buf_add(whole, content.p, cur_left(&content));
+}
+
+static int take(struct taking *t, struct why *w)
+{
+    const struct smtpd_mail *m = t->m;
+    struct cur content = body_cur(t->body, w);
+    size_t n;
+    struct admitted *rcpt = recipients(t, &n, w);
+    if (rcpt == NULL)
         return w->err;
-    int v = check_loop(s, m, content, w);
-    if (v < 0)
-        return v;
-    struct admitted *rcpt = arena_alloc(m->arena, m->nrcpt * sizeof *rcpt);
-    if (rcpt == NULL || arena_full(m->arena))
-        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
-    for (size_t i = 0; i < m->nrcpt; i++) {
-        rcpt[i] = *(const struct admitted *)m->rcpt[i].user;
-        rcpt[i].notify = m->rcpt[i].params.notify;
-        rcpt[i].orcpt = m->rcpt[i].params.orcpt;
+    if (n == 0) {
+        intake_journal(t->in, "discarded", "from=%.*s no recipient is left",
+                       STR_ARG(m->sender.text));
+        return 0;
     }
     struct buf whole;
-    buf_init(&whole, cur_left(&content) + 4096);
-    put_received(s, m, intake_id(in), &whole);
-    buf_add(&whole, content.p, cur_left(&content));
+    put_whole(t, content, &whole);
+    struct str sender = t->edited ? t->mail.sender : m->sender.text;
     struct mail mail = {.from = DOOR_SMTP,
-                        .origin_sender = m->sender.text,
-                        .sender = m->sender.text,
+                        .origin_sender = sender,
+                        .sender = sender,
                         .content = buf_cur(&whole),
                         .rcpt = rcpt,
-                        .nrcpt = m->nrcpt,
+                        .nrcpt = n,
                         .ret = m->params.ret,
                         .envid = m->params.envid,
                         .utf8 = m->params.utf8};
-    log_accepted(in, m, cur_left(&content));
-    v = intake_mail(in, &mail, NULL, w);
+    log_accepted(t->in, m, cur_left(&content));
+    int v = t->edited && t->mail.held ? intake_hold_mail(t->in, &mail, t->mail.hold)
+                                      : intake_mail(t->in, &mail, NULL, w);
     buf_done(&whole);
+    return v;
+}
+
+/* Nothing stands in the way any more, or something does: the end of it but for the disk. */
+static void decide(void *arg, const struct why *reason, bool discard)
+{
+    struct taking *t = arg;
+    struct why w = {0};
+    int v = 0;
+    if (reason != NULL) {
+        w = *reason;
+        v = w.err;
+    } else if (discard) {
+        intake_journal(t->in, "discarded", "from=%.*s by a filter", STR_ARG(t->m->sender.text));
+        log_event(LOG_INFO, t->id, "discarded", "from=%s", log_quote(t->m->sender.text));
+    } else {
+        v = take(t, &w);
+    }
+    if (v == 0) {
+        intake_commit(&t->in, taken, t);
+        return;
+    }
+    log_event(LOG_WARN, t->id, "refused", "from=%s reason=%s", log_quote(t->m->sender.text),
+              log_quote(str_of(w.text)));
+    intake_drop(&t->in);
+    smtpd_verdict(t->m, 0, &w);
+    taking_free(t);
+}
+
+/* What came, ready to be shown to the filters where there are any. */
+static int prepare(struct taking *t, struct why *w)
+{
+    struct smtpin *s = t->s;
+    struct smtpd_mail *m = t->m;
+    t->body = body_writer_end(&m->content, w);
+    if (t->body == NULL)
+        return w->err;
+    struct cur content = body_cur(t->body, w);
+    if (body_size(t->body) > 0 && cur_left(&content) == 0)
+        return w->err;
+    int forged = check_header(s, m, content, w);
+    if (forged < 0)
+        return forged;
+    t->received = received(s, m, t->id);
+    if (forged == 0 && !filters_at(s->g->filters, DOOR_SMTP))
+        return 0;
+    t->edited = true;
+    int v = milter_mail_init(&t->mail, t->received, cur_str(&content),
+                             (size_t)s->g->conf->max_mail_bytes, w);
+    t->mail.sender = m->sender.text;
+    for (size_t i = 0; i < m->nrcpt && v == 0; i++)
+        milter_mail_rcpt(&t->mail, m->rcpt[i].path.text);
+    if (v == 0 && forged > 0)
+        log_event(LOG_INFO, t->id, "forged", "fields=%zu text=%s", filter_strip(s->g, &t->mail),
+                  log_quote(STR("results of filters in our name were taken out")));
     return v;
 }
 
@@ -176,21 +295,16 @@ static void on_data(void *arg, struct smtpd_mail *m)
 {
     struct smtpin *s = arg;
     struct why w = {0};
-    struct intake *in = intake_new(s->g);
-    struct body *body = body_writer_end(&m->content, &w);
-    int v = body != NULL ? take(s, m, body, in, &w) : w.err;
-    body_free(&body);
-    if (v < 0) {
-        log_event(LOG_WARN, intake_id(in), "refused", "from=%s reason=%s",
-                  log_quote(m->sender.text), log_quote(str_of(w.text)));
-        intake_drop(&in);
-        smtpd_verdict(m, 0, &w);
-        return;
-    }
     struct taking *t = mem_new(sizeof *t);
-    *t = (struct taking){.s = s, .m = m, .id = intake_id(in)};
+    *t = (struct taking){.s = s, .m = m, .in = intake_new(s->g)};
+    t->id = intake_id(t->in);
     s->undecided++;
-    intake_commit(&in, taken, t);
+    int v = prepare(t, &w);
+    enum filter_answer a = v == 0 && t->edited
+                               ? filter_content(s->g->filters, m, &t->mail, t->id, decide, t)
+                               : FILTER_GO_ON;
+    if (a != FILTER_LATER)
+        decide(t, v < 0 ? &w : NULL, a == FILTER_DISCARDS);
 }
 
 static void on_event(void *arg, const union endpoint *peer, const char *event, const struct why *w)
@@ -200,6 +314,18 @@ static void on_event(void *arg, const union endpoint *peer, const char *event, c
     log_event(w != NULL ? LOG_INFO : LOG_DEBUG, 0, "smtp", "peer=%s what=%s%s%s",
               endpoint_text(peer, true, at), event, w != NULL ? " reason=" : "",
               w != NULL ? log_quote(str_of(w->text)) : "");
+}
+
+static int on_gate(void *arg, struct smtpd_session *session, enum smtpd_stage stage, struct why *w)
+{
+    const struct smtpin *s = arg;
+    return filter_gate(s->g->filters, session, stage, w);
+}
+
+static void on_gone(void *arg, struct smtpd_session *session)
+{
+    const struct smtpin *s = arg;
+    filter_gone(s->g->filters, session);
 }
 
 static void on_connection(void *arg, int fd, const union endpoint *peer)
@@ -228,8 +354,12 @@ int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
 
 void smtpin_start(struct smtpin *s)
 {
-    static const struct smtpd_ops ops = {
-        .mail = on_mail, .rcpt = on_rcpt, .data = on_data, .event = on_event};
+    static const struct smtpd_ops ops = {.mail = on_mail,
+                                         .rcpt = on_rcpt,
+                                         .data = on_data,
+                                         .event = on_event,
+                                         .gate = on_gate,
+                                         .gone = on_gone};
     const struct conf *c = s->g->conf;
     struct smtpd_set set = {.loop = s->g->loop,
                             .store = s->g->store,

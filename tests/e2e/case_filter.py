@@ -1,0 +1,300 @@
+"""Filters (MILTER) at the SMTP door: what they are told, what they do, what becomes of mail without them."""
+import os
+import smtplib
+
+import milterd
+import world as wd
+from milterd import CONTINUE, Drop, Hang, packet
+
+BOB = 'bob%%mvsa@gate.%s' % wd.DOMAIN
+
+
+def filtered(w, words='', lines=(), at=None, filters=1, **more):
+    """A gateway with filters in front of it."""
+    fs = [milterd.Filter(at or (w.address, 0), **more) for _ in range(filters)]
+    w.others += [f.stop for f in fs]
+    gw, p, sink = w.pair(['MILTER %s %s' % (f.where, words) for f in fs] + list(lines))
+    return (gw, p, sink) + tuple(fs)
+
+
+def raw(gw):
+    c = wd.Raw(gw.smtp)
+    c.hello()
+    return c
+
+
+def case_filter_is_told(w):
+    """Client, HELO, sender, recipients, every field but our trace, the body, and the macros filters want."""
+    gw, p, _, f = filtered(w, at=os.path.join(w.dir, 'filter.sock'))
+    ident = gw.mail(BOB, 'one\r\n.two\r\n', headers=[('X-Fold', 'a\r\n\tb')])
+    p.take_file()
+    m = f.mails[0]
+    assert m['client'] == '[%s]' % m['macros']['C']['{client_addr}'], m
+    assert m['helo'] == 'client.test' and m['sender'] == '<steve@example.org>' and m['rcpts'] == ['<%s>' % BOB], m
+    assert ('X-Fold', 'a\n\tb') in m['headers'] and ('Subject', 'Testing') in m['headers'], m['headers']
+    assert not any(k == 'Received' for k, _ in m['headers']), 'our own trace is not shown'
+    assert m['body'] == b'one\r\n.two\r\n', m['body']
+    assert m['macros']['C']['j'] == gw.fqdn and m['macros']['C']['{daemon_name}'] == 'SMTP'
+    assert m['macros']['E']['i'] == ident and m['macros']['M']['{mail_addr}'] == 'steve@example.org'
+    assert m['macros']['R']['{rcpt_addr}'] == BOB
+
+
+def case_filter_changes(w):
+    """Fields added, inserted, changed and deleted, a new body: what the NJE user gets is what the filters left."""
+    gw, p, _, one, two = filtered(w, lines=['NODE MVSA STYLE=RFC822'], filters=2)
+    one.at_end(milterd.add_header('X-Added', 'yes\n folded'), milterd.insert_header(1, 'X-First', '1'),
+               milterd.change_header(1, 'Subject', 'Changed'), milterd.change_header(1, 'X-Gone', ''))
+    two.at_end(milterd.new_body(b'new body\n'), packet('+', milterd.strings('<carol%%mvsa@%s>' % gw.fqdn)),
+               packet('-', milterd.strings('<%s>' % BOB)), packet('e', milterd.strings('<boss@example.org>')))
+    gw.mail(BOB, headers=[('X-Gone', 'x')])
+    f = p.take_file()
+    assert ('X-Added', 'yes\n folded') in two.mails[0]['headers'], 'the second filter sees what the first has made'
+    assert f.dest == ('CAROL', 'MVSA'), f.summary()
+    lines = f.lines()
+    top = [ln.split(':')[0] for ln in lines[:lines.index('')] if ln[:1] != ' ']
+    assert top.index('X-First') > top.index('Received'), top
+    assert 'Subject: Changed' in lines and 'X-Gone: x' not in lines and 'X-Added: yes folded' in ' '.join(
+        ' '.join(lines).split()), lines
+    assert lines[lines.index('') + 1:] == ['new body'], lines
+    assert any('boss@example.org' in ln for ln in lines), lines
+
+
+def case_filter_verdicts(w):
+    """A refusal at each place is the reply at that place; what went before and comes after is untouched."""
+    gw, p, _, f = filtered(w)
+    c = wd.Raw(gw.smtp)
+    c.expect(220)
+    f.on('H', lambda s, d: [packet('r')])
+    c.ask('EHLO bad.test', 550)
+    f.hooks.clear()
+    c.ask('EHLO good.test', 250)
+    f.on('M', lambda s, d: [milterd.say(450, '4.2.0 grey')] if b'grey' in d else None)
+    f.on('R', lambda s, d: [packet('r')] if b'carol' in d else None)
+    assert '450 4.2.0 grey' in c.ask('MAIL FROM:<grey@example.org>', 450)
+    c.ask('MAIL FROM:<steve@example.org>', 250)
+    c.ask('RCPT TO:<carol%%mvsa@%s>' % gw.fqdn, 550)
+    c.ask('RCPT TO:<%s>' % BOB, 250)
+    c.ask('DATA', 354)
+    f.on('E', lambda s, d: [packet('p'), milterd.say(554, '5.7.1 a virus')])
+    assert '554 5.7.1 a virus' in c.ask('Subject: x\r\n\r\nbad\r\n.', 554)
+    f.on('T', lambda s, d: [packet('t')])
+    c.ask('MAIL FROM:<steve@example.org>', 250)
+    c.ask('RCPT TO:<%s>' % BOB, 250)
+    c.ask('DATA', 451)
+    f.hooks.clear()
+    c.ask('RSET', 250)
+    c.ask('MAIL FROM:<steve@example.org>', 250)
+    c.ask('RCPT TO:<%s>' % BOB, 250)
+    c.ask('DATA', 354)
+    c.ask('Subject: good\r\n\r\ngood\r\n.', 250)
+    assert 'Subject: good' in p.take_file().lines()
+    f.on('C', lambda s, d: [packet('f')])
+    w2 = wd.Raw(gw.smtp)
+    w2.expect(421)
+    gw.empty()
+    p.no_file() if hasattr(p, 'no_file') else None
+
+
+def case_filter_discards(w):
+    """A mail a filter throws away is answered with 250 and goes nowhere; the journal knows."""
+    gw, p, _, f = filtered(w)
+    f.on('E', lambda s, d: [packet('d')])
+    ident = gw.mail(BOB, subject='unwanted')
+    f.hooks.clear()
+    f.on('R', lambda s, d: [packet('d')])
+    gw.mail(BOB, subject='unwanted, too')
+    f.hooks.clear()
+    gw.mail(BOB, subject='wanted')
+    assert 'Subject: wanted' in p.take_file().lines()
+    assert 'discarded' in gw.cli('trace', ident)
+    gw.empty()
+
+
+def case_filter_quarantine(w):
+    """A mail in quarantine is held whole, across a restart, until the operator lets it go."""
+    gw, p, _, f = filtered(w)
+    f.at_end(packet('q', milterd.strings('looks odd')), milterd.add_header('X-Odd', 'yes'))
+    ident = gw.mail(BOB, subject='odd')
+    row = gw.json('queue', 'list')[0]
+    assert row['state'] == 'held' and row['reason'] == 'looks odd', row
+    f.hooks.clear()
+    gw.restart()
+    p.wait_up()
+    assert gw.json('queue', 'list')[0]['state'] == 'held'
+    gw.cli('queue', 'release', ident)
+    assert 'Subject: odd' in p.take_file().lines()
+    gw.empty()
+    assert 'delivered' in gw.cli('trace', ident)
+
+
+def broken(w, hook, want, words='ANSWER=2 VERDICT=2'):
+    gw, p, _, f = filtered(w, words)
+    hook(f)
+    try:
+        gw.mail(BOB, subject='through')
+        got = 250
+    except AssertionError as e:
+        got = str(e)
+    except (smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected) as e:
+        got = str(e)
+    assert str(want) in str(got), (got, want)
+    f.released.set()
+    if got == 250:
+        assert 'Subject: through' in p.take_file().lines()
+    f.hooks.clear()
+    f.released.clear()
+    gw.mail(BOB, subject='again')
+    assert 'Subject: again' in p.take_file().lines(), 'the filter is well again'
+    gw.empty()
+
+
+def drop(s, d):
+    raise Drop
+
+
+def hang(s, d):
+    raise Hang
+
+
+def case_filter_dies_defer(w):
+    """A filter that dies at the end of a mail: 451, nothing taken."""
+    broken(w, lambda f: f.on('E', drop), '4.7.1')
+
+
+def case_filter_dies_accept(w):
+    broken(w, lambda f: f.on('E', drop), 250, 'ABSENT=ACCEPT')
+
+
+def case_filter_dies_refuse(w):
+    broken(w, lambda f: f.on('M', drop), '5.7.1', 'ABSENT=REFUSE')
+
+
+def case_filter_silent_defer(w):
+    """One that says nothing costs its client the time that is configured, no more."""
+    broken(w, lambda f: f.on('E', hang), '4.7.1')
+
+
+def case_filter_silent_accept(w):
+    broken(w, lambda f: f.on('L', hang), 250, 'ABSENT=ACCEPT ANSWER=2')
+
+
+def case_filter_talks_nonsense(w):
+    broken(w, lambda f: f.on('R', lambda s, d: [b'HTTP/1.1 400 Bad Request\r\n']), '4.7.1')
+
+
+def case_filter_half_done(w):
+    """What a filter has changed before it died is not done."""
+    gw, p, _, f = filtered(w, 'ABSENT=ACCEPT', ['NODE MVSA STYLE=RFC822'])
+
+    def half(s, d):
+        s.request.sendall(milterd.add_header('X-Half', 'done'))
+        raise Drop
+    f.on('E', half)
+    gw.mail(BOB)
+    assert not any('X-Half' in ln for ln in p.take_file().lines())
+
+
+def case_filter_absent(w):
+    """Nobody listens: by its statement mail waits at its client, goes on, or is refused; others are served."""
+    for words, code in (('', 421), ('ABSENT=REFUSE', 554), ('ABSENT=ACCEPT', 220)):
+        gw = w.gateway('G%d' % code, lines=['LOCALUSER STEVE', 'MILTER %s %s' % (os.path.join(w.dir, 'none'), words)])
+        gw.start()
+        c = wd.Raw(gw.smtp)
+        c.expect(code)
+        c.close()
+        assert 'event=filter' in gw.read_log()
+        if code == 220:
+            gw.mail('steve@' + gw.fqdn)
+        gw.stop()
+
+
+def case_filter_slow_others_served(w):
+    """While one filter keeps a client waiting, and one client breaks off, others go on."""
+    gw, p, _, f = filtered(w)
+    f.on('R', lambda s, d: (_ for _ in ()).throw(Hang) if b'carol' in d else None)
+    c = raw(gw)
+    c.ask('MAIL FROM:<steve@example.org>', 250)
+    c.send('RCPT TO:<carol%%mvsa@%s>\r\n' % gw.fqdn)
+    f.wait_for('R')
+    gw.mail(BOB, subject='meanwhile')
+    assert 'Subject: meanwhile' in p.take_file().lines()
+    c.close()
+    f.released.set()
+    gw.mail(BOB, subject='after')
+    assert 'Subject: after' in p.take_file().lines()
+
+
+def case_filter_client_gone(w):
+    """A client that breaks off while the verdict on its mail is awaited: the mail is taken once, all the same."""
+    gw, p, _, f = filtered(w)
+
+    def wait(s, d):
+        f.released.wait(milterd.LIMIT)
+        return None
+    f.on('E', wait)
+    c = raw(gw)
+    for line, code in (('MAIL FROM:<steve@example.org>', 250), ('RCPT TO:<%s>' % BOB, 250), ('DATA', 354)):
+        c.ask(line, code)
+    c.send('Subject: alone\r\n\r\ntext\r\n.\r\n')
+    f.wait_for('E')
+    c.close()
+    f.released.set()
+    assert 'Subject: alone' in p.take_file().lines()
+
+
+def case_filter_reload_and_stop(w):
+    """SIGHUP brings other filters; STOPEXIT goes on without any, STARTEXIT with them."""
+    gw, p, _, f = filtered(w)
+    gw.mail(BOB)
+    p.take_file()
+    assert len(f.mails) == 1
+    assert 'stopped' in gw.cli('smsg', 'STOPEXIT').lower()
+    gw.mail(BOB)
+    p.take_file()
+    assert len(f.mails) == 1
+    gw.cli('smsg', 'STARTEXIT')
+    gw.mail(BOB)
+    p.take_file()
+    assert len(f.mails) == 2
+    other = milterd.Filter((w.address, 0))
+    w.others.append(other.stop)
+    gw.lines = [ln for ln in gw.lines if not ln.startswith('MILTER')] + ['MILTER ' + other.where]
+    gw.write()
+    gw.hup()
+    gw.until(lambda: 'event=reload result=done' in gw.read_log())
+    gw.mail(BOB)
+    p.take_file()
+    assert (len(f.mails), len(other.mails)) == (2, 1)
+
+
+def case_forged_results(w):
+    """Results of filters in our own name are ours to say: a client's are taken out before filters look."""
+    gw, p, _, f = filtered(w, lines=['NODE MVSA STYLE=RFC822'])
+    forged = [('Authentication-Results', '%s; dkim=pass header.d=bank.example' % gw.fqdn),
+              ('authentication-results', ' (really) "%s" 1; spf=pass' % gw.fqdn.upper()),
+              ('Received-SPF', 'pass (x) client-ip=192.0.2.1; receiver=%s;' % gw.fqdn)]
+    honest = [('Authentication-Results', 'mx.other.example; dkim=pass'),
+              ('Received-SPF', 'fail receiver=mx.other.example')]
+    gw.mail(BOB, headers=dict(forged[:1] + honest[1:]))
+    gw.mail(BOB, headers=dict(forged[2:] + honest[:1]))
+    gw.mail(BOB, headers=dict(forged[1:2]))
+    lines = ' '.join(' '.join(p.take_file().lines()) for _ in range(3))
+    assert 'bank.example' not in lines and 'client-ip' not in lines and 'really' not in lines, lines
+    assert 'mx.other.example; dkim=pass' in lines and 'receiver=mx.other.example' in lines, lines
+    assert not any('bank' in v for m in f.mails for _, v in m['headers'])
+
+
+def case_filter_statements(w):
+    """Each spelling of a filter's socket; what is wrong is said."""
+    gw = w.gateway(lines=['MILTER /a/b SMTP', 'MILTER unix:c NJE ABSENT=ACCEPT', 'MILTER inet:8891@localhost VERDICT=9',
+                          'MILTER inet:127.0.0.1:8892', 'MILTER inet6:8893@::1', 'MILTER [::1]:8894', 'MILTER 127.0.0.1:8895',
+                          'EXITDIRECTION FROMTCP'])
+    gw.write()
+    shown = [ln for ln in gw.cli('config', 'show').splitlines() if ln.startswith('MILTER')]
+    assert len(shown) == 7 and shown[0].startswith('MILTER /a/b SMTP ABSENT=DEFER'), shown
+    assert ' NJE ABSENT=ACCEPT' in shown[1] and ' SMTP ABSENT=DEFER' in shown[2] and 'VERDICT=9' in shown[2], shown
+    for bad in ('', 'host.example:25', '127.0.0.1', 'inet:0@127.0.0.1', '/x MAYBE', '/x ABSENT=NO', '/x ANSWER=0',
+                'unix:' + 'x' * 120):
+        gw.lines[-8:] = ['MILTER ' + bad] + ['* '] * 7
+        gw.write()
+        assert 'MILTER: ' in gw.cli('config', 'check', status=1), bad
