@@ -112,7 +112,7 @@ def small(b, count, us):
     near, far = pair(b, us)
     try:
         near.cli('link', 'stop', 'FAR')
-        p = program(b, 'nje_source', near, str(count), 'U%d', 'FAR', str(USERS), str(b.SIZE))
+        p = program(b, 'nje_source', near, str(count), 'U%d', 'FAR', str(USERS), str(b.SIZE), '7')
         start = time.monotonic()
         go(p)
         b.expect(p, 'DONE %d refused=0' % count)

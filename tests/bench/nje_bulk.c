@@ -150,7 +150,7 @@ int main(int argc, char **argv)
         return 1;
     }
     s.deck = cur_of(map, (size_t)size);
-    end_open(&s.end, argv + 1, &ops);
+    end_open(&s.end, argv + 1, 7, &ops);
     s.input = loop_watch(s.end.loop, STDIN_FILENO, LOOP_READ, on_input, &s);
     end_run(&s.end);
     return 0;
