@@ -35,7 +35,9 @@ struct family {
     struct str action;
     struct change *change;
     struct intake *intake;
+    struct str user, node; /* reroute: where to */
     unsigned found, busy;
+    struct why why; /* reroute: why not, "" */
 };
 
 static void bounce_message(struct family *f, struct message *m)
@@ -57,8 +59,11 @@ static int act_on(void *arg_, struct message *m)
     struct family *f = arg_;
     f->found++;
     bool sending = !relay_let_go(f->call->g->relay, m->id);
-    if (sending && str_is(f->action, "bounce")) {
+    if (sending && (str_is(f->action, "bounce") || str_is(f->action, "reroute"))) {
         f->busy++; /* it may be delivered this very moment */
+    } else if (str_is(f->action, "reroute")) {
+        if (nje_reroute(f->call->g->nje, f->intake, m, f->user, f->node, &f->why) < 0)
+            log_event(LOG_WARN, m->id, "not-rerouted", "error=%s", log_quote(str_of(f->why.text)));
     } else if (str_is(f->action, "hold")) {
         change_state(f->change, m->id, RCPT_HELD);
         change_journal(f->change, m->origin, "held", "by the administrator");
@@ -106,6 +111,37 @@ static void retry_destination(struct ctl_call *c, struct str pattern)
     change_commit(&change, changed, wt);
 }
 
+/* reroute ID USER@NODE */
+static void reroute(struct ctl_call *c)
+{
+    struct family f = {.call = c, .action = STR("reroute")};
+    struct waiting *wt = arena_alloc(c->arena, sizeof *wt);
+    struct nje_name name;
+    struct why w;
+    uint64_t id;
+    struct str to = arg(c, 3);
+    ptrdiff_t at = str_find_last(to, '@');
+    f.user = str_sub(to, 0, at < 0 ? to.n : (size_t)at);
+    f.node = at < 0 ? STR("") : str_sub(to, (size_t)at + 1, to.n);
+    if (!str_number(arg(c, 2), UINT64_MAX, &id) || !ebc_name(&name, f.user) ||
+        !ebc_name(&name, f.node)) {
+        ctl_answer(c, 1, "the form is: queue reroute ID USER@NODE");
+        return;
+    }
+    f.intake = intake_new(c->g);
+    f.change = intake_change(f.intake);
+    int v = queue_family(store_reader(c->g->store), id, act_on, &f, &w);
+    if (v < 0 || f.why.text[0] != '\0') {
+        intake_drop(&f.intake);
+        relay_rescan(c->g->relay); /* it was let go */
+        ctl_answer(c, 1, "%s", v < 0 ? w.text : f.why.text);
+        return;
+    }
+    *wt = (struct waiting){.call = c, .found = f.found, .busy = f.busy};
+    str_copy(wt->last, sizeof wt->last, arg(c, 2));
+    intake_commit(&f.intake, changed, wt);
+}
+
 static void queue_verb(struct ctl_call *c)
 {
     uint64_t id;
@@ -113,6 +149,10 @@ static void queue_verb(struct ctl_call *c)
     struct str action = arg(c, 1);
     if (str_is(action, "retry") && (c->nword == 2 || !str_number(arg(c, 2), UINT64_MAX, &id))) {
         retry_destination(c, arg(c, 2));
+        return;
+    }
+    if (str_is(action, "reroute")) {
+        reroute(c);
         return;
     }
     struct family f = {.call = c, .action = action, .intake = intake_new(c->g)};

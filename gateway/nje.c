@@ -192,8 +192,14 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
     struct why reason;
     if (admit_is_mailer(f->to_user))
         return fromnje_mailer(g, in, deck, source, w);
-    if (admit_user(g, (struct asker){source, origin_text(a, f)}, f->to_user, f->to_node, a, &to,
-                   &reason) < 0)
+    int known = admit_user(g, (struct asker){source, origin_text(a, f)}, f->to_user, f->to_node, a,
+                           &to, &reason);
+    if (f->kind == DECK_SYSIN && (known < 0 || to.to != DOOR_LOCAL)) {
+        why_set(&reason, E_DENIED, 554, "5.3.2", "node %.*s is a mail gateway and runs no jobs",
+                STR_ARG(f->to_node));
+        return fromnje_return(g, in, deck, &reason, w);
+    }
+    if (known < 0)
         return str_eq_nocase(f->to_node, g->conf->dim_node) && reason.err == E_ABSENT
                    ? fromnje_unknown(g, in, deck, source, &reason, w)
                    : fromnje_return(g, in, deck, &reason, w);
@@ -353,6 +359,38 @@ void nje_resume(struct nje *n, struct message *m)
     body_free(&deck);
     arena_free(&a);
     message_free(&m);
+}
+
+int nje_reroute(struct nje *n, struct intake *in, const struct message *m, struct str user,
+                struct str node, struct why *w)
+{
+    struct njefile_in f;
+    struct njefile_edit edit = {.to_user = user, .to_node = node};
+    struct body *copy = NULL;
+    if (m->form != BODY_DECK)
+        return why_set(w, E_DENIED, 0, NULL,
+                       "message " MSG_ID_FMT " is mail for the Internet, no NJE file",
+                       MSG_ID_ARG(m->id));
+    if (!admit_is_local_node(n->g, node) && nje_line_to(n, node) == NULL)
+        return why_set(w, E_ABSENT, 0, NULL, "node %.*s is not known here", STR_ARG(node));
+    struct body *deck = queue_body(store_reader(n->g->store), n->g->store, m->id, w);
+    if (deck == NULL)
+        return w->err;
+    struct arena *a = arena_new(4u << 20);
+    struct cur bytes = body_cur(deck, w);
+    int v = cur_left(&bytes) > 0 ? njefile_copy(n->g->store, bytes, &edit, &copy, w) : w->err;
+    if (v == 0)
+        v = njefile_read_headers(a, body_cur(copy, w), &f, w);
+    if (v == 0) {
+        change_remove(intake_change(in), m->id);
+        change_journal(intake_change(in), m->origin, "rerouted", "to=%.*s@%.*s", STR_ARG(user),
+                       STR_ARG(node));
+        v = sort_file(n, in, copy, &f, NULL, FROM_LOCAL, a, w);
+    }
+    body_free(&copy);
+    body_free(&deck);
+    arena_free(&a);
+    return v;
 }
 
 /* --- leaving files

@@ -49,5 +49,11 @@ void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nj
 /* A held file was released (a DOOR_NONE message): it is sorted like one that has just arrived.
  * Takes m. */
 void nje_resume(struct nje *n, struct message *m);
+/* By the administrator: a queued file, held or not, goes to another user at another node instead.
+ * The row is replaced within `in`. Negative, nothing done: it is no file, or there is no way to
+ * that node. */
+struct intake;
+int nje_reroute(struct nje *n, struct intake *in, const struct message *m, struct str user,
+                struct str node, struct why *w) MUST_CHECK;
 
 #endif

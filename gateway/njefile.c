@@ -25,6 +25,8 @@ struct gather {
     const struct ebc_page *page;
     struct str atsign;
     struct njefile_in *in;
+    struct str fn, ft; /* of the data set at hand */
+    struct dsh dsh;
     struct njefile_item *item; /* NULL: none begun */
     struct buf bytes; /* 4-byte length, carriage control (0 none) and record, one after the other */
     size_t sample;    /* bytes seen and bytes that look like text */
@@ -237,7 +239,8 @@ static struct str label_text(struct arena *a, const uint8_t *e, size_t n)
 
 int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in, struct why *w)
 {
-    *in = (struct njefile_in){0};
+    struct cur first = deck;
+    *in = (struct njefile_in){.kind = cur_u8(&first)};
     int v = deck_headers(deck, &in->njh, &in->dsh, w);
     if (v < 0)
         return v;
@@ -259,7 +262,7 @@ static struct str item_name(struct gather *ga, const struct nd_file *f)
     if (name.n > 2 && name.p[1] == '.')
         name = str_sub(name, 2, name.n);
     if (name.n == 0)
-        return arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->in->fn), STR_ARG(ga->in->ft));
+        return arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->fn), STR_ARG(ga->ft));
     return arena_str(ga->arena, name);
 }
 
@@ -387,14 +390,44 @@ static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piec
     }
 }
 
+/* Another data set of the job is a file of its own; JES2 may also put the same header again into
+ * the middle of one. */
+static bool next_data_set(struct gather *ga, const struct deck_reader *r)
+{
+    struct dsh dsh;
+    struct why w;
+    if (dsh_get(r->dsh, &dsh, &w) < 0 ||
+        (dsh.dsno == ga->dsh.dsno && memcmp(dsh.fn, ga->dsh.fn, sizeof dsh.fn) == 0 &&
+         memcmp(dsh.ft, ga->dsh.ft, sizeof dsh.ft) == 0))
+        return false;
+    end_item(ga);
+    ga->dsh = dsh;
+    struct str fn = label_text(ga->arena, dsh.fn, sizeof dsh.fn);
+    struct str ft = label_text(ga->arena, dsh.ft, sizeof dsh.ft);
+    if (fn.n + ft.n > 0)
+        ga->fn = fn, ga->ft = ft;
+    return true;
+}
+
+static int cut_off(struct why *w)
+{
+    return why_set(w, E_SYNTAX, 0, NULL, "The NETDATA transmission is cut off before its end");
+}
+
 static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
 {
     struct nd_reader *nd = NULL;
     bool first = true, over = false;
+    unsigned data_set = r->data_set;
     uint8_t cc;
     int v;
     while ((v = deck_reader_next(r, &cc, w)) == 1) {
         struct cur record = buf_cur(&r->record);
+        if (r->data_set > data_set && (nd == NULL || over) && next_data_set(ga, r)) {
+            nd = NULL, over = false;
+            first = true;
+        }
+        data_set = r->data_set;
         if (first && nd_looks(record)) {
             nd = nd_reader_new(ga->arena);
             ga->in->netdata = true;
@@ -402,8 +435,7 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
             struct nje_name fn, ft;
             if ((v = begin_item(ga, w)) < 0)
                 return v;
-            ga->item->name =
-                arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->in->fn), STR_ARG(ga->in->ft));
+            ga->item->name = arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->fn), STR_ARG(ga->ft));
             ga->item->fact =
                 (struct filefact){.name = ga->item->name, .recfm = ND_RECFM_F, .lrecl = CARD_SIZE};
             if (punch_read_card(record, &fn, &ft)) {
@@ -420,9 +452,7 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
         if (v < 0)
             return v;
     }
-    if (v == 0 && nd != NULL && !over)
-        return why_set(w, E_SYNTAX, 0, NULL, "The NETDATA transmission is cut off before its end");
-    return v;
+    return v == 0 && nd != NULL && !over ? cut_off(w) : v;
 }
 
 int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, struct str atsign,
@@ -432,7 +462,13 @@ int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, 
     if (v < 0)
         return v;
     in->item = arena_alloc(a, 2 * ITEMS_MAX * sizeof *in->item);
-    struct gather ga = {.arena = a, .page = page, .atsign = atsign, .in = in};
+    struct gather ga = {.arena = a,
+                        .page = page,
+                        .atsign = atsign,
+                        .in = in,
+                        .fn = in->fn,
+                        .ft = in->ft,
+                        .dsh = in->dsh};
     /* A card of one byte counts 6 in the deck and 84 here. */
     buf_init(&ga.bytes, cur_left(&deck) * 16 + 65536);
     buf_init(&ga.members, MEMBERS_TEXT_MAX);
@@ -490,17 +526,56 @@ static int edit_header(const struct njefile_edit *edit, const struct deck_item *
     return ok ? 0 : why_set(w, E_SYNTAX, 0, NULL, "a header that cannot be changed");
 }
 
+/* The data set header a job has not. */
+static int job_data_set(struct body_writer *bw, struct cur deck, const struct njefile_edit *edit,
+                        struct why *w)
+{
+    struct njh njh;
+    struct dsh dsh;
+    uint8_t head[4];
+    struct buf b;
+    int v = deck_headers(deck, &njh, &dsh, w);
+    if (v < 0)
+        return v;
+    dsh.node = ebc_name_of(edit->to_node);
+    dsh.user = ebc_name_of(edit->to_user);
+    dsh.recfm = 0x80;
+    dsh.lrecl = CARD_SIZE;
+    dsh.flags2 = 0x40;
+    dsh.device = 0x82;
+    dsh.rscs = true;
+    dsh.copies = 1;
+    dsh.dsno = 1;
+    buf_init(&b, HEADER_MAX);
+    dsh_put(&b, &dsh);
+    deck_item_head(head, SRCB_DSH, b.n);
+    v = body_write(bw, head, sizeof head, w);
+    if (v >= 0)
+        v = body_write(bw, b.p, b.n, w);
+    buf_done(&b);
+    return v;
+}
+
 static int copy_items(struct body_writer *bw, struct cur deck, const struct njefile_edit *edit,
                       struct why *w)
 {
     uint8_t kind, head[4], header[HEADER_MAX];
     struct deck_item item;
+    struct cur whole = deck;
     int v = deck_kind(&deck, &kind, w);
+    bool job = kind == DECK_SYSIN && edit->to_node.n > 0, dsh = false;
+    if (job)
+        kind = DECK_SYSOUT;
     if (v >= 0)
         v = body_write(bw, &kind, 1, w);
     while (v >= 0 && (v = deck_next(&deck, &item, w)) == 1) {
         const uint8_t *data = item.data.p;
-        if (item.srcb == SRCB_NJH || item.srcb == SRCB_DSH) {
+        dsh = dsh || item.srcb == SRCB_DSH;
+        if (job && !dsh && item.srcb != SRCB_NJH) {
+            v = job_data_set(bw, whole, edit, w);
+            dsh = true;
+        }
+        if (v >= 0 && (item.srcb == SRCB_NJH || item.srcb == SRCB_DSH)) {
             v = edit_header(edit, &item, header, w);
             data = header;
         }

@@ -67,6 +67,7 @@ struct njefile_item {
     struct filefact fact; /* form FACT_NONE: only its transmission, or nothing, is the same file */
 };
 struct njefile_in {
+    uint8_t kind; /* DECK_SYSOUT, or DECK_SYSIN: a job to be run */
     struct njh njh;
     struct dsh dsh;
     struct str from_user, from_node, to_user, to_node, fn, ft; /* UTF-8 */
@@ -97,9 +98,11 @@ bool njefile_looks_text(struct cur bytes);
 struct njefile_edit {
     bool set_hops; /* of the job header */
     uint16_t hops;
-    struct str to_user, to_node; /* new destination, "" as it is */
+    struct str to_user, to_node; /* new destination, "" as it is; a job becomes a file */
 };
-/* The same deck with that changed in its headers, everything else byte for byte. */
+/* The same deck with that changed in its headers, everything else byte for byte. A job (SYSIN) sent
+ * to a new destination is a punch file there: nobody's job is to run again because it was returned.
+ */
 int njefile_copy(struct store *s, struct cur deck, const struct njefile_edit *edit,
                  struct body **out, struct why *w) MUST_CHECK;
 

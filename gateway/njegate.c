@@ -49,6 +49,7 @@ static const struct verb {
     {"queue", "retry", 0, 1000, cli_queue_act, "queue retry [ID ... | DESTINATION]"},
     {"queue", "bounce", 1, 1000, cli_queue_act, "queue bounce ID ..."},
     {"queue", "delete", 1, 1000, cli_queue_act, "queue delete ID ..."},
+    {"queue", "reroute", 2, 2, cli_queue_act, "queue reroute ID USER@NODE"},
     {"trace", NULL, 1, 1, cli_trace, "trace ID|ADDRESS"},
     {"link", "list", 0, 0, cli_link_list, "link list"},
     {"link", "start", 1, 1, cli_order, "link start LINK"},

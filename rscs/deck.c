@@ -211,6 +211,10 @@ int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)
     int more;
     buf_reset(&r->record);
     while ((more = deck_next(&r->rest, &item, w)) == 1) {
+        if (item.srcb == SRCB_DSH) {
+            r->dsh = item.data;
+            r->data_set++;
+        }
         if (item.srcb >= SRCB_NJH) /* headers and what is reserved */
             continue;
         if (item.srcb < SRCB_DATA)

@@ -39,6 +39,8 @@ struct deck_reader {
     struct cur rest;
     uint8_t kind;
     struct buf record; /* the record given last */
+    struct cur dsh;    /* the data set header before it; none for a job's own data */
+    unsigned data_set; /* how many of them were met */
 };
 int deck_reader_init(struct deck_reader *r, struct cur deck, struct why *w) MUST_CHECK;
 /* 1 a data record (in r->record, *cc its control or 0), 0 the end, negative malformed. */

@@ -415,3 +415,51 @@ def case_talks_but_never_confirms(w):
 
 
 case_talks_but_never_confirms.limit = 120
+
+
+def case_jobs_are_not_run(w):
+    """A job for nobody here comes back as a punch file, never as a job, with a reason; one for another node
+    passes as a job."""
+    gw = w.gateway(lines=['LOCALUSER OPER'])
+    a, b = w.peer('MVSA'), w.peer('MVSB')
+    gw.link('MVSA', a.listen_at).link('MVSB', b.listen_at).start()
+    gw.links_up()
+    cards = njefile.text_cards(['//JOB1 JOB', '//S EXEC PGM=IEFBR14'])
+    for user in ('', 'NIEMAND', 'bob%x'):
+        a.send(njefile.Outgoing('BOB', 'MVSA', user, 'GATE', 'JOB', 'JCL', cards, sysin=True)).wait()
+        back = a.take_file()
+        assert back.rcb in nw.SYSOUT and back.dest == ('BOB', 'MVSA') and back.cards() == cards, back.summary()
+        m = a.take_message(lambda m: m['to_user'] == 'BOB')
+        assert 'runs no jobs' in m['text'], m
+    a.send(njefile.Outgoing('BOB', 'MVSA', 'CAROL', 'MVSB', 'JOB', 'JCL', cards, sysin=True)).wait()
+    job = b.take_file()
+    assert job.rcb in nw.SYSIN and job.cards() == cards and not job.dsh, job.summary()
+    a.send(njefile.Outgoing('BOB', 'MVSA', 'OPER', 'GATE', 'JOB', 'JCL', cards, sysin=True)).wait()
+    rows = gw.until(lambda: gw.json('reader', 'list', 'OPER'))
+    assert 'IEFBR14' in gw.cli('reader', 'show', str(rows[0]['id']))
+
+
+class TwoDataSets(njefile.Outgoing):
+    """A job with two data sets, each by its own name, the first with its header twice."""
+
+    def records(self, manner):
+        for srcb, data in super().records(manner):
+            if srcb == nw.NJT and self.second:
+                out, self.second = self.second, None
+                yield from ((s, d) for s, d in out.records(manner) if s not in (nw.NJH, nw.NJT) and len(d) > 0)
+            yield srcb, data
+
+
+def case_several_data_sets(w):
+    """Each data set of a job is a file: in the reader, and as an attachment."""
+    gw, p, sink = w.pair(['LOCALUSER OPER'])
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    for user in ('ANNE', 'OPER'):
+        out = TwoDataSets('BOB', 'MVSA', user, 'GATE', 'ONE', 'LISTING', njefile.text_cards(['a', 'b', 'c', 'd']),
+                          dsh_each=2)
+        out.second = njefile.punch('BOB', 'MVSA', user, 'GATE', ['e', 'f'], fn='TWO', ft='OUTPUT')
+        p.send(out).wait()
+    got = {a.get_filename().upper(): a.get_content().split() for a in sink.take().mail.iter_attachments()}
+    assert got == {'ONE.LISTING': ['a', 'b', 'c', 'd'], 'TWO.OUTPUT': ['e', 'f']}, got
+    rows = gw.until(lambda: gw.json('reader', 'list', 'OPER'))
+    assert gw.cli('reader', 'show', str(rows[0]['id'])).split() == list('abcdef')

@@ -213,3 +213,34 @@ def case_seed_config(w):
     out = gw.cli('config', 'check', both=True)
     assert 'MAILFILEVOLUME' in out, 'a warning says why it means nothing here: %r' % out
     assert json.loads(gw.cli('--json', 'config', 'show'))
+
+
+def case_held_files(w):
+    """A file held: released, deleted, or sent on to somebody else, here or at another node."""
+    gw = w.gateway(lines=['LOCALUSER OPER'])
+    a, b = w.peer('MVSA'), w.peer('MVSB')
+    gw.link('MVSA', a.listen_at).link('MVSB', b.listen_at).start()
+    gw.links_up()
+    gw.cli('link', 'stop', 'MVSB')
+    sent = {}
+    for name in ('GOES', 'DIES', 'MOVES', 'STAYS'):
+        a.send(njefile.punch('BOB', 'MVSA', 'CAROL', 'MVSB', ['the file ' + name], fn=name)).wait()
+        new = gw.until(lambda: [r['id'] for r in gw.json('queue', 'list') if r['id'] not in sent.values()])
+        sent[name] = new[0]
+        gw.cli('queue', 'hold', sent[name])
+    gw.cli('link', 'start', 'MVSB')
+    gw.cli('queue', 'reroute', sent['MOVES'], 'DAVE@MVSA')
+    f = a.take_file()
+    assert f.dest == ('DAVE', 'MVSA') and f.origin == ('BOB', 'MVSA') and f.lines() == ['the file MOVES'], f.summary()
+    gw.cli('queue', 'reroute', sent['STAYS'], 'OPER@GATE')
+    rows = gw.until(lambda: gw.json('reader', 'list', 'OPER'))
+    assert 'the file STAYS' in gw.cli('reader', 'show', str(rows[0]['id']))
+    assert 'not known' in gw.cli('queue', 'reroute', sent['GOES'], 'DAVE@NOWHERE', status=1)
+    gw.cli('queue', 'reroute', sent['GOES'], 'no such form', status=1)
+    gw.cli('queue', 'reroute', '99999999', 'DAVE@MVSA', status=1)
+    gw.cli('queue', 'delete', sent['DIES'])
+    gw.cli('queue', 'release', sent['GOES'])
+    assert b.take_file().lines() == ['the file GOES']
+    gw.empty()
+    assert not a.files and not b.files
+    assert 'rerouted' in gw.cli('trace', sent['MOVES'])
