@@ -20,14 +20,17 @@
 #define BUSY_MS 5000
 /* Statements of one connection; a power of two well over what db/ has. */
 #define CACHE_SLOTS 128
-/* A whole check takes 1 ms a MiB: only databases up to this many pages are walked at opening. */
+/* Walking takes 1 ms a MiB. Databases up to this many pages are walked whole at opening; of larger
+ * ones only tables of up to so many rows are (and SQLite sees when the end is cut off), which
+ * leaves out the queue of a busy day: each of its messages is read by itself later, and damage then
+ * stops that one. */
 #define CHECK_PAGES 16384
+#define CHECK_ROWS 5000
 /* Names that are not there, kept by a connection: an entry is some 60 octets. */
 #define ABSENT_MOST ((size_t)2 << 20)
 
 /* Step i brings version i to i + 1. Each runs inside the one transaction of the migration. */
 static const char *const migration[] = {schema_sql};
-#define VERSION ((int)(sizeof migration / sizeof migration[0]))
 
 struct cached {
     const char *sql;
@@ -37,8 +40,10 @@ struct cached {
 struct db {
     struct sqlite3 *h;
     char *path;
-    struct memo *memo;  /* rows read, NULL: nothing is kept */
-    int64_t generation; /* of the tables they were read from */
+    struct memo *memo;       /* rows read, NULL: nothing is kept */
+    int64_t generation;      /* of the tables they were read from */
+    const char *const *step; /* migration */
+    int version;             /* after the last of them */
     struct cached cache[CACHE_SLOTS];
 };
 
@@ -115,7 +120,8 @@ static int unreadable(struct db *d, struct why *w)
     if (code == SQLITE_NOTADB)
         return refuse(d, w, "is damaged or no njegate database: its header cannot be read");
     if (code == SQLITE_CORRUPT)
-        return refuse(d, w, "is damaged: restore a backup, or see `sqlite3 FILE .recover`");
+        return refuse(
+            d, w, "is damaged: restore a backup (njegate restore), or see `sqlite3 FILE .recover`");
     if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM ||
         code == SQLITE_AUTH) {
         int no = sqlite3_system_errno(d->h);
@@ -135,21 +141,23 @@ static int identify(struct db *d, int64_t *version, struct why *w)
         return unreadable(d, w);
     if (app != APPLICATION_ID && (app != 0 || *version != 0 || tables != 0))
         return refuse(d, w, "is a database, but not one of njegate's");
-    if (*version > VERSION)
-        return why_set(w, E_PERM, 0, NULL,
-                       "%s was made by a newer njegate (schema %d; this one knows up to %d)",
-                       d->path, (int)*version, VERSION);
+    if (*version > d->version)
+        return why_set(
+            w, E_PERM, 0, NULL,
+            "%s was made by a newer njegate (schema %d; this one knows up to %d): install "
+            "that version again, or restore a backup from before the upgrade",
+            d->path, (int)*version, d->version);
     return OK;
 }
 
 static int steps(struct db *d, int64_t from, struct why *w)
 {
-    for (int64_t v = from; v < VERSION; v++)
-        if (exec(d, migration[v], "migrate", w) < 0)
+    for (int64_t v = from; v < d->version; v++)
+        if (exec(d, d->step[v], "migrate", w) < 0)
             return (int)w->err;
     char sql[96];
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             APPLICATION_ID, VERSION);
+             APPLICATION_ID, d->version);
     return exec(d, sql, "migrate", w);
 }
 
@@ -160,7 +168,7 @@ static int migrate(struct db *d, struct why *w)
         return rc;
     int64_t version = 0; /* another program may have migrated while we waited for the lock */
     rc = identify(d, &version, w);
-    if (rc == OK && version < VERSION)
+    if (rc == OK && version < d->version)
         rc = steps(d, version, w);
     if (rc == OK)
         rc = db_commit(d, w);
@@ -169,25 +177,68 @@ static int migrate(struct db *d, struct why *w)
     return rc;
 }
 
-static int whole(struct db *d, struct why *w)
+static int walk(struct db *d, const char *sql, struct why *w)
 {
-    int64_t pages = 0;
-    if (ask(d, "PRAGMA page_count", &pages, w) < 0)
-        return unreadable(d, w);
-    if (pages > CHECK_PAGES)
-        return OK;
     struct sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(d->h, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(d->h, sql, -1, &st, NULL) != SQLITE_OK)
         return unreadable(d, w);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") != 0)
-        why_set(w, E_PERM, 0, NULL, "%s is damaged: %s", d->path, sqlite3_column_text(st, 0));
+        why_set(w, E_PERM, 0, NULL, "%s is damaged: %s; restore a backup (njegate restore)",
+                d->path, sqlite3_column_text(st, 0));
     else if (rc == SQLITE_ROW)
         rc = SQLITE_DONE;
     else
         unreadable(d, w);
     sqlite3_finalize(st);
     return rc == SQLITE_DONE ? OK : (int)w->err;
+}
+
+int db_walk(struct db *d, struct why *w)
+{
+    return walk(d, "PRAGMA quick_check(1)", w);
+}
+
+/* The tables of up to CHECK_ROWS rows, one by one. */
+static int walk_small(struct db *d, struct why *w)
+{
+    struct sqlite3_stmt *st;
+    char sql[200];
+    int64_t rows = 0;
+    int rc = OK;
+    if (sqlite3_prepare_v2(d->h, "SELECT name FROM sqlite_schema WHERE type = 'table'", -1, &st,
+                           NULL) != SQLITE_OK)
+        return unreadable(d, w);
+    while (rc == OK && sqlite3_step(st) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(st, 0);
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT 1 FROM \"%s\" LIMIT %d)", name,
+                 CHECK_ROWS + 1);
+        if (ask(d, sql, &rows, w) < 0) {
+            rc = unreadable(d, w);
+        } else if (rows <= CHECK_ROWS) {
+            snprintf(sql, sizeof sql, "PRAGMA quick_check(\"%s\")", name);
+            rc = walk(d, sql, w);
+        }
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+static int damage(struct db *d, struct why *w)
+{
+    int64_t pages = 0;
+    if (ask(d, "PRAGMA page_count", &pages, w) < 0)
+        return unreadable(d, w);
+    return pages <= CHECK_PAGES ? db_walk(d, w) : walk_small(d, w);
+}
+
+/* Bodies in a table: a backup, whose files must be put back first. */
+static int plain(struct db *d, struct why *w)
+{
+    int64_t tables = 0;
+    if (ask(d, "SELECT count(*) FROM sqlite_schema WHERE name = 'backup_body'", &tables, w) < 0)
+        return unreadable(d, w);
+    return tables == 0 ? OK : refuse(d, w, "is a backup: put it in its place with njegate restore");
 }
 
 /* Deleted mail need not be overwritten in the file (Debian's SQLite does so by default): on a
@@ -210,31 +261,58 @@ static int prepare_file(struct db *d, enum db_mode mode, struct why *w)
         return version != 0 ? OK : refuse(d, w, "is empty, no njegate database");
     if (mode == DB_WRITE && version == 0)
         return refuse(d, w, "is empty, no njegate database");
-    if ((version != 0 && (rc = whole(d, w)) < 0) || (rc = tune(d, w)) < 0)
+    if ((version != 0 && ((rc = damage(d, w)) < 0 || (rc = plain(d, w)) < 0)) ||
+        (rc = tune(d, w)) < 0)
         return rc;
-    return version < VERSION ? migrate(d, w) : OK;
+    return version < d->version ? migrate(d, w) : OK;
+}
+
+int db_sync_folder(const char *path, struct why *w)
+{
+    char *folder = mem_dup(path);
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder] = '\0';
+    int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0 ? OK : why_errno(w, path);
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return rc;
 }
 
 /* Mail is private: the file is ours alone from its first moment. -wal and -shm follow its mode. */
 static int make_file(const char *path, struct why *w)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    bool made = fd < 0 && errno == ENOENT;
+    if (made)
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
         return why_set(w, E_PERM, 0, NULL, "cannot create %s: %s", path, strerror(errno));
-    }
     close(fd);
-    return OK;
+    return made ? db_sync_folder(path, w) : OK;
 }
 
 int db_open(struct db **out, const char *path, enum db_mode mode, struct why *w)
 {
+    return db_open_steps(out, path, mode, migration, (int)(sizeof migration / sizeof migration[0]),
+                         w);
+}
+
+int db_open_steps(struct db **out, const char *path, enum db_mode mode, const char *const *step,
+                  int n, struct why *w)
+{
     *out = NULL;
     pthread_once(&configured, configure);
-    if (mode == DB_CREATE && make_file(path, w) < 0)
-        return E_PERM;
+    int rc = mode == DB_CREATE ? make_file(path, w) : OK;
+    if (rc < 0)
+        return rc;
     struct db *d = mem_new(sizeof *d);
     d->path = mem_dup(path);
-    int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, rc;
+    d->step = step;
+    d->version = n;
+    int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (sqlite3_open_v2(path, &d->h, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         rc = unreadable(d, w);
     } else {
@@ -394,58 +472,4 @@ void db_refresh(struct db *d)
 struct memo *db_memo(struct db *d)
 {
     return d->generation >= 0 ? d->memo : NULL;
-}
-
-static int copy_all(struct db *d, const char *path, struct why *w)
-{
-    struct sqlite3 *to = NULL;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int rc = sqlite3_open_v2(path, &to, flags, NULL);
-    if (rc == SQLITE_OK) {
-        struct sqlite3_backup *copy = sqlite3_backup_init(to, "main", d->h, "main");
-        if (copy != NULL) {
-            sqlite3_backup_step(copy, -1);
-            sqlite3_backup_finish(copy);
-        }
-        rc = sqlite3_errcode(to);
-    }
-    if (rc != SQLITE_OK)
-        rc = fail(to, path, "backup", w);
-    sqlite3_close_v2(to);
-    return rc;
-}
-
-/* Sync the folder of path, so that a rename in it is durable. */
-static int sync_folder(const char *path, struct why *w)
-{
-    char *folder = mem_dup(path);
-    char *slash = strrchr(folder, '/');
-    if (slash != NULL)
-        slash[slash == folder] = '\0';
-    int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd >= 0 && fsync(fd) == 0 ? OK : why_errno(w, path);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return rc;
-}
-
-int db_backup(struct db *d, const char *path, struct why *w)
-{
-    size_t size = strlen(path) + sizeof ".part";
-    char *part = mem_new(size);
-    snprintf(part, size, "%s.part", path);
-    /* A backup that broke off must not pass for one: the name appears when all is there. */
-    unlink(part);
-    int rc = make_file(part, w);
-    if (rc == OK)
-        rc = copy_all(d, part, w);
-    if (rc == OK && rename(part, path) != 0)
-        rc = why_errno(w, path);
-    if (rc == OK)
-        rc = sync_folder(path, w);
-    else
-        unlink(part);
-    free(part);
-    return rc;
 }

@@ -18,15 +18,19 @@ enum db_mode {
     DB_WRITE,  /* must exist; migrated when older */
     DB_CREATE, /* made when absent */
 };
-/* A newer schema, a damaged file or one that is no njegate database is refused (E_PERM), untouched.
- */
+/* A newer schema, a damaged file, a backup with bodies in it (db/backup.h) or one that is no
+ * njegate database is refused (E_PERM), untouched. Small databases are walked whole, of large ones
+ * what can be looked at in some hundred milliseconds: see damage() in db.c. */
 int db_open(struct db **out, const char *path, enum db_mode mode, struct why *w) MUST_CHECK;
+/* The same with other steps than ours: step[i] brings version i to i + 1. For the tests of what a
+ * later version will do. */
+int db_open_steps(struct db **out, const char *path, enum db_mode mode, const char *const *step,
+                  int n, struct why *w) MUST_CHECK;
 void db_close(struct db **d);
 int db_begin(struct db *d, struct why *w) MUST_CHECK; /* BEGIN IMMEDIATE */
 int db_commit(struct db *d, struct why *w) MUST_CHECK;
 void db_rollback(struct db *d);
-int db_backup(struct db *d, const char *path,
-              struct why *w) MUST_CHECK; /* consistent, while in use */
+int db_walk(struct db *d, struct why *w) MUST_CHECK; /* all pages; E_PERM: damaged */
 const char *db_path(const struct db *d);
 
 /* Keep in memory what this connection reads of the directory's tables. What others change there is
@@ -47,5 +51,7 @@ int db_fail(struct db *d, const char *what, struct why *w); /* why from the conn
 void db_bind_str(struct sqlite3_stmt *st, int n, struct str s);
 struct str db_col_str(struct sqlite3_stmt *st, int n); /* borrowed until the next step */
 struct sqlite3 *db_handle(struct db *d);
+/* Sync the folder that holds path, so that its name is durable. */
+int db_sync_folder(const char *path, struct why *w) MUST_CHECK;
 
 #endif

@@ -219,6 +219,33 @@ void spool_free(struct spool **spp)
     free(sp);
 }
 
+/* The lock file is empty until a database was there. */
+bool spool_used(const struct spool *sp)
+{
+    struct stat st;
+    if (fstat(sp->lock_fd, &st) == 0 && st.st_size > 0)
+        return true;
+    char path[PATH_SIZE];
+    uint64_t file;
+    bool found = false;
+    (void)snprintf(path, sizeof path, "%s/" BODY, sp->folder);
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir != NULL && !found && (e = readdir(dir)) != NULL;)
+        found = str_number(str_of(e->d_name), INT64_MAX, &file) && file > 0;
+    if (dir != NULL)
+        closedir(dir);
+    return found;
+}
+
+void spool_set_used(struct spool *sp)
+{
+    static const char text[] = "a database has been kept with this folder\n";
+    struct stat st;
+    if (fstat(sp->lock_fd, &st) == 0 && st.st_size == 0 &&
+        pwrite(sp->lock_fd, text, sizeof text - 1, 0) == (ssize_t)sizeof text - 1)
+        (void)fsync(sp->lock_fd);
+}
+
 const char *spool_folder(const struct spool *sp)
 {
     return sp->folder;

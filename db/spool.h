@@ -32,6 +32,10 @@ int spool_open(struct spool **out, const char *folder, struct why *w) MUST_CHECK
 struct spool *spool_hold(struct spool *sp);
 void spool_free(struct spool **sp);
 const char *spool_folder(const struct spool *sp);
+/* Has a database been kept with this spool? Then one that is absent or empty was lost, and making
+ * another would sweep its bodies away. True, too, when there are bodies. */
+bool spool_used(const struct spool *sp);
+void spool_set_used(struct spool *sp); /* from now on */
 /* Empties tmp/, unlinks what has no row in d, and starts the numbers after the last. */
 int spool_sweep(struct spool *sp, struct db *d, struct why *w) MUST_CHECK;
 

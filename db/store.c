@@ -2,9 +2,11 @@
  * thread once a turn, runs their callbacks when it answers. */
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -257,6 +259,30 @@ static void free_store(struct store *s)
     free(s);
 }
 
+static bool holds_something(const char *path, const char *tail)
+{
+    struct stat st;
+    size_t size = strlen(path) + strlen(tail) + 1;
+    char *name = mem_new(size);
+    (void)snprintf(name, size, "%s%s", path, tail);
+    bool some = stat(name, &st) == 0 ? st.st_size > 0 : errno != ENOENT;
+    free(name);
+    return some;
+}
+
+/* A database that is not where it was is not made anew: that would lose the queue for good. */
+static int not_lost(const struct store *s, struct why *w)
+{
+    const char *path = s->set.path;
+    bool file = holds_something(path, ""), wal = holds_something(path, "-wal");
+    if (file || (!wal && !spool_used(s->spool)))
+        return OK;
+    return why_set(w, E_PERM, 0, NULL,
+                   "the database %s is gone, but %s was used with one: put it back (njegate "
+                   "restore), or, to give up the queue, move that folder away",
+                   path, spool_folder(s->spool));
+}
+
 int store_open(struct store **out, const struct store_set *set, struct why *w)
 {
     *out = NULL;
@@ -271,9 +297,13 @@ int store_open(struct store **out, const struct store_set *set, struct why *w)
     /* The lock comes first: nothing is opened, migrated or swept under another daemon's hands. */
     int rc = spool_open(&s->spool, set->spooldir, w);
     if (rc == OK)
+        rc = not_lost(s, w);
+    if (rc == OK)
         rc = open_connections(s, w);
     if (rc == OK)
         rc = start_writer(s, w);
+    if (rc == OK)
+        spool_set_used(s->spool);
     if (rc < 0)
         free_store(s);
     else

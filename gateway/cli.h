@@ -17,6 +17,7 @@ struct cli {
     char **word; /* verb and its words, options taken out */
     int nword;
     const char *name, *owner, *from, *subject, *to, *personal; /* --name TEXT ... */
+    const char *node, *neighbour, *domain, *smarthost;         /* of init */
     bool punch, replace;
 };
 typedef int cli_fn(struct cli *c);
@@ -39,7 +40,7 @@ const char *cli_who(char out[64]); /* for the "by" columns: the login name */
 /* cli_tables.c: the database */
 cli_fn cli_nick_list, cli_nick_show, cli_nick_add, cli_nick_change, cli_nick_delete, cli_queue_list,
     cli_queue_show, cli_trace, cli_reader_list, cli_reader_show, cli_reader_receive,
-    cli_reader_purge, cli_backup, cli_config_check, cli_config_show, cli_config_statements;
+    cli_reader_purge, cli_config_check, cli_config_show, cli_config_statements;
 /* cli_secure.c: the tables of who may */
 cli_fn cli_secure_list, cli_secure_add, cli_secure_delete, cli_secure_import, cli_secure_export,
     cli_secure_check, cli_restrict_list, cli_restrict_add, cli_restrict_delete, cli_access_list,
@@ -49,6 +50,8 @@ cli_fn cli_rules_check, cli_rules_explain;
 /* cli_alias.c: SNADS aliases, NAMES files, XML */
 cli_fn cli_alias_list, cli_alias_add, cli_alias_delete, cli_alias_register, cli_nick_import,
     cli_nick_export, cli_table_export, cli_table_import;
+/* cli_setup.c: a first configuration; the queue whole in one file, and back */
+cli_fn cli_init, cli_backup, cli_restore, cli_check;
 /* cli_live.c: the daemon */
 cli_fn cli_queue_act, cli_resolve, cli_link_list, cli_status, cli_smsg, cli_note, cli_sendfile,
     cli_tell, cli_shutdown;

@@ -510,19 +510,6 @@ int cli_reader_purge(struct cli *c)
  * ---------------------------------------------------------------------------------------------------------------
  */
 
-int cli_backup(struct cli *c)
-{
-    struct db *d;
-    struct why w;
-    int status = cli_db(c, DB_READ, &d);
-    if (status != CLI_DONE)
-        return status;
-    if (db_backup(d, c->word[1], &w) < 0)
-        status = failed(&w);
-    db_close(&d);
-    return status;
-}
-
 int cli_config_check(struct cli *c)
 {
     if (c->nword > 2)

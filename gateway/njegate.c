@@ -72,6 +72,11 @@ static const struct verb {
     {"note", NULL, 1, 1, cli_note, "note USER@NODE|MAILBOX [--from USER] [--subject TEXT] < text"},
     {"tell", NULL, 2, 100, cli_tell, "tell USER@NODE TEXT [--from USER]"},
     {"backup", NULL, 1, 1, cli_backup, "backup FILE"},
+    {"restore", NULL, 1, 1, cli_restore, "restore FILE [--replace]"},
+    {"check", NULL, 0, 1, cli_check, "check [BACKUP]"},
+    {"init", NULL, 0, 0, cli_init,
+     "init [--node NODE --domain NAME [--neighbour NODE[=HOST[:PORT]]] [--smarthost HOST[:PORT]]] "
+     "[--replace]"},
     {"shutdown", NULL, 0, 0, cli_shutdown, "shutdown"},
 };
 #define NVERBS (sizeof verbs / sizeof verbs[0])
@@ -87,10 +92,12 @@ static void print_usage(FILE *f, const char *verb)
 /* Options may stand anywhere; what is left are words. */
 static int take_options(struct cli *c, int argc, char **argv)
 {
-    static const char *const names[] = {"--name", "--owner",    "--from", "--subject",
-                                        "--to",   "--personal", "-c"};
-    const char **values[] = {&c->name, &c->owner,    &c->from,  &c->subject,
-                             &c->to,   &c->personal, &c->config};
+    static const char *const names[] = {"--name",   "--owner",     "--from", "--subject",
+                                        "--to",     "--personal",  "--node", "--neighbour",
+                                        "--domain", "--smarthost", "-c"};
+    const char **values[] = {&c->name,   &c->owner,     &c->from,  &c->subject,
+                             &c->to,     &c->personal,  &c->node,  &c->neighbour,
+                             &c->domain, &c->smarthost, &c->config};
     const size_t nnames = sizeof names / sizeof names[0];
     bool words_only = false;
     for (int i = 1; i < argc; i++) {

@@ -1,4 +1,4 @@
-/* tests/unit/db/test_db.c -- opening: what is ours, what is refused and left alone; backup. */
+/* tests/unit/db/test_db.c -- opening: what is ours, what is refused and left alone; versions. */
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -198,42 +198,122 @@ START_TEST(transactions)
 }
 END_TEST
 
-static bool has_x(const char *file)
+/* --- versions: what a later njegate does with the tables of an older one */
+
+static const char first[] = "CREATE TABLE a (x TEXT NOT NULL); INSERT INTO a VALUES ('old');";
+static const char second[] = "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 7;";
+static const char third[] = "CREATE TABLE b (z TEXT); INSERT INTO b SELECT x || y FROM a;";
+static const char broken[] = "CREATE TABLE c (z TEXT); INSERT INTO nowhere VALUES (1);";
+
+static int open_as(struct db **d, enum db_mode mode, const char *const *step, int n, struct why *w)
 {
-    struct db *d;
-    struct why w = {.text = "?"};
-    ck_assert_msg(db_open(&d, file, DB_READ, &w) == OK, "%s", w.text);
-    struct sqlite3_stmt *st = db_stmt(d, "SELECT 1 FROM counter WHERE name = 'x'", &w);
-    bool found = db_step(st, &w) == 1;
-    db_done(st);
-    db_close(&d);
-    return found;
+    return db_open_steps(d, path, mode, step, n, w);
 }
 
-START_TEST(backup)
+static void version_is(int want, const char *sql, const char *answer)
+{
+    struct sqlite3 *h;
+    struct sqlite3_stmt *st;
+    ck_assert_int_eq(sqlite3_open(path, &h), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(h, "PRAGMA user_version", -1, &st, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(st, 0), want);
+    sqlite3_finalize(st);
+    if (sql != NULL) {
+        ck_assert_int_eq(sqlite3_prepare_v2(h, sql, -1, &st, NULL), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
+        ck_assert_str_eq((const char *)sqlite3_column_text(st, 0), answer);
+        sqlite3_finalize(st);
+    }
+    sqlite3_close(h);
+}
+
+START_TEST(older_versions_are_brought_up)
+{
+    static const char *const steps[] = {first, second, third};
+    for (int from = 1; from <= 3; from++) {
+        struct db *d;
+        struct why w = {.text = "?"};
+        fresh();
+        ck_assert_msg(open_as(&d, DB_CREATE, steps, from, &w) == OK, "%s", w.text);
+        db_close(&d);
+        version_is(from, NULL, NULL);
+        /* Reading alone changes nothing. */
+        ck_assert_msg(open_as(&d, DB_READ, steps, 3, &w) == OK, "%s", w.text);
+        db_close(&d);
+        version_is(from, NULL, NULL);
+        ck_assert_msg(open_as(&d, DB_WRITE, steps, 3, &w) == OK, "%s", w.text);
+        db_close(&d);
+        version_is(3, "SELECT z FROM b", "old7");
+    }
+}
+END_TEST
+
+START_TEST(a_failing_step_leaves_the_old_version)
+{
+    static const char *const steps[] = {first, second, broken};
+    struct db *d;
+    struct why w = {.text = "?"};
+    fresh();
+    ck_assert_int_eq(open_as(&d, DB_CREATE, steps, 1, &w), OK);
+    db_close(&d);
+    ck_assert_int_lt(open_as(&d, DB_WRITE, steps, 3, &w), 0);
+    ck_assert_msg(strstr(w.text, "nowhere") != NULL, "%s", w.text);
+    version_is(1, "SELECT count(*) FROM pragma_table_info('a')", "1");
+    version_is(1, "SELECT count(*) FROM sqlite_schema WHERE name = 'c'", "0");
+}
+END_TEST
+
+START_TEST(a_newer_version_is_refused)
+{
+    static const char *const steps[] = {first, second, third};
+    struct db *d;
+    struct why w = {.text = "?"};
+    fresh();
+    ck_assert_int_eq(open_as(&d, DB_CREATE, steps, 3, &w), OK);
+    db_close(&d);
+    static const enum db_mode modes_[] = {DB_READ, DB_WRITE, DB_CREATE};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(open_as(&d, modes_[i], steps, 2, &w), E_PERM);
+        ck_assert_msg(strstr(w.text, "newer njegate (schema 3; this one knows up to 2)") != NULL &&
+                          strstr(w.text, "restore a backup") != NULL,
+                      "%s", w.text);
+    }
+    version_is(3, "SELECT z FROM b", "old7");
+}
+END_TEST
+
+/* Over CHECK_PAGES not all is walked: a small table still is, and so is the length of the file. */
+static struct db *large(void)
 {
     fresh();
-    struct db *d = must_open(DB_CREATE), *reader = must_open(DB_READ);
-    struct why w = {.text = "?"};
-    char copy[420], none[500];
-    snprintf(copy, sizeof copy, "%s.copy", path);
-    ck_assert_msg(db_backup(reader, copy, &w) == OK, "%s", w.text);
-    ck_assert(!has_x(copy));
-    ck_assert_int_eq(db_begin(d, &w), OK);
-    struct sqlite3_stmt *st = db_stmt(d, "INSERT INTO counter (name, value) VALUES ('x', 1)", &w);
-    ck_assert_int_eq(db_step(st, &w), 0);
-    db_done(st);
-    /* While a writer is at work: the state before. */
-    ck_assert_msg(db_backup(reader, copy, &w) == OK, "%s", w.text);
-    ck_assert(!has_x(copy));
-    ck_assert_int_eq(db_commit(d, &w), OK);
-    ck_assert_msg(db_backup(reader, copy, &w) == OK, "%s", w.text);
-    ck_assert(has_x(copy));
-    snprintf(none, sizeof none, "%s/no/such", path);
-    ck_assert_int_lt(db_backup(reader, none, &w), 0);
-    ck_assert(strstr(w.text, "no/such") != NULL);
-    db_close(&reader);
+    struct db *d = must_open(DB_CREATE);
     db_close(&d);
+    make("INSERT INTO reader (user, origin, fn, ft, class, records, date, kind, size, deck)"
+         " SELECT 'U', 'O', 'F', 'T', 65, 1, 1, 'mail', 1, zeroblob(72000000);"
+         "INSERT INTO nick SELECT 'N1', 'a@b.example', 'x', '', 0, 0, 0, '', ''");
+    return must_open(DB_WRITE);
+}
+
+START_TEST(large_ones_are_looked_at_where_it_is_quick)
+{
+    struct stat st;
+    struct why w;
+    struct db *d = large();
+    db_close(&d);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_gt(st.st_size, 70000000);
+    ck_assert_int_eq(truncate(path, st.st_size - 3 * 4096), 0);
+    must_refuse(DB_WRITE, "damaged");
+    d = large();
+    struct sqlite3_stmt *root =
+        db_stmt(d, "SELECT rootpage FROM sqlite_schema WHERE name = 'nick'", &w);
+    ck_assert_int_eq(db_step(root, &w), 1);
+    off_t at = (off_t)(sqlite3_column_int64(root, 0) - 1) * 4096;
+    db_done(root);
+    db_close(&d);
+    overwrite(at, "garbage ", 500);
+    must_refuse(DB_WRITE, "damaged");
 }
 END_TEST
 
@@ -249,7 +329,10 @@ static Suite *db_suite(void)
     tcase_add_test(t, says_why_it_cannot_open);
     tcase_add_test(t, statements_are_kept_and_text_is_bound);
     tcase_add_test(t, transactions);
-    tcase_add_test(t, backup);
+    tcase_add_test(t, older_versions_are_brought_up);
+    tcase_add_test(t, a_failing_step_leaves_the_old_version);
+    tcase_add_test(t, a_newer_version_is_refused);
+    tcase_add_test(t, large_ones_are_looked_at_where_it_is_quick);
     suite_add_tcase(s, t);
     return s;
 }
