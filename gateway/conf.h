@@ -146,6 +146,7 @@ struct conf {
     size_t ndestination;
     struct conf_tls_rule *tls_rule;
     size_t ntls_rule;
+    struct str trust_anchor; /* path, "" none */
     const char **resolver; /* NULL-terminated "addr@port", NULL: the system's */
     size_t nresolver;
     struct str database, spooldir, control;

@@ -221,7 +221,8 @@ static int open_parts(struct daemon *d, struct why *w)
                             .spooldir = c->spooldir.p,
                             .inline_max = (size_t)c->inline_max,
                             .trouble = store_trouble};
-    struct dns_set dns = {.forward = c->resolver};
+    struct dns_set dns = {.forward = c->resolver,
+                          .trust_anchor_file = c->trust_anchor.n > 0 ? c->trust_anchor.p : NULL};
     g->tls = tls_new();
     g->nje = nje_new(g);
     int v = load_tls(d, w);

@@ -97,13 +97,30 @@ static bool is_self(void *arg, const struct smtp_target *t)
     return found;
 }
 
+static enum smtpc_tls tls_policy(const struct smtpout *o, const struct conf_host *h)
+{
+    static const enum smtpc_tls policy[] = {[HOST_TLS_MAY] = SMTPC_TLS_MAY,
+                                            [HOST_TLS_NO] = SMTPC_TLS_NO,
+                                            [HOST_TLS_ENCRYPT] = SMTPC_TLS_ENCRYPT,
+                                            [HOST_TLS_REQUIRED] = SMTPC_TLS_VERIFY,
+                                            [HOST_TLS_DANE] = SMTPC_TLS_DANE};
+    bool said;
+    if (h != NULL)
+        return policy[h->tls];
+    return policy[conf_tls_of(o->dest->relay->g->conf, str_of(o->dest->name), &said)];
+}
+
 static void looked_up(void *arg, const struct smtp_target *targets, size_t n, const struct why *w);
 
 static void look_up(struct smtpout *o)
 {
     struct relay *r = o->dest->relay;
-    struct mx_set set = {
-        .loop = r->g->loop, .dns = r->g->dns, .port = 25, .is_self = is_self, .arg = r};
+    struct mx_set set = {.loop = r->g->loop,
+                         .dns = r->g->dns,
+                         .port = 25,
+                         .is_self = is_self,
+                         .arg = r,
+                         .dane = tls_policy(o, host_of(o)) != SMTPC_TLS_NO};
     const struct conf_host *h = host_of(o);
     const char *name = o->dest->name;
     struct why w;
@@ -286,19 +303,6 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
 
 static const struct smtpc_ops ops = {
     .next = next_job, .rcpt = rcpt_verdict, .done = job_done, .closed = conversation_closed};
-
-static enum smtpc_tls tls_policy(const struct smtpout *o, const struct conf_host *h)
-{
-    static const enum smtpc_tls policy[] = {[HOST_TLS_MAY] = SMTPC_TLS_MAY,
-                                            [HOST_TLS_NO] = SMTPC_TLS_NO,
-                                            [HOST_TLS_ENCRYPT] = SMTPC_TLS_ENCRYPT,
-                                            [HOST_TLS_REQUIRED] = SMTPC_TLS_VERIFY,
-                                            [HOST_TLS_DANE] = SMTPC_TLS_DANE};
-    bool said;
-    if (h != NULL)
-        return policy[h->tls];
-    return policy[conf_tls_of(o->dest->relay->g->conf, str_of(o->dest->name), &said)];
-}
 
 static void open_conversation(struct smtpout *o)
 {

@@ -3,6 +3,7 @@
 #include "gateway/smtp/mx.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,12 @@ struct host {
     struct dns_ask *four, *six; /* NULL when answered */
     union endpoint at4[ADDRS_MAX], at6[ADDRS_MAX];
     size_t n4, n6;
-    bool temporary; /* an answer is missing */
+    bool temporary;  /* an answer is missing */
+    bool secure;     /* its addresses are vouched for */
+    char canon[256]; /* its name behind CNAMEs, when it is another; "" not */
+    struct dns_ask *keys;
+    struct tlsa *tlsa;
+    bool barred; /* whether there are TLSA records cannot be told */
 };
 struct mx_ask {
     struct mx_set set;
@@ -32,6 +38,8 @@ struct mx_ask {
     struct timer timer; /* answers that need no look-up */
     struct dns_ask *mx;
     bool has_mx, telling;
+    bool secure; /* the way from the domain to the hosts is vouched for */
+    size_t keep; /* hosts that may be used */
     struct host *host;
     size_t nhost, open; /* open: look-ups not yet answered */
     struct smtp_target target[MX_TARGETS_MAX];
@@ -48,6 +56,8 @@ static void ask_free(struct mx_ask *k)
     for (size_t i = 0; i < k->nhost; i++) {
         dns_cancel(&k->host[i].four);
         dns_cancel(&k->host[i].six);
+        dns_cancel(&k->host[i].keys);
+        tlsa_drop(&k->host[i].tlsa);
     }
     free(k->host);
     free(k);
@@ -89,7 +99,8 @@ static bool same_place(const union endpoint *a, const union endpoint *b)
 }
 
 /* Two names for one address are one target. */
-static void add_target(struct mx_ask *k, const char *name, const union endpoint *at)
+static void add_target(struct mx_ask *k, const char *name, const union endpoint *at,
+                       struct tlsa *tlsa)
 {
     for (size_t i = 0; i < k->ntarget; i++)
         if (same_place(&k->target[i].at, at))
@@ -98,6 +109,7 @@ static void add_target(struct mx_ask *k, const char *name, const union endpoint 
         return;
     struct smtp_target *t = &k->target[k->ntarget++];
     t->at = *at;
+    t->tlsa = tlsa;
     str_copy(t->name, sizeof t->name, str_of(name));
 }
 
@@ -106,9 +118,9 @@ static void add_target(struct mx_ask *k, const char *name, const union endpoint 
 static void add_host(struct mx_ask *k, const struct host *h)
 {
     for (size_t i = 0; i < h->n4; i++)
-        add_target(k, h->name, &h->at4[i]);
+        add_target(k, h->name, &h->at4[i], h->tlsa);
     for (size_t i = 0; i < h->n6; i++)
-        add_target(k, h->name, &h->at6[i]);
+        add_target(k, h->name, &h->at6[i], h->tlsa);
 }
 
 static bool host_is_self(const struct mx_ask *k, const struct host *h)
@@ -142,6 +154,13 @@ static size_t before_self(const struct mx_ask *k)
 
 static void no_addresses(const struct mx_ask *k, struct why *w)
 {
+    for (size_t i = 0; i < k->keep; i++) {
+        if (k->host[i].barred) {
+            why_set(w, E_TEMP, 451, "4.7.5", "the TLSA records of '%s' cannot be had now",
+                    k->host[i].name);
+            return;
+        }
+    }
     for (size_t i = 0; i < k->nhost; i++) {
         if (k->host[i].temporary) {
             why_set(w, E_TEMP, 451, "4.4.3", "cannot look up the addresses of '%s' now",
@@ -159,9 +178,10 @@ static void no_addresses(const struct mx_ask *k, struct why *w)
 static void finish(struct mx_ask *k)
 {
     struct why w;
-    size_t keep = before_self(k);
+    size_t keep = k->keep;
     for (size_t i = 0; i < keep; i++)
-        add_host(k, &k->host[i]);
+        if (!k->host[i].barred)
+            add_host(k, &k->host[i]);
     if (k->ntarget > 0) {
         answer(k, NULL);
         return;
@@ -173,6 +193,56 @@ static void finish(struct mx_ask *k)
     else
         no_addresses(k, &w);
     answer(k, &w);
+}
+
+/* --- TLSA --------------------------------------------------------------------------------------
+ */
+
+static void on_keys(const struct dns_reply *r, void *arg);
+
+static void ask_keys(struct host *h, const char *base)
+{
+    char name[300];
+    (void)snprintf(name, sizeof name, "_%u._tcp.%s", h->ask->port, base);
+    h->keys = dns_query(h->ask->set.dns, name, DNS_TLSA, on_keys, h);
+}
+
+/* Only what is vouched for counts. No records, said securely or by a zone that is not signed: no
+ * DANE. An answer that is missing or forged: the host cannot be used (RFC 7672 2.1.1, 2.2). */
+static void on_keys(const struct dns_reply *r, void *arg)
+{
+    struct host *h = arg;
+    struct mx_ask *k = h->ask;
+    bool aliased = h->canon[0] != '\0';
+    const char *base = aliased ? h->canon : h->name;
+    h->keys = NULL;
+    h->barred = r->status == DNS_TEMPORARY || r->status == DNS_BOGUS;
+    if (r->status == DNS_FOUND && r->secure) {
+        h->tlsa = tlsa_new(base, k->fixed ? "" : k->domain);
+        for (size_t i = 0; i < r->n; i++)
+            (void)tlsa_add(h->tlsa, r->rr[i].data);
+    } else if (!h->barred && aliased) { /* RFC 7672 2.2.2: the name itself is asked second */
+        h->canon[0] = '\0';
+        ask_keys(h, h->name);
+        return;
+    }
+    if (--k->open == 0)
+        finish(k);
+}
+
+static void look_up_keys(struct mx_ask *k)
+{
+    k->keep = before_self(k);
+    k->open = 1;
+    for (size_t i = 0; i < k->keep; i++) {
+        struct host *h = &k->host[i];
+        if (!k->set.dane || !k->secure || !h->secure)
+            continue;
+        k->open++;
+        ask_keys(h, h->canon[0] != '\0' ? h->canon : h->name);
+    }
+    if (--k->open == 0)
+        finish(k);
 }
 
 /* --- addresses ---------------------------------------------------------------------------------
@@ -197,9 +267,14 @@ static void addresses(struct host *h, const struct dns_reply *r, sa_family_t fam
     size_t *n = family == AF_INET ? &h->n4 : &h->n6;
     for (size_t i = 0; r->status == DNS_FOUND && i < r->n && *n < ADDRS_MAX; i++)
         at[(*n)++] = place(k, family, r->rr[i].addr);
+    if (r->status == DNS_FOUND && r->secure) {
+        h->secure = true;
+        if (!str_is(str_of(r->canon), h->name))
+            str_copy(h->canon, sizeof h->canon, str_of(r->canon));
+    }
     h->temporary = h->temporary || r->status == DNS_TEMPORARY || r->status == DNS_BOGUS;
     if (--k->open == 0)
-        finish(k);
+        look_up_keys(k);
 }
 
 static void on_four(const struct dns_reply *r, void *arg)
@@ -283,6 +358,7 @@ static void on_mx(const struct dns_reply *r, void *arg)
         return;
     }
     k->has_mx = r->status == DNS_FOUND;
+    k->secure = r->secure;
     k->host = mem_new(HOSTS_MAX * sizeof *k->host);
     if (k->has_mx)
         take_exchanges(k, r);
@@ -368,7 +444,7 @@ static bool at_once(struct mx_ask *k, const char *name)
         return false;
     if (is_address) {
         endpoint_set_port(&e, k->port);
-        add_target(k, k->domain, &e);
+        add_target(k, k->domain, &e, NULL);
     }
     loop_arm(k->set.loop, &k->timer, 0, on_literal, k);
     return true;
@@ -390,6 +466,7 @@ struct mx_ask *mx_host(const struct mx_set *set, const char *host, uint16_t port
     k->port = port != 0 ? port : PORT_SMTP;
     if (at_once(k, host))
         return k;
+    k->secure = true; /* the configuration vouches */
     k->host = mem_new(sizeof *k->host);
     add_exchange(k, k->domain, 0);
     look_up_hosts(k);

@@ -17,12 +17,14 @@ struct mx_set {
     bool (*is_self)(void *arg,
                     const struct smtp_target *t); /* our own address: loop; may be NULL */
     void *arg;
+    bool dane; /* look for TLSA records where DNSSEC vouches for the way there (RFC 7672) */
 };
 /* Exactly one callback, never inside mx_find: targets (n > 0), or n 0 with why: permanent for a
  * null MX (556 5.1.10), an unknown domain (550 5.1.2), exchanges without addresses (550 5.4.4) or
  * MX that leads to ourselves only (554 5.4.6); temporary for DNS trouble (451 4.4.3). The ask is
  * gone after the callback; mx_cancel from within it does no harm. At most MX_TARGETS_MAX targets;
- * targets are lent for the call. */
+ * targets and their tlsa are lent for the call. With `dane` a host whose TLSA records cannot be had
+ * though its zone is signed is none (451 4.7.5). */
 typedef void mx_fn(void *arg, const struct smtp_target *targets, size_t n, const struct why *w);
 /* domain: a mail domain, or an address literal "[192.0.2.1]", "[IPv6:2001:db8::1]". */
 struct mx_ask *mx_find(const struct mx_set *set, const char *domain, mx_fn *fn, void *arg);

@@ -1,15 +1,24 @@
-"""A tiny DNS server on a loopback port: A, AAAA, MX, TXT and PTR from a table; NXDOMAIN and SERVFAIL.
+"""A tiny DNS server on a loopback port: A, AAAA, MX, TXT, PTR, TLSA from a table; NXDOMAIN and SERVFAIL.
+Zones are signed on request (dns.sign('dane.test')), answer by answer; what is absent in them is denied by an NSEC
+record made for the question (RFC 4470).
 
     Dns({'example.org': {'MX': [(10, 'mx1.example.org')]}, 'mx1.example.org': {'A': ['127.0.0.9']},
          'broken.org': 'SERVFAIL'}, ('127.0.0.1', 0))
 Names that are not in the table do not exist. Answers over UDP and TCP; `asked` lists the questions."""
+import base64
 import ipaddress
 import socket
 import socketserver
 import struct
 import threading
+import time
 
-TYPES = {1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 15: 'MX', 16: 'TXT', 28: 'AAAA', 52: 'TLSA'}
+try:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+except ImportError:
+    ec = None
+TYPES = {46: 'RRSIG', 47: 'NSEC', 48: 'DNSKEY', 1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 15: 'MX', 16: 'TXT', 28: 'AAAA', 52: 'TLSA'}
 NUMBERS = {v: k for k, v in TYPES.items()}
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 
@@ -40,13 +49,50 @@ def rdata(kind, value):
         return bytes((len(value),)) + value.encode()
     if kind == 'SOA':
         return wire_name('ns.test') + wire_name('admin.test') + struct.pack('>5I', 1, 60, 60, 60, 1)
+    if kind == 'TLSA':
+        return bytes(value[:3]) + value[3]
+    if kind in ('DNSKEY', 'NSEC', 'RRSIG'):
+        return value
     return wire_name(value)
+
+
+class Zone:
+    """The key of a signed zone (RFC 4034; ECDSA P-256, RFC 6605). `broken`: its signatures are wrong."""
+
+    def __init__(self, name):
+        self.name, self.broken = name, False
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        point = self.key.public_key().public_numbers()
+        self.dnskey = struct.pack('>HBB', 257, 3, 13) + point.x.to_bytes(32, 'big') + point.y.to_bytes(32, 'big')
+        words = sum(b << 8 if not i & 1 else b for i, b in enumerate(self.dnskey))
+        self.tag = words + (words >> 16) & 0xFFFF
+
+    @property
+    def anchor(self):
+        return '%s. IN DNSKEY 257 3 13 %s\n' % (self.name, base64.b64encode(self.dnskey[4:]).decode())
+
+    def rrsig(self, owner, kind, values):
+        now = int(time.time())
+        head = struct.pack('>HBBIIIH', NUMBERS[kind], 13, len(owner.split('.')), 60, now + 86400, now - 86400,
+                           self.tag) + wire_name(self.name)
+        data = head + b''.join(wire_name(owner) + struct.pack('>HHIH', NUMBERS[kind], 1, 60, len(v)) + v
+                               for v in sorted(rdata(kind, v) for v in values))
+        r, s = utils.decode_dss_signature(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return head + (r ^ self.broken).to_bytes(32, 'big') + s.to_bytes(32, 'big')
+
+    @staticmethod
+    def nsec(name, kinds):
+        """From this name to the next possible one: what it has, and nothing between."""
+        bits = bytearray(32)
+        for number in [NUMBERS[k] for k in kinds] + [46, 47]:
+            bits[number // 8] |= 0x80 >> number % 8
+        return b'\x01\0' + wire_name(name) + bytes((0, 32)) + bytes(bits)
 
 
 class Dns:
     def __init__(self, table, address):
         self.table = {k.lower().rstrip('.'): v for k, v in table.items()}
-        self.asked = []
+        self.asked, self.zones = [], []
         dns = self
 
         class Udp(socketserver.BaseRequestHandler):
@@ -78,11 +124,40 @@ class Dns:
         number, _ = struct.unpack_from('>HH', query, at)
         kind = TYPES.get(number, str(number))
         self.asked.append((name, kind))
+        opt = query[at + 4:at + 15] if len(query) >= at + 15 and query[at + 5:at + 7] == b'\0\x29' else b''
         code, answers = self._find(name, kind)
-        authority = b'' if answers else self._record(b'\0', 'SOA', None)
-        head = struct.pack('>HHHHHH', ident, 0x8480 | flags & 0x0100 | code, 1, len(answers), int(not answers), 0)
-        body = b''.join(self._record(wire_name(owner), k, v) for owner, k, v in answers)
-        return head + query[12:at + 4] + body + authority
+        zone = self._zone(name)
+        if zone and kind == 'DNSKEY' and name == zone.name:
+            answers = [(name, 'DNSKEY', zone.dnskey)]
+        authority = [] if answers else [(zone.name if zone else '', 'SOA', None)]
+        if zone and not answers:
+            code = code if code == SERVFAIL else NOERROR
+            kinds = [k for k in self.table.get(name, {}) if k != 'CNAME'] if code == NOERROR else []
+            authority.append((name, 'NSEC', zone.nsec(name, kinds + (['SOA', 'DNSKEY'] if name == zone.name else []))))
+        if opt and opt[7] & 0x80:
+            answers, authority = self._signed(answers), self._signed(authority)
+        head = struct.pack('>HHHHHH', ident, 0x8480 | flags & 0x0100 | code, 1, len(answers), len(authority),
+                           int(bool(opt)))
+        body = b''.join(self._record(wire_name(owner), k, v) for owner, k, v in answers + authority)
+        edns = b'\0' + struct.pack('>HHIH', 41, 4096, (opt[7] & 0x80) << 8, 0) if opt else b''
+        return head + query[12:at + 4] + body + edns
+
+    def sign(self, name):
+        self.zones.append(Zone(name))
+        return self.zones[-1]
+
+    def _zone(self, name):
+        return next((z for z in self.zones if name == z.name or name.endswith('.' + z.name)), None)
+
+    def _signed(self, records):
+        """Each set of records with its signature behind it."""
+        out = list(records)
+        for owner, kind in dict.fromkeys((r[0], r[1]) for r in records):
+            zone = self._zone(owner)
+            if zone:
+                values = [r[2] for r in records if r[:2] == (owner, kind)]
+                out.append((owner, 'RRSIG', zone.rrsig(owner, kind, values)))
+        return out
 
     @staticmethod
     def _record(owner, kind, value):
