@@ -147,7 +147,7 @@ struct conf {
     struct conf_tls_rule *tls_rule;
     size_t ntls_rule;
     struct str trust_anchor; /* path, "" none */
-    const char **resolver; /* NULL-terminated "addr@port", NULL: the system's */
+    const char **resolver;   /* NULL-terminated "addr@port", NULL: the system's */
     size_t nresolver;
     struct str database, spooldir, control;
     struct str tls_cert, tls_key, tls_ca; /* paths, "" none */
