@@ -95,7 +95,7 @@ static struct str quoted(struct arena *a, struct str s)
 struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain)
 {
     struct str left = quoted(a, local), right = mapped(a, domain, lower);
-    return arena_printf(a, "%.*s@%.*s", STR_ARG(left), STR_ARG(right));
+    return arena_join(a, left, '@', right);
 }
 
 /* NJE names may hold characters that no host name has. */

@@ -66,18 +66,13 @@ static int by_alias(const struct snads_world *s, struct str local, struct str do
                     struct arena *a, struct str *user, struct str *address, struct why *w)
 {
     struct alias_row row;
-    struct why absent;
     struct str mailbox = addr_mailbox_key(a, local, domain);
-    int rc = aliasrow_of_mailbox(s->d, STR(""), mailbox, true, a, &row, &absent);
-    if (rc == E_ABSENT)
-        return 0;
-    if (rc < 0) {
-        *w = absent;
-        return rc;
+    int rc = aliasrow_find_mailbox(s->d, STR(""), mailbox, true, a, &row, w);
+    if (rc > 0) {
+        *user = row.userid;
+        *address = row.address;
     }
-    *user = row.userid;
-    *address = row.address;
-    return 1;
+    return rc;
 }
 
 /* The alias under the name the mail was sent to, or under our first name. */
@@ -237,14 +232,11 @@ int snads_outbound(const struct snads_world *s, struct str sender, struct str us
     size_t n = routed || ours ? 3 : 4;
     for (size_t i = sender.n > 0 ? 0 : 1; i < n; i++) {
         struct alias_row row;
-        struct why absent;
-        int rc = aliasrow_get(s->d, &keys[i], a, &row, &absent);
-        if (rc == 0 && (rc = taken(s, &row, user, address, a, mailbox, w)) != 0)
+        int rc = aliasrow_find(s->d, &keys[i], !ours, a, &row, w);
+        if (rc > 0)
+            rc = taken(s, &row, user, address, a, mailbox, w);
+        if (rc != 0)
             return rc;
-        if (rc < 0 && rc != E_ABSENT) {
-            *w = absent;
-            return rc;
-        }
     }
     if (!ours || routed)
         return 0;

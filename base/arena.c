@@ -186,3 +186,17 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
     va_end(again);
     return (struct str){p, n};
 }
+
+struct str arena_join(struct arena *a, struct str left, char mid, struct str right)
+{
+    size_t n = left.n + 1 + right.n;
+    char *p = arena_alloc(a, n + 1);
+    if (p == NULL)
+        return STR("");
+    if (left.n > 0)
+        memcpy(p, left.p, left.n);
+    p[left.n] = mid;
+    if (right.n > 0)
+        memcpy(p + left.n + 1, right.p, right.n);
+    return (struct str){p, n};
+}

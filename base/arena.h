@@ -21,6 +21,7 @@ size_t arena_used(const struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);
 struct str arena_str(struct arena *a, struct str s); /* a copy, NUL-terminated */
 char *arena_cstr(struct arena *a, struct str s);     /* the same as a C string */
+struct str arena_join(struct arena *a, struct str left, char mid, struct str right);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -53,23 +53,30 @@ static bool may_be_made(struct str userid)
     return digits >= 2 && digits <= 5 && userid.n - digits <= 3;
 }
 
-int aliasrow_get(struct db *d, const struct alias_row *key, struct arena *a, struct alias_row *row,
-                 struct why *w)
+int aliasrow_find(struct db *d, const struct alias_row *key, bool keep_absent, struct arena *a,
+                  struct alias_row *row, struct why *w)
 {
     static const struct row_query query = {
         "SELECT " COLUMNS " FROM alias WHERE owner = ? AND userid = ? AND address = ?", CELLS, 'a'};
     struct names n;
     struct cell cell[ROW_CELLS];
     if (!names_of(&n, key))
-        return no_row(key, w);
-    int rc = row_find(d, &query, n.key, 3, !may_be_made(n.userid.s), a, cell, w);
+        return 0;
+    int rc = row_find(d, &query, n.key, 3, keep_absent, a, cell, w);
     if (rc > 0)
         *row = row_of(cell);
+    return rc;
+}
+
+int aliasrow_get(struct db *d, const struct alias_row *key, struct arena *a, struct alias_row *row,
+                 struct why *w)
+{
+    int rc = aliasrow_find(d, key, !may_be_made(key->userid), a, row, w);
     return rc > 0 ? OK : rc == 0 ? no_row(key, w) : rc;
 }
 
-int aliasrow_of_mailbox(struct db *d, struct str owner, struct str mailbox, bool any_case,
-                        struct arena *a, struct alias_row *row, struct why *w)
+int aliasrow_find_mailbox(struct db *d, struct str owner, struct str mailbox, bool any_case,
+                          struct arena *a, struct alias_row *row, struct why *w)
 {
     /* The index compares without case; whoever cares for it takes the rows of the same case. */
     static const struct row_query same_case = {
@@ -89,10 +96,17 @@ int aliasrow_of_mailbox(struct db *d, struct str owner, struct str mailbox, bool
         const struct str key[] = {box.s, who.s};
         rc = row_find(d, any_case ? &query : &same_case, key, 2, any_case, a, cell, w);
     }
-    if (rc == 0)
-        return why_set(w, E_ABSENT, 0, NULL, "no alias stands for %.*s", STR_ARG(mailbox));
     if (rc > 0)
         *row = row_of(cell);
+    return rc;
+}
+
+int aliasrow_of_mailbox(struct db *d, struct str owner, struct str mailbox, bool any_case,
+                        struct arena *a, struct alias_row *row, struct why *w)
+{
+    int rc = aliasrow_find_mailbox(d, owner, mailbox, any_case, a, row, w);
+    if (rc == 0)
+        return why_set(w, E_ABSENT, 0, NULL, "no alias stands for %.*s", STR_ARG(mailbox));
     return rc > 0 ? OK : rc;
 }
 

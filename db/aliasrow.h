@@ -21,10 +21,16 @@ struct alias_row {
  * Strings are copied into the arena. */
 int aliasrow_get(struct db *d, const struct alias_row *key, struct arena *a, struct alias_row *row,
                  struct why *w) MUST_CHECK;
+/* The same without a word on what is not there: 1, 0 or negative. keep_absent: that it is not there
+ * may be remembered (db/row.h), for it is no name that automatic registration gives. */
+int aliasrow_find(struct db *d, const struct alias_row *key, bool keep_absent, struct arena *a,
+                  struct alias_row *row, struct why *w) MUST_CHECK;
 /* The row of a mailbox, never one of *ANY: made by hand before automatic. any_case: the local part
  * may differ in case, the same case is preferred. E_ABSENT. */
 int aliasrow_of_mailbox(struct db *d, struct str owner, struct str mailbox, bool any_case,
                         struct arena *a, struct alias_row *row, struct why *w) MUST_CHECK;
+int aliasrow_find_mailbox(struct db *d, struct str owner, struct str mailbox, bool any_case,
+                          struct arena *a, struct alias_row *row, struct why *w) MUST_CHECK;
 /* Does the system table, or that of this owner, know the address with any user ID? 1, 0 or
  * negative.
  */

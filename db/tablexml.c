@@ -76,24 +76,60 @@ const size_t tablexml_ntable = sizeof tablexml_table / sizeof tablexml_table[0];
 /* --- the schema --------------------------------------------------------------------------------
  */
 
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!letter && (c == '\0' || strchr("$#@_+:-", c) == NULL))
+            return false;
+    }
+    return s.n >= 1 && s.n <= 8;
+}
+
+/* A user ID may hold an @, too: the last one parts them, or one before it. */
+static bool is_owner(struct str s)
+{
+    for (size_t at = 1; at < s.n; at++)
+        if (s.p[at] == '@' && is_name(str_sub(s, 0, at)) && is_name(str_sub(s, at + 1, s.n)))
+            return true;
+    return s.n == 0;
+}
+
+/* Something, an @, and a host without blanks. */
+static bool is_mailbox(struct str s)
+{
+    ptrdiff_t at = str_find_last(s, '@');
+    for (size_t i = (size_t)(at + 1); i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ')
+            return false;
+    return at > 0 && (size_t)at + 1 < s.n;
+}
+
+static bool is_mailbox_or_none(struct str s)
+{
+    return s.n == 0 || is_mailbox(s);
+}
+
 /* Patterns are XML Schema's. */
 const struct xml_type tablexml_type[] = {
-    [XML_NAME] = {NAME_CLASS, 0, "1 to 8 of A-Z 0-9 $ # @ _ + : -"},
-    [XML_NAME_ANY] = {"\\*[Aa][Nn][Yy]|" NAME_CLASS, 0, "1 to 8 of A-Z 0-9 $ # @ _ + : -, or *ANY"},
-    [XML_NAME_STAR] = {"\\*|" NAME_CLASS, 0, "1 to 8 of A-Z 0-9 $ # @ _ + : -, or *"},
-    [XML_OWNER] = {"(" NAME_CLASS "@" NAME_CLASS ")?", 0, "USER@NODE"},
+    [XML_NAME] = {NAME_CLASS, 0, "1 to 8 of A-Z 0-9 $ # @ _ + : -", NULL},
+    [XML_NAME_ANY] = {"\\*[Aa][Nn][Yy]|" NAME_CLASS, 0, "1 to 8 of A-Z 0-9 $ # @ _ + : -, or *ANY",
+                      NULL},
+    [XML_NAME_STAR] = {"\\*|" NAME_CLASS, 0, "1 to 8 of A-Z 0-9 $ # @ _ + : -, or *", NULL},
+    [XML_OWNER] = {NULL, 17, "USER@NODE", is_owner},
     [XML_NICK] = {"[^\\s<>()\\[\\]\\\\.,;:@\"%!]{0,64}", 0,
-                  "without blanks and < > ( ) [ ] \\ . , ; : @ \" % !"},
-    [XML_MAILBOX] = {".+@[^@\\s]+", 320, "user@host.domain"},
-    [XML_MAILBOX_OR_NONE] = {"(.+@[^@\\s]+)?", 320, "user@host.domain"},
-    [XML_TRANSFER] = {"(" NAME_CLASS "(@" NAME_CLASS ")?)?", 0, "USER or USER@NODE"},
-    [XML_TEXT] = {NULL, 8192, "at most 8192 characters"},
-    [XML_FLAG] = {"yes|no", 0, "yes or no"},
-    [XML_ACTION] = {"purge|return|transfer", 0, "purge, return or transfer"},
+                  "without blanks and < > ( ) [ ] \\ . , ; : @ \" % !", NULL},
+    [XML_MAILBOX] = {NULL, 320, "user@host.domain", is_mailbox},
+    [XML_MAILBOX_OR_NONE] = {NULL, 320, "user@host.domain", is_mailbox_or_none},
+    [XML_TRANSFER] = {"(" NAME_CLASS "(@" NAME_CLASS ")?)?", 0, "USER or USER@NODE", NULL},
+    [XML_TEXT] = {NULL, 8192, "at most 8192 characters", NULL},
+    [XML_FLAG] = {"yes|no", 0, "yes or no", NULL},
+    [XML_ACTION] = {"purge|return|transfer", 0, "purge, return or transfer", NULL},
     [XML_TIME] = {"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T"
                   "([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\\.[0-9]{1,6})?Z",
-                  0, "2026-11-21T23:30:44Z"},
-    [XML_BY] = {NULL, 80, "at most 80 characters"},
+                  0, "2026-11-21T23:30:44Z", NULL},
+    [XML_BY] = {NULL, 80, "at most 80 characters", NULL},
 };
 
 static void put_pattern(struct buf *b, const char *pattern)

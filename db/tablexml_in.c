@@ -196,7 +196,7 @@ static void duplicate(struct import *im, const char *what)
 static bool fits(const struct xml_type *t, struct str v)
 {
     const xmlChar *text = (const xmlChar *)v.p;
-    if (t->most > 0 && xmlUTF8Strlen(text) > t->most)
+    if ((t->most > 0 && xmlUTF8Strlen(text) > t->most) || (t->form != NULL && !t->form(v)))
         return false;
     if (t->pattern == NULL)
         return true;
@@ -204,6 +204,25 @@ static bool fits(const struct xml_type *t, struct str v)
     bool fit = r != NULL && xmlRegexpExec(r, text) == 1;
     xmlRegFreeRegexp(r);
     return fit;
+}
+
+static void must_be(struct import *im, long line, const struct xml_column *col, struct str value)
+{
+    char text[300];
+    snprintf(text, sizeof text, "%s: %s=\"%.*s\" must be %s", im->table->element, col->attribute,
+             STR_ARG(str_sub(value, 0, 80)), tablexml_type[col->kind].words);
+    problem(im, line, text);
+}
+
+/* What the schema leaves to us. */
+static void check_forms(struct import *im)
+{
+    for (size_t c = 0; c < im->table->ncolumn; c++) {
+        const struct xml_column *col = &im->table->column[c];
+        const struct xml_type *t = &tablexml_type[col->kind];
+        if (im->given[c] && t->form != NULL && !t->form(im->value[c]))
+            must_be(im, line_of(im), col, im->value[c]);
+    }
 }
 
 /* The schema refused the attributes of this row: say which and what they must be. */
@@ -214,14 +233,12 @@ static void explain(struct import *im)
     for (size_t c = 0; c < im->table->ncolumn; c++) {
         const struct xml_column *col = &im->table->column[c];
         const char *words = tablexml_type[col->kind].words;
-        if (!im->given[c] && !col->optional)
-            snprintf(text, sizeof text, "%s: %s is missing: %s", im->table->element, col->attribute,
-                     words);
-        else if (im->given[c] && !fits(&tablexml_type[col->kind], im->value[c]))
-            snprintf(text, sizeof text, "%s: %s=\"%.*s\" must be %s", im->table->element,
-                     col->attribute, STR_ARG(str_sub(im->value[c], 0, 80)), words);
-        else
+        if (im->given[c] && !fits(&tablexml_type[col->kind], im->value[c]))
+            must_be(im, im->vague, col, im->value[c]);
+        if (im->given[c] || col->optional)
             continue;
+        snprintf(text, sizeof text, "%s: %s is missing: %s", im->table->element, col->attribute,
+                 words);
         problem(im, im->vague, text);
     }
     if (im->problems == before) /* an attribute that is none of ours */
@@ -239,6 +256,8 @@ static int stage_row(struct import *im, size_t t, struct why *w)
     take_attributes(im);
     if (im->vague != 0)
         explain(im);
+    else
+        check_forms(im);
     if (im->problems == before && im->how->check != NULL &&
         im->how->check(im->how->arg, im->table->element, value_named, im, &why) < 0)
         problem(im, line_of(im), why.text);

@@ -103,8 +103,7 @@ static int check_user(struct gate *g, struct str user, struct str node, bool res
                       struct arena *a, struct why *w)
 {
     struct restrict_row row;
-    struct policy_user who = {.secure = g->conf->secure,
-                              .user = arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(node))};
+    struct policy_user who = {.secure = g->conf->secure, .user = arena_join(a, user, '@', node)};
     int rc = restricts ? admit_restricted(g, user, node, a, &row, w) : 0;
     who.restricted = rc > 0;
     if (rc >= 0 && who.secure) {
@@ -284,7 +283,7 @@ static int find_user(struct question *q, struct str user, struct str node, struc
 {
     struct gate *g = q->g;
     if (q->out->original.n == 0)
-        q->out->original = arena_printf(q->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
+        q->out->original = arena_join(q->arena, user, '@', node);
     if (str_find(node, '.') >= 0)
         return find_mailbox(q, user, node, w);
     int alias = find_alias(q, user, node, w);
@@ -380,9 +379,8 @@ int admit_explain(struct gate *g, struct asker by, struct str local, struct str 
 {
     struct question q = {
         .g = g, .by = by, .mail = by.source != FROM_LOCAL, .arena = a, .out = out, .steps = steps};
-    *out = (struct admitted){
-        .original = domain.n > 0 ? arena_printf(a, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain))
-                                 : arena_str(a, local)};
+    *out = (struct admitted){.original = domain.n > 0 ? arena_join(a, local, '@', domain)
+                                                      : arena_str(a, local)};
     return find_mailbox(&q, local, domain, w);
 }
 

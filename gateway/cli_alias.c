@@ -19,8 +19,9 @@
 #include "gateway/cli.h"
 #include "gateway/smtp/syntax.h"
 
-#define FILE_MOST (64u << 20)
+#define FILE_MOST (256u << 20) /* a million entries are some 80 MiB */
 #define LIST_MOST 10000u
+#define PROGRESS_STEP 50000u
 
 static int failed(const struct why *w)
 {
@@ -275,8 +276,14 @@ static int take_file(struct nick_import *im)
     if (db_begin(im->d, &w) < 0)
         return failed(&w);
     find_twins(im);
-    for (size_t i = 0; i < im->file.nentry; i++)
+    bool terminal = isatty(STDERR_FILENO) != 0;
+    for (size_t i = 0; i < im->file.nentry; i++) {
+        if (terminal && (i + 1) % PROGRESS_STEP == 0)
+            fprintf(stderr, "\r%zu entries", i + 1);
         take_entry(im, &im->file.entry[i]);
+    }
+    if (terminal)
+        fputs("\r\033[K", stderr);
     if (im->bad > 0) {
         db_rollback(im->d);
         return cli_error(CLI_REFUSED, "%s has %zu problem%s: nothing was changed", im->path,

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import time
 
+import directory
 import nje
 import runs
 from runs import SESSIONS, STREAMS, Load
@@ -130,7 +131,15 @@ def nodes(table, args):
         table.say('  not measured: %s' % e)
 
 
-PARTS = [floors, rates, large, latency, memory, nodes]
+def names(table, args):
+    """Who is meant."""
+    try:
+        directory.measure(runs, table, 100000 if args.quick else 1000000)
+    except TROUBLE as e:
+        table.say('  not measured: %s' % e)
+
+
+PARTS = [floors, rates, large, latency, memory, nodes, names]
 
 
 def main():
