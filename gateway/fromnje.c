@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "db/secrow.h"
 #include "gateway/dsn.h"
+#include "gateway/filter.h"
+#include "gateway/filternje.h"
 #include "gateway/headrules.h"
 #include "gateway/origin.h"
 #include "gateway/mail/date.h"
@@ -199,6 +201,14 @@ static size_t collect_files(struct job *j, const struct njefile_item *text,
     return n;
 }
 
+static bool goes_out(const struct admitted *rcpt, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rcpt[i].to == DOOR_SMTP)
+            return true;
+    return false;
+}
+
 static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
                 struct why *w)
 {
@@ -217,22 +227,16 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
     body_writer_drop(&bw);
     if (m.body == NULL)
         return w->err;
-    msg_id id;
-    v = intake_mail(j->in, &m, &id, w);
+    struct filternje_mail f = {.mail = &m,
+                               .user = j->file.from_user,
+                               .node = j->file.from_node,
+                               .facts = arena_printf(j->arena, "file=%.*s.%.*s job=%u",
+                                                     STR_ARG(j->file.fn), STR_ARG(j->file.ft),
+                                                     j->file.njh.job_id)};
+    v = goes_out(rcpt, nrcpt) && filters_at(j->g->filters, DOOR_NJE)
+            ? intake_filter(j->in, &f, w)
+            : filternje_take(j->g, j->in, &f, w);
     body_free(&m.body);
-    if (v == 0) {
-        change_journal(intake_change(j->in), id, "accepted",
-                       "from=%.*s via=nje size=%zu file=%.*s.%.*s job=%u",
-                       STR_ARG(j->origin_sender), content->n, STR_ARG(j->file.fn),
-                       STR_ARG(j->file.ft), j->file.njh.job_id);
-        for (size_t i = 0; i < nrcpt; i++)
-            change_journal(intake_change(j->in), id, "recipient", "to=%.*s%s%.*s",
-                           STR_ARG(rcpt[i].original), rcpt[i].to == DOOR_SMTP ? " mailbox=" : "",
-                           STR_ARG(rcpt[i].mailbox));
-        log_event(LOG_INFO, id, "accepted", "from=%s via=nje size=%zu rcpts=%zu",
-                  log_quote(j->origin_sender), content->n, nrcpt);
-        j->g->stat.from_nje++;
-    }
     return v;
 }
 
@@ -480,7 +484,8 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
     for (size_t i = 0; i < h.n; i++) {
         char name[80];
         str_copy(name, sizeof name, h.field[i].name);
-        if (str_is(h.field[i].name, "Return-Path"))
+        if (str_is(h.field[i].name, "Return-Path") ||
+            filter_ours(j->g, h.field[i].name, h.field[i].value)) /* ours alone to say */
             continue;
         hdr_put(b, name, outward(j, &h.field[i]));
     }

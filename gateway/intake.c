@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "db/readerrow.h"
 #include "gateway/dsn.h"
+#include "gateway/filternje.h"
+#include "gateway/fromnje.h"
 #include "gateway/frommail.h"
 #include "gateway/njefile.h"
 #include "gateway/nje.h"
@@ -20,6 +22,16 @@
 struct tell {
     struct tell *next;
     struct str user, node, text;
+};
+/* What an NJE file was when it came, for another time. */
+struct origin {
+    struct body *deck;
+    struct str from, to_user, to_node;
+    msg_id row; /* it is kept as this message already, 0: it is not */
+    unsigned tries;
+    struct wall accepted;
+    struct str seen;
+    struct wall seen_until;
 };
 struct intake {
     struct gate *g;
@@ -31,6 +43,8 @@ struct intake {
     unsigned mails; /* the first has the intake's own number */
     bool resumed;   /* which a row that goes away with this change still has */
     msg_id id;
+    struct filternje *filtering; /* mails the filters have yet to see */
+    struct origin origin;
     intake_fn *fn;
     void *arg;
 };
@@ -47,6 +61,8 @@ struct intake *intake_new(struct gate *g)
 
 static void intake_free(struct intake *in)
 {
+    filternje_free(&in->filtering);
+    body_free(&in->origin.deck);
     for (size_t i = 0; i < in->nmessage; i++)
         message_free(&in->message[i]);
     free(in->message);
@@ -88,6 +104,8 @@ void intake_journal(struct intake *in, const char *event, const char *fmt, ...)
 void intake_seen(struct intake *in, struct str key, struct wall until)
 {
     change_seen(in->change, key, until);
+    in->origin.seen = arena_str(in->arena, key);
+    in->origin.seen_until = until;
 }
 
 void intake_tell(struct intake *in, struct str user, struct str node, const char *fmt, ...)
@@ -501,11 +519,100 @@ static void durable(void *arg, const struct why *w)
     intake_free(in);
 }
 
+/* --- filters of the NJE door ------------------------------------------------- */
+
+int intake_filter(struct intake *in, const struct filternje_mail *m, struct why *w)
+{
+    return filternje_add(&in->filtering, m, w);
+}
+
+void intake_origin(struct intake *in, struct body *deck, const struct njefile_in *file)
+{
+    struct origin *o = &in->origin;
+    body_free(&o->deck);
+    o->deck = body_hold(deck);
+    o->from =
+        arena_printf(in->arena, "%.*s@%.*s", STR_ARG(file->from_user), STR_ARG(file->from_node));
+    o->to_user = arena_str(in->arena, file->to_user);
+    o->to_node = arena_str(in->arena, file->to_node);
+}
+
+void intake_again(struct intake *in, const struct message *row)
+{
+    in->origin.row = row->id;
+    in->origin.tries = row->nrcpt > 0 ? row->rcpt[0].tries : 0;
+    in->origin.accepted = row->accepted;
+}
+
+/* As if nothing had been added yet. */
+static void begin_anew(struct intake *in)
+{
+    change_drop(&in->change);
+    in->change = change_new(in->g->store);
+    for (size_t i = 0; i < in->nmessage; i++)
+        message_free(&in->message[i]);
+    in->nmessage = 0;
+    in->tell = NULL;
+    in->tell_end = &in->tell;
+    in->mails = 0;
+    if (in->origin.seen.n > 0)
+        change_seen(in->change, in->origin.seen, in->origin.seen_until);
+}
+
+/* The file stays as it is until then. */
+static void keep_file(struct intake *in, const struct why *w)
+{
+    const struct origin *o = &in->origin;
+    struct message *m = message_new();
+    m->id = m->origin = o->row != 0 ? o->row : intake_id(in);
+    m->from = DOOR_NJE;
+    m->form = BODY_DECK;
+    m->accepted = o->row != 0 ? o->accepted : wall_now();
+    m->body = body_hold(o->deck);
+    m->size = body_size(m->body);
+    m->origin_sender = arena_str(m->arena, o->from);
+    struct rcpt *r = message_add_rcpt(
+        m, arena_printf(m->arena, "%.*s@%.*s", STR_ARG(o->to_user), STR_ARG(o->to_node)),
+        o->to_node);
+    r->tries = o->tries + 1;
+    r->due.us = wall_now().us + relay_backoff_us(in->g->conf, r->tries);
+    r->reason = arena_str(m->arena, str_of(w->text));
+    struct why back;
+    if (o->row != 0 && relay_too_old(in->g->conf, m, r)) {
+        change_remove(in->change, o->row);
+        if (fromnje_return(in->g, in, o->deck, w, &back) < 0)
+            log_event(LOG_ERROR, o->row, "filter", "error=%s", log_quote(str_of(back.text)));
+    } else if (o->row != 0) {
+        change_rcpt(in->change, o->row, r);
+    } else {
+        change_add(in->change, m);
+    }
+    change_journal(in->change, m->id, "deferred", "to=%.*s reason=%s", STR_ARG(r->addr), w->text);
+    log_event(LOG_WARN, m->id, "deferred", "from=%s to=%s reason=%s", log_quote(o->from),
+              log_quote(r->addr), log_quote(str_of(w->text)));
+    in->g->stat.deferred++;
+    relay_due(in->g->relay, r->due);
+    message_free(&m);
+}
+
+static void filtered(void *arg, const struct why *w)
+{
+    struct intake *in = arg;
+    if (w != NULL) {
+        begin_anew(in);
+        keep_file(in, w);
+    }
+    change_commit(&in->change, durable, in);
+}
+
 void intake_commit(struct intake **in, intake_fn *fn, void *arg)
 {
     struct intake *unit = *in;
     *in = NULL;
     unit->fn = fn;
     unit->arg = arg;
-    change_commit(&unit->change, durable, unit);
+    if (unit->filtering != NULL)
+        filternje_run(&unit->filtering, unit->g, unit, filtered, unit);
+    else
+        change_commit(&unit->change, durable, unit);
 }

@@ -10,6 +10,7 @@
 #include "gateway/gate.h"
 
 struct intake;
+struct njefile_in;
 
 /* A mail in Internet form, from any door. Borrowed during the call. */
 struct mail {
@@ -37,9 +38,16 @@ int intake_deck(struct intake *in, struct body *deck, enum door from, struct str
                 const struct admitted *to, struct why *w) MUST_CHECK;
 /* Keep a deck that has no way on for the administrator, in that state; `queue release` sorts it
  * anew. */
-struct njefile_in;
 int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *file,
                 enum rcpt_state state, const struct why *reason);
+/* Add a mail that the filters of the NJE door are to see first: intake_commit waits for them. */
+struct filternje_mail;
+int intake_filter(struct intake *in, const struct filternje_mail *m, struct why *w) MUST_CHECK;
+/* The file all of it comes from: while the filters cannot decide, the file is kept instead of what
+ * it leads to, and sorted anew later (nje_resume). */
+void intake_origin(struct intake *in, struct body *deck, const struct njefile_in *file);
+/* It is kept so already, as this message. */
+void intake_again(struct intake *in, const struct message *row);
 /* Keep a mail whole, as it would be taken, for the administrator: `queue release` takes it
  * (intake_resume). */
 int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason);

@@ -229,6 +229,7 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                    STR_ARG(f->from_user), STR_ARG(f->from_node), STR_ARG(f->to_user),
                    STR_ARG(f->to_node), STR_ARG(f->fn), STR_ARG(f->ft), f->njh.job_id,
                    (unsigned long long)body_size(deck), from_link != NULL ? from_link : "here");
+    intake_origin(in, deck, f);
     return ours ? local_file(n, in, deck, f, source, a, w)
                 : forward_file(n, in, deck, f, from_link, a, w);
 }
@@ -329,8 +330,39 @@ void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nj
     arena_free(&a);
 }
 
+bool nje_resuming(const struct nje *n, msg_id id)
+{
+    for (const struct resumed *r = n->resumed; r != NULL; r = r->next)
+        if (r->id == id)
+            return true;
+    return false;
+}
+
+static void resumed_done(void *arg, const struct why *w)
+{
+    struct resumed *gone = arg, **p = &gone->nje->resumed;
+    if (w != NULL)
+        log_event(LOG_ERROR, gone->id, "held", "error=%s", log_quote(str_of(w->text)));
+    while (*p != gone)
+        p = &(*p)->next;
+    *p = gone->next;
+    free(gone);
+}
+
+static struct resumed *resumed_new(struct nje *n, msg_id id)
+{
+    struct resumed *r = mem_new(sizeof *r);
+    *r = (struct resumed){.next = n->resumed, .nje = n, .id = id};
+    n->resumed = r;
+    return r;
+}
+
 void nje_resume(struct nje *n, struct message *m)
 {
+    if (nje_resuming(n, m->id)) {
+        message_free(&m);
+        return;
+    }
     struct njefile_in f;
     struct why w = {0};
     struct arena *a = arena_new(4u << 20);
@@ -345,6 +377,7 @@ void nje_resume(struct nje *n, struct message *m)
         v = intake_resume(in, m, &w);
     } else if (v == 0) {
         change_remove(intake_change(in), m->id);
+        intake_again(in, m);
         v = sort_file(n, in, deck, &f, NULL, FROM_NJE, a, &w);
     }
     if (v < 0) {
@@ -354,7 +387,7 @@ void nje_resume(struct nje *n, struct message *m)
         change_state(c, m->id, RCPT_HELD);
         change_commit(&c, NULL, NULL);
     } else {
-        intake_commit(&in, NULL, NULL);
+        intake_commit(&in, resumed_done, resumed_new(n, m->id));
     }
     body_free(&deck);
     arena_free(&a);

@@ -49,6 +49,7 @@ void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nj
 /* A held file was released (a DOOR_NONE message): it is sorted like one that has just arrived.
  * Takes m. */
 void nje_resume(struct nje *n, struct message *m);
+bool nje_resuming(const struct nje *n, msg_id id); /* and not yet decided, or not yet durable */
 /* By the administrator: a queued file, held or not, goes to another user at another node instead.
  * The row is replaced within `in`. Negative, nothing done: it is no file, or there is no way to
  * that node. */

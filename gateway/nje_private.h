@@ -30,6 +30,13 @@ struct nje {
     struct listener **listener;
     size_t nlistener;
     size_t open;
+    struct resumed *resumed;
+};
+/* A held or deferred file that is being sorted anew. */
+struct resumed {
+    struct resumed *next;
+    struct nje *nje;
+    msg_id id;
 };
 
 struct line *nje_line_named(struct nje *n, const char *name); /* NULL: none */

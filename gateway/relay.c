@@ -174,7 +174,7 @@ static void make_items(struct relay *r, struct hand *h)
 static void add(struct relay *r, struct message *m)
 {
     if (m->to == DOOR_NONE) { /* a held file that was released */
-        if (m->nrcpt > 0 && m->rcpt[0].state == RCPT_READY)
+        if (m->nrcpt > 0 && m->rcpt[0].state == RCPT_READY && m->rcpt[0].due.us <= wall_now().us)
             nje_resume(r->g->nje, m);
         else
             message_free(&m);
@@ -243,7 +243,7 @@ bool relay_let_go(struct relay *r, msg_id id)
     add_fresh(r);
     struct hand *h = *hand_slot(r, id);
     if (h == NULL)
-        return true;
+        return !nje_resuming(r->g->nje, id);
     for (size_t i = 0; i < TABLE_SIZE; i++)
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
             drop_items(d, h);
@@ -258,7 +258,8 @@ bool relay_let_go(struct relay *r, msg_id id)
 
 static bool in_hand(void *arg, msg_id id)
 {
-    return *hand_slot(arg, id) != NULL;
+    struct relay *r = arg;
+    return *hand_slot(r, id) != NULL || nje_resuming(r->g->nje, id);
 }
 
 static int add_scanned(void *arg, struct message *m)
@@ -301,6 +302,12 @@ static void scan_soon(struct relay *r, int64_t ms)
         return;
     r->scan_at = at;
     loop_arm(r->g->loop, &r->scan, ms, scan, r);
+}
+
+void relay_due(struct relay *r, struct wall due)
+{
+    int64_t ms = (due.us - wall_now().us) / 1000 + 1;
+    scan_soon(r, ms > 1 ? ms : 1);
 }
 
 void relay_rescan(struct relay *r)
@@ -381,7 +388,7 @@ bool relay_answered(const struct item *it)
 
 /* Back-off: from the smaller of 5 minutes and RETRYINT, doubling to RETRYINT, a tenth either way.
  */
-static int64_t backoff_us(const struct conf *c, unsigned tries)
+int64_t relay_backoff_us(const struct conf *c, unsigned tries)
 {
     int64_t most = (c->retry_int > 0 ? c->retry_int : 1) * 60 * US_PER_S;
     int64_t wait = 5 * 60 * US_PER_S;
@@ -425,7 +432,7 @@ static void note_delivered(struct gate *g, struct intake *in, const struct item 
     }
 }
 
-static bool too_old(const struct conf *c, const struct message *m, const struct rcpt *to)
+bool relay_too_old(const struct conf *c, const struct message *m, const struct rcpt *to)
 {
     int64_t age = wall_now().us - m->accepted.us;
     if (c->temp_retries > 0 && to->tries >= (unsigned)c->temp_retries)
@@ -439,8 +446,8 @@ static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, 
     const struct message *m = it->hand->m;
     /* What waits for a name server may have a time of its own. */
     bool names = g->conf->resolver_retry > 0 && strcmp(why_enh(w), "4.4.3") == 0;
-    to->due.us = wall_now().us +
-                 (names ? g->conf->resolver_retry * 60 * US_PER_S : backoff_us(g->conf, to->tries));
+    to->due.us = wall_now().us + (names ? g->conf->resolver_retry * 60 * US_PER_S
+                                        : relay_backoff_us(g->conf, to->tries));
     to->reason = arena_str(m->arena, str_of(w->text));
     if (!to->warned && g->conf->warning_age > 0 &&
         wall_now().us - m->accepted.us >= g->conf->warning_age * 86400 * US_PER_S) {
@@ -474,7 +481,7 @@ static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it
     to->tries++;
     if (it->hand->let_go)
         return; /* its row is as the administrator left it */
-    if (why_is_temp(w) && !too_old(g->conf, m, to)) {
+    if (why_is_temp(w) && !relay_too_old(g->conf, m, to)) {
         defer_rcpt(g, c, it, to, w, v);
         return;
     }

@@ -22,6 +22,14 @@ void relay_rescan(struct relay *r);
  * is no other. */
 bool relay_let_go(struct relay *r, msg_id id);
 
+/* Something in the database falls due then. */
+void relay_due(struct relay *r, struct wall due);
+/* The schedule of all that is tried again: the wait before the next try, and when it is given up.
+ */
+struct rcpt;
+int64_t relay_backoff_us(const struct conf *c, unsigned tries);
+bool relay_too_old(const struct conf *c, const struct message *m, const struct rcpt *to);
+
 /* For gateway/nje: the next file for a link, and the fate of one given. */
 bool relay_next_file(struct relay *r, const char *link, struct link_out *out);
 void relay_file_sent(struct relay *r, void *ref, const struct why *w);

@@ -3,6 +3,7 @@ import os
 import smtplib
 
 import milterd
+import njefile
 import world as wd
 from milterd import CONTINUE, Drop, Hang, packet
 
@@ -298,3 +299,161 @@ def case_filter_statements(w):
         gw.lines[-8:] = ['MILTER ' + bad] + ['* '] * 7
         gw.write()
         assert 'MILTER: ' in gw.cli('config', 'check', status=1), bad
+
+
+# --- the NJE door
+
+def nje_filtered(w, words='NJE', lines=(), **more):
+    return filtered(w, words, lines, **more)
+
+
+def note(p, text='Dear Steve', subject='From NJE', to='steve    at example.org', user='BOB'):
+    p.send(njefile.note(user, 'MVSA', 'SMTP', 'GATE', [text], subject, to=[to] if isinstance(to, str) else to)).wait()
+
+
+def case_nje_filter_signs(w):
+    """A note is shown to the filter as it will be sent, in a session made up for it; what is added goes out."""
+    gw, p, sink, f = nje_filtered(w)
+    f.at_end(milterd.insert_header(1, 'X-Signed', ' by us;\n\tb=xyz'))
+    note(p)
+    m = sink.take()
+    head, body = m.strict
+    seen = f.mails[0]
+    assert seen['client'] == 'localhost' and seen['helo'] == gw.fqdn, seen
+    assert seen['macros']['C']['{daemon_name}'] == 'NJE' and seen['macros']['M']['{auth_authen}'] == 'BOB@MVSA', seen
+    assert seen['sender'] == '<%s>' % m.sender and seen['rcpts'] == ['<steve@example.org>'], seen
+    assert seen['body'] == body.removesuffix(b'\r\n') + b'\r\n' or seen['body'] == body, (seen['body'], body)
+    names = [ln.split(b':')[0] for ln in head.split(b'\r\n') if ln[:1] not in b' \t']
+    assert names[:2] == [b'Received', b'X-Signed'] and b'X-Signed:  by us;\r\n\tb=xyz' in head, head
+    assert [k.encode() for k, _ in seen['headers']] == names[2:], (seen['headers'], names)
+    gw.empty()
+
+
+def case_nje_filter_batch(w):
+    """Each mail of a batch file is judged alone; who is refused is told, the others go."""
+    gw, p, sink, f = nje_filtered(w)
+    f.on('E', lambda s, d: [milterd.say(550, '5.7.1 not this one')] if ('Subject', 'two') in s.mail['headers'] else None)
+    f.on('R', lambda s, d: [milterd.say(550, '5.1.1 not him')] if b'anne' in d else None)
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: one', '', 'first', '.',
+        'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: two', '', 'second', '.',
+        'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<anne@example.org>', 'RCPT TO:<joe@example.org>', 'DATA', 'Subject: three', '',
+        'third', '.', 'QUIT'])).wait()
+    got = {m.mail['Subject']: m.rcpts for m in (sink.take(), sink.take())}
+    assert got == {'one': ['steve@example.org'], 'three': ['joe@example.org']}, got
+    told = ' '.join(' '.join(p.take_file().lines()) for _ in range(2))
+    assert 'not this one' in told and 'not him' in told, told
+    gw.empty()
+
+
+def deferred(gw):
+    rows = gw.json('queue', 'list')
+    return rows and rows[0]['tries'] and rows[0]
+
+
+def case_nje_filter_waits(w):
+    """While the filter is away the file is kept, acknowledged, through a restart, and goes when the filter is back."""
+    gw, p, sink, f = nje_filtered(w)
+    port = f.server.server_address[1]
+    f.stop()
+    w.others.remove(f.stop)
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: one', '', 'first', '.',
+        'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: two', '', 'second', '.'])).wait()
+    row = gw.until(lambda: deferred(gw))
+    assert 'not available' in row['reason'], row
+    gw.restart()
+    p.wait_up()
+    gw.cli('queue', 'retry', row['id'])
+    row = gw.until(lambda: gw.json('queue', 'list')[0]['tries'] == 2 and gw.json('queue', 'list')[0])
+    assert not sink.messages if hasattr(sink, 'messages') else True
+    back = milterd.Filter((w.address, port))
+    w.others.append(back.stop)
+    back.at_end(milterd.add_header('X-Signed', 'yes'))
+    gw.cli('queue', 'retry', row['id'])
+    got = [sink.take() for _ in range(2)]
+    assert sorted(m.mail['Subject'] for m in got) == ['one', 'two'] and all(m.mail['X-Signed'] == 'yes' for m in got)
+    gw.empty()
+    gw.restart()
+    p.wait_up()
+    assert len(back.mails) == 2
+
+
+def case_nje_filter_tempfail(w):
+    """A filter that says later is asked again; a second mail of the same file is not sent twice."""
+    gw, p, sink, f = nje_filtered(w)
+    f.on('E', lambda s, d: [packet('t')] if ('Subject', 'two') in s.mail['headers'] else None)
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: one', '', 'first', '.',
+        'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: two', '', 'second', '.'])).wait()
+    row = gw.until(lambda: deferred(gw))
+    f.hooks.clear()
+    gw.cli('queue', 'retry', row['id'])
+    assert sorted(sink.take().mail['Subject'] for _ in range(2)) == ['one', 'two']
+    gw.empty()
+    assert len(f.mails) == 4
+
+
+def case_nje_filter_accept_refuse(w):
+    """ABSENT=ACCEPT sends unsigned; ABSENT=REFUSE tells the sender."""
+    for words in ('NJE ABSENT=ACCEPT', 'NJE ABSENT=REFUSE'):
+        sink = w.sink()
+        gw = w.gateway('G%s' % words[11:17], lines=['DESTINATION example.org ' + sink.where, 'MILTER %s %s' % (
+            os.path.join(w.dir, 'none'), words)], host='gate')
+        gw.lines[0] = 'LOCAL GATE'
+        p = w.peer('MVSA')
+        gw.link('MVSA', p.listen_at).start()
+        p.wait_up()
+        note(p)
+        if 'ACCEPT' in words:
+            assert sink.take().mail['Subject'] == 'From NJE'
+        else:
+            assert 'not available' in ' '.join(p.take_file().lines())
+        gw.empty()
+        gw.stop()
+
+
+def case_nje_filter_quarantine(w):
+    """Mail of NJE in quarantine is held and goes, as the filter left it, when it is released."""
+    gw, p, sink, f = nje_filtered(w)
+    f.at_end(packet('q', milterd.strings('look at it')), milterd.add_header('X-Odd', 'yes'))
+    note(p)
+    row = gw.until(lambda: gw.json('queue', 'list') and gw.json('queue', 'list')[0])
+    assert row['state'] == 'held' and row['reason'] == 'look at it', row
+    gw.cli('queue', 'release', row['id'])
+    assert sink.take().mail['X-Odd'] == 'yes'
+    gw.empty()
+
+
+def case_nje_filter_discard_and_local(w):
+    """A discarded mail is gone; mail that stays in NJE is not shown; njegate note is."""
+    gw, p, sink, f = nje_filtered(w, lines=['LOCALUSER ANNE'])
+    f.on('E', lambda s, d: [packet('d')])
+    note(p, subject='unwanted')
+    f.wait_for('E')
+    gw.empty()
+    f.hooks.clear()
+    p.send(njefile.note('BOB', 'MVSA', 'ANNE', 'GATE', ['hi'], 'inside')).wait()
+    gw.until(lambda: gw.json('reader', 'list'))
+    assert len(f.mails) == 1
+    gw.cli('note', 'steve@example.org', '--from', 'ANNE', '--subject', 'local', stdin='hello\n')
+    assert sink.take().mail['Subject'] == 'local' and len(f.mails) == 2
+    gw.empty()
+
+
+def case_nje_filter_slow_others(w):
+    """While the filter thinks about one file, others of the same link go on."""
+    gw, p, sink, f = nje_filtered(w, lines=['LOCALUSER ANNE'])
+
+    def wait(s, d):
+        f.released.wait(milterd.LIMIT)
+        return None
+    f.on('E', wait)
+    sent = p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['text'], 'slow', to=['steve    at example.org']))
+    f.wait_for('E')
+    p.send(njefile.note('BOB', 'MVSA', 'ANNE', 'GATE', ['hi'], 'inside')).wait()
+    gw.until(lambda: gw.json('reader', 'list'))
+    f.released.set()
+    sent.wait()
+    assert sink.take().mail['Subject'] == 'slow'
+    gw.empty()
