@@ -62,7 +62,7 @@ objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # The two programs' main files stay out of the gateway archive.
 PROGRAM_SRCS := gateway/njegated.c gateway/njegate.c
 
-.PHONY: all demo check unit e2e replay lint asan bench fuzz install help clean deps longest format
+.PHONY: all demo check unit standalone e2e replay lint asan bench fuzz install help clean deps longest format
 all: deps $(BUILD)/njegated $(BUILD)/njegate
 	@if [ "$(BUILD)" = build ]; then ln -sf build/njegated njegated; ln -sf build/njegate njegate; fi
 
@@ -71,6 +71,7 @@ help:
 	@echo 'make demo       two nodes on loopback, mail both ways, shown as its readers see it'
 	@echo 'make check      all tests: unit and golden (ASan, UBSan), fuzz seeds, end to end'
 	@echo 'make unit       the unit tests only; U=rscs for one folder'
+	@echo 'make standalone the NJE library and its tests in a tree without the other folders'
 	@echo 'make e2e        the end-to-end tests only; E=name for one'
 	@echo 'make lint       gcc and clang warnings, clang-tidy, cppcheck, format, man pages, scripts'
 	@echo 'make asan       the programs with ASan and UBSan, in build/asan'
@@ -148,6 +149,10 @@ in_asan   = +@$(MAKE) --no-print-directory BUILD=build/asan OPT="-O1 -g" SAN="$(
 unit: deps
 	$(call need,$(DEBS_CHECK))
 	$(in_asan) run-unit U=$(U)
+# The NJE library (rscs/) in a tree with nothing but base/: it needs no other folder.
+standalone: deps
+	$(call need,$(DEBS_CHECK))
+	+@tests/standalone $(MAKE)
 asan: deps
 	$(in_asan) build/asan/njegated build/asan/njegate
 
