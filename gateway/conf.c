@@ -412,6 +412,7 @@ struct conf *conf_load(const char *path, conf_report_fn *report_fn, void *arg)
     c->arena = arena_new(64u << 20);
     c->path = arena_str(c->arena, str_of(path));
     set_defaults(c);
+    conf_limit_defaults(c);
     bool seen[NROWS] = {false};
     struct conf_reader r = {.c = c, .report = report_fn, .arg = arg, .file = path, .seen = seen};
     read_file(&r, path);
@@ -499,7 +500,7 @@ static const char *form_of(const struct row *row)
 
 static const char *describe(const struct row *row)
 {
-    static char text[400];
+    static char text[1200];
     if (row->kind == K_SAME)
         snprintf(text, sizeof text, "The same as %s.", row->text);
     else if (row->kind == K_WARN)

@@ -23,6 +23,28 @@ enum host_tls { HOST_TLS_MAY, HOST_TLS_NO, HOST_TLS_ENCRYPT, HOST_TLS_REQUIRED, 
 struct conf_listen {
     union endpoint at;
     bool tls;
+    bool proxy;       /* LISTENSMTP: a PROXY header comes first */
+    int64_t starttls; /* LISTENSMTP: enum listen_starttls */
+};
+enum listen_starttls { LISTEN_STARTTLS_MAY, LISTEN_STARTTLS_NO, LISTEN_STARTTLS_REQUIRED };
+/* LIMIT: as the statement names them. */
+enum conf_limit_kind {
+    LIMIT_CONNECTIONS,
+    LIMIT_MESSAGES,
+    LIMIT_RECIPIENTS,
+    LIMIT_ERRORS,
+    LIMIT_BYTES,
+    LIMIT_RATES, /* those before it may be by time */
+    LIMIT_JUNK = LIMIT_RATES,
+    LIMIT_SESSIONS,
+    LIMIT_RCPTS,
+    LIMIT_HEADER,
+    LIMIT_LINE,
+    LIMIT_KINDS
+};
+struct conf_net {
+    uint8_t addr[16]; /* IPv6 form; IPv4 mapped */
+    unsigned bits;
 };
 struct conf_link {
     struct str name; /* link id, upper case */
@@ -139,6 +161,12 @@ struct conf {
     size_t nlisten_smtp;
     struct str listen_address; /* IBM spelling: LISTENONADDRESS, PORT */
     int64_t port;
+    uint64_t limit[LIMIT_KINDS];                           /* 0: none */
+    uint64_t rate[LIMIT_RATES], rate_seconds[LIMIT_RATES]; /* 0: none */
+    struct conf_net *trust;
+    size_t ntrust;
+    bool trust_said;
+    int64_t greet_pause, tarpit, least_rate, session_time, min_free;
     union endpoint send_from; /* LISTENONADDRESS; AF_UNSPEC: as the system likes */
     struct conf_host *smarthost;
     size_t nsmarthost;
@@ -193,6 +221,9 @@ void conf_free(struct conf **c);
 /* Effective values, one statement a line, as they could stand in the file. */
 void conf_show(const struct conf *c, struct buf *out);
 
+/* Does TRUST name this client? */
+bool conf_trusts(const struct conf *c, const union endpoint *peer);
+const char *conf_limit_name(enum conf_limit_kind kind);
 const struct conf_user *conf_user_of(const struct conf *c, struct str userid);
 const struct conf_node *conf_node_of(const struct conf *c,
                                      struct str node); /* NULL: not described */

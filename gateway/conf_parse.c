@@ -53,8 +53,7 @@ void parse_local(struct conf_reader *r, struct str rest)
     /* RSCS's own form goes on with operands that say nothing here: LOCAL nodeid [*|link] ... */
 }
 
-static bool listener(struct conf_reader *r, struct str *rest, uint16_t port,
-                     struct conf_listen *out)
+bool conf_listener(struct conf_reader *r, struct str *rest, uint16_t port, struct conf_listen *out)
 {
     struct why w;
     struct str word = str_word(rest);
@@ -70,7 +69,7 @@ static bool listener(struct conf_reader *r, struct str *rest, uint16_t port,
 void parse_listen_nje(struct conf_reader *r, struct str rest)
 {
     struct conf_listen ln = {.tls = false};
-    if (!listener(r, &rest, 175, &ln))
+    if (!conf_listener(r, &rest, 175, &ln))
         return;
     struct str word = str_word(&rest);
     ln.tls = str_is(word, "TLS");
@@ -79,20 +78,6 @@ void parse_listen_nje(struct conf_reader *r, struct str rest)
     else
         APPEND(r, r->c->listen_nje, r->c->nlisten_nje) = ln;
     no_more(r, rest);
-}
-
-void parse_listen_smtp(struct conf_reader *r, struct str rest)
-{
-    struct conf_listen ln = {.tls = false};
-    if (!listener(r, &rest, 25, &ln))
-        return;
-    struct str word = str_word(&rest);
-    if (str_is(word, "SUBMISSION"))
-        conf_error(r, "LISTENSMTP ... SUBMISSION: authenticated submission is not in this version");
-    else if (word.n > 0)
-        conf_error(r, "LISTENSMTP: \"%.*s\" is too much", STR_ARG(word));
-    else
-        APPEND(r, r->c->listen_smtp, r->c->nlisten_smtp) = ln;
 }
 
 static struct conf_link *link_named(struct conf *c, struct str name)
@@ -650,6 +635,7 @@ void conf_finish(struct conf_reader *r)
 {
     finish_tls(r);
     finish_names(r);
+    finish_smtp(r);
     finish_secure(r);
     finish_links(r);
     finish_ibm(r);

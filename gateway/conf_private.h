@@ -27,6 +27,8 @@ void conf_error(struct conf_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void conf_warn(struct conf_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool conf_seen(const struct conf_reader *r, const char *name); /* a statement, in any spelling */
 /* Is there a word? Reports the form the statement has. */
+/* "[addr:]port" off *rest. */
+bool conf_listener(struct conf_reader *r, struct str *rest, uint16_t port, struct conf_listen *ln);
 bool conf_need(struct conf_reader *r, struct str word, const char *form);
 /* The place of word in "A|B|C"; reports and answers 0 when it is none of them. */
 int conf_one_of(struct conf_reader *r, const char *what, struct str word, const char *list);
@@ -39,8 +41,9 @@ struct str conf_name(struct conf_reader *r, struct str word, const char *what);
 conf_parser parse_local, parse_listen_nje, parse_linkdefine, parse_parm, parse_route, parse_node,
     parse_localuser, parse_rename_types, parse_verify_batch, parse_smsg_auth, parse_secure,
     parse_restrict, parse_hostname, parse_domain_origin, parse_alt_host, parse_listen_smtp,
-    parse_resolver, parse_atsign, parse_badspool, parse_dbcs, parse_mailer, parse_metrics,
-    parse_suppress, parse_tls, parse_dimnode, parse_snads, parse_codepage, parse_notify, parse_user;
+    parse_limit, parse_trust, parse_resolver, parse_atsign, parse_badspool, parse_dbcs,
+    parse_mailer, parse_metrics, parse_suppress, parse_tls, parse_dimnode, parse_snads,
+    parse_codepage, parse_notify, parse_user;
 
 /* The sentences after the whole file is read: names, routes to links that exist, defaults that
  * depend. */
@@ -55,6 +58,10 @@ void conf_show_hosts(const struct conf *c, struct buf *out);
 conf_parser parse_milter, parse_exitdirection;
 void finish_filters(struct conf_reader *r);
 void show_filters(const struct conf *c, struct buf *out);
+/* gateway/conf_smtp.c */
+void conf_limit_defaults(struct conf *c);
+void conf_show_smtp(const struct conf *c, struct buf *out);
+void finish_smtp(struct conf_reader *r);
 /* gateway/headrules.c */
 conf_parser parse_rewrite;
 void finish_rules(struct conf_reader *r);

@@ -113,8 +113,7 @@ void conf_show_own_forms(const struct conf *c, struct buf *out)
                    STR_ARG(c->snads.prefix), c->snads.delimiter,
                    c->snads.router.n > 0 ? " ROUTER=" : "", STR_ARG(c->snads.router));
     show_who(c, out);
-    for (size_t i = 0; i < c->nlisten_smtp; i++)
-        buf_printf(out, "LISTENSMTP %s\n", endpoint_text(&c->listen_smtp[i].at, true, at));
+    conf_show_smtp(c, out);
     conf_show_hosts(c, out);
     show_filters(c, out);
     show_ibm(c, out);

@@ -159,6 +159,7 @@ static void reload(void *arg)
                       log_quote(STR("the old certificate stays in force")));
         filters_reload(d->gate.filters);
         nje_reload(d->gate.nje);
+        smtpin_reload(d->smtpin);
         relay_rescan(d->gate.relay);
         log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(d->gate.conf->path));
     }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,12 +16,20 @@
 
 #define PENDING_MAX 20000u /* changes given to the store and not yet durable */
 
+/* One LISTENSMTP. */
+struct place {
+    struct smtpin *s;
+    struct smtpd_door door;
+};
 struct smtpin {
     struct gate *g;
+    struct place *place; /* one a listener */
     struct smtpd *server;
     struct listener **listener;
     size_t nlistener;
     size_t undecided;
+    uint64_t room; /* free on the disk, and when that was so */
+    struct mono room_at;
 };
 /* A mail between its last dot and our answer. */
 struct taking {
@@ -34,13 +43,33 @@ struct taking {
     struct milter_mail mail; /* lends from body */
 };
 
+/* Room on the disk for half as much again as the mail says it needs, and some for all else. Asked
+ * once a second. */
+static int check_room(struct smtpin *s, const struct smtpd_mail *m, struct why *w)
+{
+    struct statvfs fs;
+    if (mono_ms(s->room_at, mono_now()) > 1000 || s->room_at.us == 0) {
+        if (statvfs(s->g->conf->spooldir.p, &fs) != 0)
+            return 0; /* the store says what is wrong with it */
+        s->room = (uint64_t)fs.f_bavail * fs.f_frsize;
+        s->room_at = mono_now();
+    }
+    uint64_t size = m->params.size < UINT64_MAX / 2 ? m->params.size : 0;
+    if (s->room >= (uint64_t)s->g->conf->min_free + size + size / 2)
+        return 0;
+    return why_set(w, E_LIMIT, 452, "4.3.1", "Not enough room on the disk, try again later");
+}
+
 /* Any sender may knock: whether his mail has a way is decided for each recipient. */
 static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
 {
-    const struct smtpin *s = arg;
+    struct smtpin *s = arg;
     db_refresh(store_reader(s->g->store));
     if (store_pending(s->g->store) > PENDING_MAX)
         return why_set(w, E_TEMP, 451, "4.3.2", "The disk is slow just now; try again in a minute");
+    int v = check_room(s, m, w);
+    if (v < 0)
+        return v;
     if (s->g->conf->tls_need == TLS_NEEDED && m->tls[0] == '\0')
         return why_set(w, E_DENIED, 530, "5.7.0", "Must issue a STARTTLS command first");
     if (s->g->conf->secure && m->sender.route)
@@ -98,6 +127,19 @@ static struct str received(const struct smtpin *s, const struct smtpd_mail *m, m
     return out;
 }
 
+static int check_lines(const struct smtpin *s, struct str content, struct why *w)
+{
+    uint64_t most = s->g->conf->limit[LIMIT_LINE];
+    while (content.n > most) { /* what is left may hold a line that is too long */
+        const char *last = memrchr(content.p, '\n', (size_t)most + 1);
+        if (last == NULL)
+            return why_set(w, E_LIMIT, 550, "5.6.0", "A line is longer than %llu octets",
+                           (unsigned long long)most);
+        content = str_sub(content, (size_t)(last - content.p) + 1, content.n);
+    }
+    return 0;
+}
+
 /* A mail that has been through too many hosts goes in a circle. 1: it holds fields in our name. */
 static int check_header(const struct smtpin *s, const struct smtpd_mail *m, struct cur content,
                         struct why *w)
@@ -108,6 +150,9 @@ static int check_header(const struct smtpin *s, const struct smtpd_mail *m, stru
         w->smtp = 552;
         return v;
     }
+    if (h.size > s->g->conf->limit[LIMIT_HEADER])
+        return why_set(w, E_LIMIT, 552, "5.3.4", "The header is larger than %llu octets",
+                       (unsigned long long)s->g->conf->limit[LIMIT_HEADER]);
     int64_t hops = 0;
     bool forged = false;
     for (size_t i = 0; i < h.n; i++) {
@@ -274,8 +319,8 @@ static int prepare(struct taking *t, struct why *w)
     if (body_size(t->body) > 0 && cur_left(&content) == 0)
         return w->err;
     int forged = check_header(s, m, content, w);
-    if (forged < 0)
-        return forged;
+    if (forged < 0 || check_lines(s, cur_str(&content), w) < 0)
+        return w->err;
     t->received = received(s, m, t->id);
     if (forged == 0 && !filters_at(s->g->filters, DOOR_SMTP))
         return 0;
@@ -330,9 +375,15 @@ static void on_gone(void *arg, struct smtpd_session *session)
 
 static void on_connection(void *arg, int fd, const union endpoint *peer)
 {
-    struct smtpin *s = arg;
+    const struct place *p = arg;
     (void)peer;
-    smtpd_take(s->server, stream_new(s->g->loop, fd, NULL, NULL));
+    smtpd_take(p->s->server, stream_new(p->s->g->loop, fd, NULL, NULL), &p->door);
+}
+
+static bool on_trusted(void *arg, const union endpoint *peer)
+{
+    const struct smtpin *s = arg;
+    return conf_trusts(s->g->conf, peer);
 }
 
 int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
@@ -342,14 +393,55 @@ int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
     s->g = g;
     *out = s;
     s->listener = mem_new((c->nlisten_smtp + 1) * sizeof(struct listener *));
+    s->place = mem_new((c->nlisten_smtp + 1) * sizeof *s->place);
     for (size_t i = 0; i < c->nlisten_smtp; i++) {
+        const struct conf_listen *ln = &c->listen_smtp[i];
+        s->place[i] =
+            (struct place){.s = s,
+                           .door = {.proxy = ln->proxy,
+                                    .tls = ln->tls,
+                                    .no_tls = ln->starttls == LISTEN_STARTTLS_NO,
+                                    .must_tls = ln->starttls == LISTEN_STARTTLS_REQUIRED}};
         int v = service_listen(g->service, &s->listener[i], g->loop, &c->listen_smtp[i].at,
-                               on_connection, s, w);
+                               on_connection, &s->place[i], w);
         if (v < 0)
             return v;
         s->nlistener++;
     }
     return 0;
+}
+
+static void fill_set(const struct smtpin *s, struct smtpd_set *set)
+{
+    const struct conf *c = s->g->conf;
+    *set = (struct smtpd_set){.loop = s->g->loop,
+                              .store = s->g->store,
+                              .hostname = c->hostname.p,
+                              .max_size = (uint64_t)c->max_mail_bytes,
+                              .max_rcpt = (unsigned)c->limit[LIMIT_RCPTS],
+                              .max_sessions = (unsigned)c->limit[LIMIT_SESSIONS],
+                              .max_per_client = (unsigned)c->limit[LIMIT_CONNECTIONS],
+                              .max_errors = (unsigned)c->limit[LIMIT_ERRORS],
+                              .max_junk = (unsigned)c->limit[LIMIT_JUNK],
+                              .max_messages = c->limit[LIMIT_MESSAGES],
+                              .max_recipients = c->limit[LIMIT_RECIPIENTS],
+                              .max_bytes = c->limit[LIMIT_BYTES],
+                              .tarpit_ms = c->tarpit * 1000,
+                              .least_rate = (uint64_t)c->least_rate,
+                              .session_ms = c->session_time * 1000,
+                              .idle_ms = c->inactive * 1000,
+                              .greet_ms = c->greet_pause * 1000,
+                              .disallow = (unsigned)c->disallow,
+                              .tls = c->tls_need == TLS_NEVER ? NULL : s->g->tls};
+    for (size_t k = 0; k < SMTPD_KINDS; k++)
+        set->rate[k] = (struct smtpd_rate){c->rate[k], (int64_t)c->rate_seconds[k] * 1000};
+}
+
+void smtpin_reload(struct smtpin *s)
+{
+    struct smtpd_set set;
+    fill_set(s, &set);
+    smtpd_configure(s->server, &set);
 }
 
 void smtpin_start(struct smtpin *s)
@@ -359,17 +451,10 @@ void smtpin_start(struct smtpin *s)
                                          .data = on_data,
                                          .event = on_event,
                                          .gate = on_gate,
-                                         .gone = on_gone};
-    const struct conf *c = s->g->conf;
-    struct smtpd_set set = {.loop = s->g->loop,
-                            .store = s->g->store,
-                            .hostname = c->hostname.p,
-                            .max_size = (uint64_t)c->max_mail_bytes,
-                            .max_sessions = (unsigned)c->inbound_limit,
-                            .max_per_client = (unsigned)c->conn_per_site,
-                            .idle_ms = c->inactive * 1000,
-                            .disallow = (unsigned)c->disallow,
-                            .tls = c->tls_need == TLS_NEVER ? NULL : s->g->tls};
+                                         .gone = on_gone,
+                                         .trusted = on_trusted};
+    struct smtpd_set set;
+    fill_set(s, &set);
     s->server = smtpd_new(&set, &ops, s);
 }
 
@@ -399,6 +484,7 @@ void smtpin_free(struct smtpin **s)
     smtpin_drain(*s);
     smtpd_free(&(*s)->server);
     free((*s)->listener);
+    free((*s)->place);
     free(*s);
     *s = NULL;
 }

@@ -120,7 +120,12 @@ bool smtpd_take_chunk(struct smtpd_session *s)
         keep(s, &piece);
     stream_take(s->stream, n);
     s->chunk_left -= n;
-    if (s->tx != NULL && (s->tx->taken += n) > s->d->set.max_size + SMTPD_SWALLOW_MAX)
+    smtpd_content_came(s, n);
+    if (s->chunk_left == 0)
+        s->since.us = 0;
+    else if (smtpd_chunk_dribbles(s))
+        return true;
+    if (s->tx != NULL && s->tx->taken > s->d->set.max_size + SMTPD_SWALLOW_MAX)
         smtpd_hang_up(s, "limit", "4.3.4", "reads no more of this message, it is too large");
     return true;
 }

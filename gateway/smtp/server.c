@@ -9,6 +9,7 @@
 #include "gateway/smtp/session.h"
 
 #define SCRATCH_MAX 65536u
+#define CLIENTS_MAX 16384u /* in the ledger */
 #define RCPT_ARENA                                                                                 \
     3072u /* of a transaction's arena for each recipient, the owner's part included */
 
@@ -24,17 +25,30 @@ static void set_defaults(struct smtpd_set *set)
         set->max_per_client = 50;
     if (set->max_errors == 0)
         set->max_errors = 20;
+    if (set->max_junk == 0)
+        set->max_junk = 100;
     if (set->idle_ms == 0)
         set->idle_ms = 300000;
+    if (set->session_ms == 0)
+        set->session_ms = 3600000;
+    if (set->least_rate == 0)
+        set->least_rate = 500;
+}
+
+void smtpd_configure(struct smtpd *d, const struct smtpd_set *set)
+{
+    char *name = mem_dup(set->hostname);
+    free(d->hostname);
+    d->set = *set;
+    set_defaults(&d->set);
+    d->set.hostname = d->hostname = name;
 }
 
 struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg)
 {
     struct smtpd *d = mem_new(sizeof(*d));
-    d->set = *set;
-    set_defaults(&d->set);
-    d->hostname = mem_dup(set->hostname);
-    d->set.hostname = d->hostname;
+    smtpd_configure(d, set);
+    d->ledger = ledger_new(CLIENTS_MAX);
     d->ops = *ops;
     d->arg = arg;
     d->scratch = arena_new(SCRATCH_MAX);
@@ -57,6 +71,7 @@ void smtpd_free(struct smtpd **dp)
     arena_free(&d->scratch);
     buf_done(&d->reply);
     buf_done(&d->content);
+    ledger_free(&d->ledger);
     free(d->hostname);
     free(d);
 }
@@ -107,30 +122,110 @@ static unsigned sessions_of(const struct smtpd *d, const uint8_t key[16])
     return n;
 }
 
-/* May this client have a session more? Else *w is the 421 to give. */
-static int admit(const struct smtpd *d, const uint8_t key[16], bool counted, struct why *w)
+/* Sessions one client may have at once: a tenth of it while most sessions are taken, so that many
+ * find room. */
+static unsigned share(const struct smtpd *d)
 {
+    unsigned tenth = d->set.max_per_client / 10;
+    return !d->stress ? d->set.max_per_client : tenth > 0 ? tenth : 1;
+}
+
+/* The last few sessions are kept for those we trust. */
+static bool is_full(const struct smtpd *d, bool counted)
+{
+    unsigned most = d->set.max_sessions;
+    return d->sessions > (counted ? most - most / 16 : most);
+}
+
+static bool is_unwelcome(struct smtpd_session *s)
+{
+    return s->counted && (smtpd_over(s, SMTPD_ERRORS) || !smtpd_may(s, SMTPD_CONNECTIONS));
+}
+
+static void bucket_add(struct smtpd_session *s)
+{
+    struct smtpd_session **head = &s->d->bucket[bucket_of(s->client)];
+    s->prev = NULL;
+    s->next = *head;
+    if (s->next != NULL)
+        s->next->prev = s;
+    *head = s;
+}
+
+static void bucket_remove(struct smtpd_session *s)
+{
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        s->d->bucket[bucket_of(s->client)] = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+}
+
+int smtpd_admit(struct smtpd_session *s, struct why *w)
+{
+    struct smtpd *d = s->d;
+    uint8_t key[16];
+    bucket_remove(s);
+    s->counted = !trusted(d, &s->peer);
+    client_key(&s->peer, key);
+    memcpy(s->client, key, sizeof(s->client));
+    bucket_add(s);
     if (d->draining)
         return why_set(w, E_TEMP, 421, "4.3.2", "%s is shutting down, try again later",
                        d->hostname);
-    if (d->sessions >= d->set.max_sessions)
+    if (is_full(d, s->counted))
         return why_set(w, E_LIMIT, 421, "4.3.2", "%s has too many sessions, try again later",
                        d->hostname);
-    if (counted && sessions_of(d, key) >= d->set.max_per_client)
+    if (s->counted && sessions_of(d, key) > share(d))
         return why_set(w, E_LIMIT, 421, "4.7.0",
                        "%s: too many sessions from your address (%u allowed)", d->hostname,
-                       d->set.max_per_client);
+                       share(d));
+    if (is_unwelcome(s))
+        return why_set(w, E_LIMIT, 421, "4.7.0",
+                       "%s: too many connections or errors from your address, try again later",
+                       d->hostname);
     return 0;
 }
 
-static void turn_away(struct smtpd *d, struct stream *st, const struct why *w)
+/* --- what a client may do in a time ----------------------------------------------------------- */
+
+bool smtpd_may(struct smtpd_session *s, enum smtpd_kind kind)
 {
-    if (d->ops.event != NULL)
-        d->ops.event(d->arg, stream_peer(st), "limit", w);
-    buf_reset(&d->reply);
-    smtp_put_why(&d->reply, w);
-    stream_puts(st, buf_text(&d->reply));
-    stream_finish(&st);
+    return !s->counted ||
+           ledger_take(s->d->ledger, s->client, kind, s->d->set.rate[kind], mono_now());
+}
+
+void smtpd_count(struct smtpd_session *s, enum smtpd_kind kind, uint64_t n)
+{
+    if (s->counted)
+        ledger_add(s->d->ledger, s->client, kind, n, s->d->set.rate[kind], mono_now());
+}
+
+bool smtpd_over(const struct smtpd_session *s, enum smtpd_kind kind)
+{
+    return s->counted &&
+           ledger_over(s->d->ledger, s->client, kind, s->d->set.rate[kind], mono_now());
+}
+
+int64_t smtpd_idle(const struct smtpd_session *s)
+{
+    return s->counted && s->d->stress ? s->d->set.idle_ms / 10 : s->d->set.idle_ms;
+}
+
+/* Three quarters of the sessions are taken, or no more than half of them again: those that are open
+ * hear of it, too. */
+static void look_at_stress(struct smtpd *d)
+{
+    uint64_t taken = d->sessions, most = d->set.max_sessions;
+    bool stress = d->stress ? taken * 2 > most : taken * 4 >= most * 3 && most >= 16;
+    if (stress == d->stress)
+        return;
+    d->stress = stress;
+    for (size_t i = 0; i < SMTPD_BUCKETS; i++)
+        for (struct smtpd_session *s = d->bucket[i]; s != NULL; s = s->next)
+            if (s->counted && s->stream != NULL)
+                stream_timeout(s->stream, smtpd_idle(s));
 }
 
 static void on_stream(struct stream *st, enum stream_event ev, void *arg)
@@ -145,42 +240,31 @@ static void on_stream(struct stream *st, enum stream_event ev, void *arg)
     smtpd_session_step(arg, inputs[ev]);
 }
 
-void smtpd_take(struct smtpd *d, struct stream *st)
+void smtpd_take(struct smtpd *d, struct stream *st, const struct smtpd_door *door)
 {
-    uint8_t key[16];
-    struct why w;
-    bool counted = !trusted(d, stream_peer(st));
-    client_key(stream_peer(st), key);
-    if (admit(d, key, counted, &w) < 0) {
-        turn_away(d, st, &w);
-        return;
-    }
+    static const struct smtpd_door plain = {.proxy = false};
     struct smtpd_session *s = mem_new(sizeof(*s));
     s->d = d;
     s->stream = st;
-    s->counted = counted;
+    s->door = door != NULL ? door : &plain;
+    s->peer = *stream_peer(st);
+    s->local = *stream_local(st);
     s->fresh = true;
-    memcpy(s->client, key, sizeof(s->client));
-    struct smtpd_session **head = &d->bucket[bucket_of(key)];
-    s->next = *head;
-    if (s->next != NULL)
-        s->next->prev = s;
-    *head = s;
+    s->born = mono_now();
+    client_key(&s->peer, s->client);
+    bucket_add(s);
     d->sessions++;
     stream_owner(st, on_stream, s);
+    look_at_stress(d);
     smtpd_session_start(s);
 }
 
 void smtpd_session_free(struct smtpd_session *s)
 {
     struct smtpd *d = s->d;
-    if (s->prev != NULL)
-        s->prev->next = s->next;
-    else
-        d->bucket[bucket_of(s->client)] = s->next;
-    if (s->next != NULL)
-        s->next->prev = s->prev;
+    bucket_remove(s);
     d->sessions--;
+    look_at_stress(d);
     if (d->ops.gone != NULL)
         d->ops.gone(d->arg, s);
     loop_disarm(d->set.loop, &s->pause);
@@ -209,15 +293,16 @@ unsigned smtpd_sessions(const struct smtpd *d)
 void smtpd_event(struct smtpd_session *s, const char *event, const struct why *w)
 {
     if (s->d->ops.event != NULL)
-        s->d->ops.event(s->d->arg, stream_peer(s->stream), event, w);
+        s->d->ops.event(s->d->arg, &s->peer, event, w);
 }
 
 void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out)
 {
     struct smtpd_tx *tx = s->tx;
     *out = (struct smtpd_facts){
-        .peer = stream_peer(s->stream),
-        .local = stream_local(s->stream),
+        .peer = &s->peer,
+        .local = &s->local,
+        .trusted = !s->counted,
         .helo = str_of(s->helo),
         .esmtp = s->esmtp,
         .tls = stream_tls_facts(s->stream),
@@ -246,7 +331,7 @@ struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s)
     tx->d = s->d;
     tx->m = (struct smtpd_mail){
         .arena = a,
-        .peer = *stream_peer(s->stream),
+        .peer = s->peer,
         .helo = arena_str(a, str_of(s->helo)),
         .esmtp = s->esmtp,
         .tls = arena_cstr(a, str_of(stream_tls_facts(s->stream))),

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/stream.h"
 #include "db/store.h"
+#include "gateway/smtp/limits.h"
 #include "gateway/smtp/params.h"
 #include "security/tls.h"
 
@@ -39,7 +40,8 @@ enum smtpd_stage { SMTPD_AT_CONNECT, SMTPD_AT_HELO, SMTPD_AT_MAIL, SMTPD_AT_RCPT
 #define SMTPD_LATER 1
 /* What is known of a session at such a place; borrowed until the return to the loop. */
 struct smtpd_facts {
-    const union endpoint *peer, *local;
+    const union endpoint *peer, *local; /* as the PROXY header says */
+    bool trusted;
     struct str helo; /* "" before HELO */
     bool esmtp;
     const char *tls;               /* "" without TLS */
@@ -63,8 +65,16 @@ struct smtpd_ops {
     /* The session ends, a question not yet answered with it; may be NULL. A mail already given to
      * `data` lives on, with its session NULL. */
     void (*gone)(void *arg, struct smtpd_session *s);
-    /* Is this client exempt from max_per_client and the greeting's pause? NULL: loopback is. */
+    /* Is this client exempt from the limits a client has and the greeting's pause? NULL: loopback
+     * is. */
     bool (*trusted)(void *arg, const union endpoint *peer);
+};
+/* What is particular to one listener; must outlive its sessions. */
+struct smtpd_door {
+    bool proxy;    /* a PROXY header comes first, and tells who the client is */
+    bool tls;      /* TLS from the first byte */
+    bool no_tls;   /* STARTTLS is not offered */
+    bool must_tls; /* no MAIL before TLS */
 };
 struct smtpd_set {
     struct loop *loop;
@@ -75,16 +85,27 @@ struct smtpd_set {
     unsigned max_sessions;   /* in all, 0: 12000; more get 421 */
     unsigned max_per_client; /* 0: 50; trusted clients are exempt */
     unsigned max_errors;     /* wrong commands before 421, 0: 20 */
-    unsigned disallow;       /* DISALLOWCMD: SMTP_NO_... */
-    int64_t idle_ms;         /* INACTIVE, 0: 300000 */
-    const struct tls *tls;   /* STARTTLS is offered while it has a certificate; NULL: never */
-    int64_t greet_ms; /* GREETPAUSE: who speaks before the greeting is refused; 0: one turn */
+    unsigned max_junk; /* NOOP, RSET, VRFY and the like between two mails, 0: 100; each more is
+                          an error */
+    /* Of one session and, by time, of one client; 0: no limit. Trusted clients are exempt. */
+    uint64_t max_messages, max_recipients, max_bytes;
+    struct smtpd_rate rate[SMTPD_KINDS];
+    int64_t tarpit_ms;   /* a pause behind each error once half of max_errors were made; 0: none */
+    uint64_t least_rate; /* octets a second that content must come with on the whole, 0: 500 */
+    int64_t session_ms;  /* life of a session between two mails, 0: 3600000 */
+    unsigned disallow;   /* DISALLOWCMD: SMTP_NO_... */
+    int64_t idle_ms;     /* INACTIVE, 0: 300000 */
+    const struct tls *tls; /* STARTTLS is offered while it has a certificate; NULL: never */
+    int64_t greet_ms;      /* GREETPAUSE: who speaks before the greeting is refused; 0: one turn */
 };
 struct smtpd *smtpd_new(const struct smtpd_set *set, const struct smtpd_ops *ops, void *arg);
 /* At once, sessions and all; not from within an op. Mails given to the owner stay until his
  * verdict. */
 void smtpd_free(struct smtpd **d);
-void smtpd_take(struct smtpd *d, struct stream *s); /* a new connection; takes it */
+/* Other limits and times from now on; loop and store stay. */
+void smtpd_configure(struct smtpd *d, const struct smtpd_set *set);
+/* A new connection; takes it. door NULL: nothing particular. */
+void smtpd_take(struct smtpd *d, struct stream *s, const struct smtpd_door *door);
 /* The answer to a gate that said SMTPD_LATER, once, from a later turn; w NULL: yes. The session may
  * be gone afterwards. */
 void smtpd_answer(struct smtpd_session *s, const struct why *w);

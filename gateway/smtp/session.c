@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gateway/smtp/proxy.h"
 
+#define PROXY_MS 10000    /* a balancer has its header at hand */
 #define OUTPUT_MAX 65536u /* replies a client may leave unread before it is not served further */
 
 /* --- replies --------------------------------------------------------------- */
@@ -91,7 +93,7 @@ static void answered(struct smtpd_session *s)
     const struct why *w = s->answer;
     s->answer = NULL;
     smtpd_set_state(s, s->back);
-    stream_timeout(s->stream, s->d->set.idle_ms);
+    stream_timeout(s->stream, smtpd_idle(s));
     finish(s, s->asked, w);
 }
 
@@ -105,6 +107,21 @@ static bool nonsense(char first)
     return (c < 'a' || c > 'z') && first != '\r' && first != '\n';
 }
 
+/* Has what comes in taken too long on the whole? A line has the time of a silence; content besides
+ * as long as it takes at the least rate. */
+static bool dribbles(struct smtpd_session *s, uint64_t octets)
+{
+    int64_t ms = s->d->set.idle_ms;
+    if (s->since.us == 0)
+        s->since = mono_now();
+    if (octets > 0)
+        ms += (int64_t)(octets / s->d->set.least_rate) * 1000;
+    if (mono_ms(s->since, mono_now()) <= ms)
+        return false;
+    smtpd_hang_up(s, "limit", "4.4.2", "has waited too long for you, closing connection");
+    return true;
+}
+
 /* A command line that has not ended: swallowed when it is longer than any may be. The last octet
  * stays, for it may be the CR of the end. */
 static bool wait_for_line(struct smtpd_session *s, size_t left)
@@ -113,7 +130,7 @@ static bool wait_for_line(struct smtpd_session *s, size_t left)
         s->overlong = true;
         stream_take(s->stream, left - 1);
     }
-    return false;
+    return dribbles(s, 0);
 }
 
 static bool take_line(struct smtpd_session *s)
@@ -137,6 +154,7 @@ static bool take_line(struct smtpd_session *s)
     struct str text = {line, overlong || !crlf ? 0 : n - 2};
     memcpy(line, t.p, text.n);
     stream_take(s->stream, n); /* t is gone */
+    s->since.us = 0;
     s->overlong = false;
     s->bare = !crlf;
     if (tail && crlf)
@@ -183,6 +201,7 @@ void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b)
 void smtpd_end_content(struct smtpd_session *s)
 {
     struct smtpd_tx *tx = s->tx;
+    s->since.us = 0;
     if (tx->undot.broken) {
         tx->failed = true;
         why_set(&tx->why, E_SYNTAX, 550, "5.5.2",
@@ -198,6 +217,19 @@ void smtpd_end_content(struct smtpd_session *s)
     s->d->ops.data(s->d->arg, &tx->m);
 }
 
+void smtpd_content_came(struct smtpd_session *s, size_t n)
+{
+    s->bytes += n;
+    smtpd_count(s, SMTPD_BYTES, n);
+    if (s->tx != NULL)
+        s->tx->taken += n;
+}
+
+bool smtpd_chunk_dribbles(struct smtpd_session *s)
+{
+    return dribbles(s, s->tx != NULL ? s->tx->taken : s->chunk - s->chunk_left);
+}
+
 static bool take_content(struct smtpd_session *s)
 {
     struct buf *out = &s->d->content;
@@ -210,9 +242,11 @@ static bool take_content(struct smtpd_session *s)
     int rc = smtp_undot(&s->tx->undot, &piece, out);
     smtpd_write_content(s->tx, out);
     stream_take(s->stream, n - cur_left(&piece));
-    s->tx->taken += n;
+    smtpd_content_came(s, n);
     if (rc != 0)
         smtpd_end_content(s);
+    else if (dribbles(s, s->tx->taken))
+        return true;
     else if (s->tx->taken > s->d->set.max_size + SMTPD_SWALLOW_MAX)
         smtpd_hang_up(s, "limit", "4.3.4", "reads no more of this message, it is too large");
     return true;
@@ -230,9 +264,9 @@ static bool take_verdict(struct smtpd_session *s)
         buf_reset(b);
         buf_printf(b, "250 2.0.0 Queued as " MSG_ID_FMT "\r\n", MSG_ID_ARG(tx->id));
         stream_puts(s->stream, buf_text(b));
-        s->errors = 0;
+        s->errors = s->counted_errors = s->junk = 0;
     }
-    stream_timeout(s->stream, s->d->set.idle_ms);
+    stream_timeout(s->stream, smtpd_idle(s));
     smtpd_end_tx(s);
     return true;
 }
@@ -265,18 +299,104 @@ static void finish_connect(struct smtpd_session *s, const struct why *w)
     buf_reset(b);
     buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
     stream_puts(s->stream, buf_text(b));
-    stream_timeout(s->stream, s->d->set.idle_ms);
+    stream_timeout(s->stream, smtpd_idle(s));
     smtpd_set_state(s, SMTPD_START);
+}
+
+/* The session ends here and nowhere else; queued replies still go out. */
+static void over(struct smtpd_session *s)
+{
+    if (s->stream != NULL)
+        stream_finish(&s->stream);
+    smtpd_session_free(s);
+}
+
+/* --- the beginning: PROXY header, TLS, admission, pause --- */
+
+static void on_pause(void *arg)
+{
+    smtpd_session_step(arg, SMTPD_IN_TIMER);
+}
+
+/* The client is here. Whom we do not trust is greeted after the pause. */
+static void arrive(struct smtpd_session *s)
+{
+    smtpd_set_state(s, SMTPD_PAUSE);
+    if (s->counted)
+        loop_arm(s->d->set.loop, &s->pause, s->d->set.greet_ms > 0 ? s->d->set.greet_ms : 1,
+                 on_pause, s);
+    else
+        smtpd_ask(s, SMTPD_AT_CONNECT);
+}
+
+/* We know who the client is. */
+static void begin(struct smtpd_session *s)
+{
+    struct why w;
+    struct ssl_ctx_st *ctx = s->door->tls ? tls_context(s->d->set.tls, TLS_SMTP_IN) : NULL;
+    if (smtpd_admit(s, &w) < 0) {
+        if (!s->door->tls)
+            smtpd_say_why(s, &w);
+        smtpd_event(s, "limit", &w);
+        smtpd_set_state(s, SMTPD_OVER);
+    } else if (s->door->tls) {
+        s->in_tls = true;
+        smtpd_set_state(s, SMTPD_TLS);
+        stream_timeout(s->stream, smtpd_idle(s));
+        if (ctx == NULL)
+            why_set(&w, E_TEMP, 0, NULL, "TLS is asked for, and there is no certificate");
+        if (ctx == NULL || stream_secure(s->stream, ctx, true, NULL, &w) < 0) {
+            smtpd_event(s, "closed", &w);
+            smtpd_set_state(s, SMTPD_OVER);
+        }
+    } else {
+        arrive(s);
+    }
+}
+
+static bool take_proxy(struct smtpd_session *s)
+{
+    struct cur in = stream_in(s->stream);
+    struct why w;
+    int n = proxy_read(cur_str(&in), &s->peer, &s->local, &w);
+    if (n < 0) {
+        smtpd_event(s, "refused", &w); /* no client of ours: nothing is said */
+        smtpd_set_state(s, SMTPD_OVER);
+        return true;
+    }
+    stream_take(s->stream, (size_t)n);
+    if (n > 0)
+        begin(s);
+    return n > 0;
+}
+
+void smtpd_session_start(struct smtpd_session *s)
+{
+    s->busy = true;
+    if (s->door->proxy) {
+        smtpd_set_state(s, SMTPD_PROXY);
+        stream_timeout(s->stream, PROXY_MS);
+    } else {
+        begin(s);
+    }
+    s->busy = false;
+    if (s->state == SMTPD_OVER)
+        over(s);
 }
 
 /* RFC 3207 4.2: as if the client had just come; what it said in the clear is forgotten. */
 static void secured(struct smtpd_session *s)
 {
+    if (s->in_tls) {
+        s->in_tls = false;
+        arrive(s);
+        return;
+    }
     free(s->helo);
     s->helo = NULL;
     s->esmtp = s->overlong = s->bare = false;
     s->fresh = true;
-    stream_timeout(s->stream, s->d->set.idle_ms);
+    stream_timeout(s->stream, smtpd_idle(s));
     smtpd_set_state(s, SMTPD_START);
 }
 
@@ -293,7 +413,11 @@ static void early_talker(struct smtpd_session *s)
 static bool advance(struct smtpd_session *s)
 {
     struct cur in;
+    if (s->slow)
+        return false;
     switch (s->state) {
+    case SMTPD_PROXY:
+        return take_proxy(s);
     case SMTPD_PAUSE:
         in = stream_in(s->stream);
         if (cur_left(&in) > 0)
@@ -317,26 +441,32 @@ static bool advance(struct smtpd_session *s)
     return false;
 }
 
+/* Errors are counted for the client as well; who makes many is answered slowly, then not at all. */
+static void look_at_errors(struct smtpd_session *s)
+{
+    const struct smtpd_set *set = &s->d->set;
+    if (s->state == SMTPD_OVER || s->errors <= s->counted_errors)
+        return;
+    smtpd_count(s, SMTPD_ERRORS, s->errors - s->counted_errors);
+    s->counted_errors = s->errors;
+    if (s->errors >= set->max_errors || smtpd_over(s, SMTPD_ERRORS)) {
+        smtpd_hang_up(s, "limit", "4.7.0", "has had too many errors from you, closing connection");
+    } else if (s->counted && set->tarpit_ms > 0 && s->errors * 2 >= set->max_errors) {
+        s->slow = true;
+        loop_arm(set->loop, &s->pause, set->tarpit_ms, on_pause, s);
+    }
+}
+
 static void go_on(struct smtpd_session *s)
 {
     while (advance(s))
-        if (s->errors >= s->d->set.max_errors && s->state != SMTPD_OVER)
-            smtpd_hang_up(s, "limit", "4.7.0",
-                          "has had too many errors from you, closing connection");
-    if (s->d->draining &&
-        (s->state == SMTPD_PAUSE || s->state == SMTPD_START || s->state == SMTPD_READY))
+        look_at_errors(s);
+    if (s->d->draining && (s->state == SMTPD_PROXY || s->state == SMTPD_PAUSE ||
+                           s->state == SMTPD_START || s->state == SMTPD_READY))
         smtpd_hang_up(s, "closed", "4.3.2", "is shutting down, try again later");
     else if (s->eof && s->state != SMTPD_WAIT && s->state != SMTPD_ASK && s->state != SMTPD_OVER &&
-             !unread_replies(s))
+             !s->slow && !unread_replies(s))
         gone(s);
-}
-
-/* The session ends here and nowhere else; queued replies still go out. */
-static void over(struct smtpd_session *s)
-{
-    if (s->stream != NULL)
-        stream_finish(&s->stream);
-    smtpd_session_free(s);
 }
 
 void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
@@ -345,8 +475,11 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
         return; /* a verdict given inside ops->data: go_on sees it */
     s->busy = true;
     switch (in) {
-    case SMTPD_IN_GREET:
-        smtpd_ask(s, SMTPD_AT_CONNECT);
+    case SMTPD_IN_TIMER:
+        if (s->slow)
+            s->slow = false;
+        else
+            smtpd_ask(s, SMTPD_AT_CONNECT);
         go_on(s);
         break;
     case SMTPD_IN_ANSWER:
@@ -379,19 +512,4 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
     s->busy = false;
     if (s->state == SMTPD_OVER)
         over(s);
-}
-
-static void on_pause(void *arg)
-{
-    smtpd_session_step(arg, SMTPD_IN_GREET);
-}
-
-void smtpd_session_start(struct smtpd_session *s)
-{
-    smtpd_set_state(s, SMTPD_PAUSE);
-    if (s->counted)
-        loop_arm(s->d->set.loop, &s->pause, s->d->set.greet_ms > 0 ? s->d->set.greet_ms : 1,
-                 on_pause, s);
-    else
-        smtpd_session_step(s, SMTPD_IN_GREET);
 }

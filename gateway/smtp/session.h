@@ -17,6 +17,7 @@
 #define SMTPD_SWALLOW_MAX (UINT64_C(1) << 30)
 
 enum smtpd_state {
+    SMTPD_PROXY, /* the balancer's header comes in */
     SMTPD_PAUSE, /* a client that speaks now, before the greeting, is refused */
     SMTPD_START, /* greeting given, HELO not yet seen */
     SMTPD_READY, /* HELO seen, no transaction */
@@ -31,7 +32,7 @@ enum smtpd_state {
 enum smtpd_input {
     SMTPD_IN_DATA,    /* input has come, or room for output */
     SMTPD_IN_SECURE,  /* the TLS handshake is done */
-    SMTPD_IN_GREET,   /* the pause is over */
+    SMTPD_IN_TIMER,   /* a pause is over */
     SMTPD_IN_VERDICT, /* the owner has spoken */
     SMTPD_IN_ANSWER,  /* and to a question about a command */
     SMTPD_IN_TIMEOUT,
@@ -61,16 +62,22 @@ struct smtpd_session {
     struct smtpd *d;
     struct stream *stream;
     struct smtpd_session *next, *prev; /* in its bucket */
-    uint8_t client[16];                /* address, IPv6 form; IPv6 clients count by /64 */
-    struct timer pause;                /* before the greeting */
-    char *helo;                        /* NULL before HELO */
+    const struct smtpd_door *door;
+    union endpoint peer, local;
+    uint8_t client[16]; /* address, IPv6 form; IPv6 clients count by /64 */
+    struct timer pause; /* before the greeting, behind an error */
+    struct mono born;
+    struct mono since; /* the command line or the content that comes in has begun; 0: none has */
+    char *helo;        /* NULL before HELO */
     struct smtpd_tx *tx;
     uint64_t chunk, chunk_left; /* octets of a BDAT, and those still to come */
     void *user;                 /* the owner's */
     const struct why *answer;   /* within smtpd_answer: NULL yes */
     enum smtpd_stage asked;     /* while in SMTPD_ASK, and where it came from */
     enum smtpd_state back;
-    unsigned errors, refused;
+    unsigned errors, refused, junk;
+    unsigned counted_errors; /* of errors, those in the ledger */
+    uint64_t messages, recipients, bytes;
     enum smtpd_state state;
     bool counted;  /* towards max_per_client; not trusted */
     bool esmtp;    /* EHLO, not HELO */
@@ -78,6 +85,8 @@ struct smtpd_session {
     bool overlong; /* swallowing a command line that is too long */
     bool last;     /* BDAT LAST */
     bool bare;     /* behind a bare LF: nothing is executed before the next CRLF */
+    bool slow;     /* tarpit: nothing is read until the timer */
+    bool in_tls;   /* TLS from the first byte: its handshake goes on */
     bool eof;
     bool busy; /* inside its step */
 };
@@ -90,15 +99,17 @@ struct smtpd {
     struct arena *scratch; /* for one command */
     struct buf reply;      /* one reply on its way to the stream */
     struct buf content;    /* one chunk of content on its way to the body */
+    struct ledger *ledger;
     unsigned sessions;
     bool draining;
+    bool stress; /* most sessions are taken: shares and patience are smaller */
     struct smtpd_tx *handed;
     struct smtpd_session *bucket[SMTPD_BUCKETS];
 };
 
 /* session.c: the machine. The session may be gone after a step. */
 void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in);
-void smtpd_session_start(struct smtpd_session *s); /* greet, now or after the pause */
+void smtpd_session_start(struct smtpd_session *s); /* from the first byte on */
 /* The only place that writes the state. */
 void smtpd_set_state(struct smtpd_session *s, enum smtpd_state state);
 void smtpd_say(struct smtpd_session *s, int code, const char *enh, struct str text);
@@ -114,6 +125,9 @@ void smtpd_ask(struct smtpd_session *s, enum smtpd_stage stage);
 void smtpd_begin_content(struct smtpd_tx *tx);
 void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b);
 void smtpd_end_content(struct smtpd_session *s);
+void smtpd_content_came(struct smtpd_session *s, size_t n); /* octets, for the limits */
+/* Has the content taken too long on the whole? Then the session is over. */
+bool smtpd_chunk_dribbles(struct smtpd_session *s);
 void smtpd_end_tx(struct smtpd_session *s);
 
 /* verbs.c */
@@ -129,6 +143,13 @@ void smtpd_begin_chunks(struct smtpd_session *s, const struct why *w); /* finish
 bool smtpd_take_chunk(struct smtpd_session *s); /* false: nothing more to go on with */
 
 /* server.c */
+/* Who the client is is known: may he have the session? Else *w is the 421 to give. */
+int smtpd_admit(struct smtpd_session *s, struct why *w);
+int64_t smtpd_idle(const struct smtpd_session *s); /* milliseconds of silence it has */
+/* Is one more allowed to this client? Counted when it is. */
+bool smtpd_may(struct smtpd_session *s, enum smtpd_kind kind);
+void smtpd_count(struct smtpd_session *s, enum smtpd_kind kind, uint64_t n);
+bool smtpd_over(const struct smtpd_session *s, enum smtpd_kind kind);
 void smtpd_session_free(struct smtpd_session *s); /* at once; also from its bucket */
 struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s);
 struct smtpd_tx *smtpd_tx_of(struct smtpd_mail *m);

@@ -18,6 +18,7 @@ struct verb {
     void (*run)(struct smtpd_session *s, struct str rest);
     unsigned states; /* where it may be given */
     enum argument argument;
+    bool junk;         /* leads nowhere by itself: only so many between two mails */
     const char *usage; /* for HELP and for a wrong argument; NULL: not offered */
 };
 
@@ -59,7 +60,8 @@ static void do_helo(struct smtpd_session *s, struct str rest)
 /* NULL when TLS is not to be had (any more): there is no certificate, or it is on already. */
 static struct ssl_ctx_st *tls_of(const struct smtpd_session *s)
 {
-    return stream_is_secure(s->stream) ? NULL : tls_context(s->d->set.tls, TLS_SMTP_IN);
+    return stream_is_secure(s->stream) || s->door->no_tls ? NULL
+                                                          : tls_context(s->d->set.tls, TLS_SMTP_IN);
 }
 
 static void do_ehlo(struct smtpd_session *s, struct str rest)
@@ -75,6 +77,10 @@ static void offer(struct smtpd_session *s)
     buf_init(&b, 1024);
     buf_printf(&b, "%s\nSIZE %llu\n8BITMIME\nPIPELINING\nCHUNKING\nBINARYMIME\nDSN", s->d->hostname,
                (unsigned long long)set->max_size);
+    buf_z(&b, "\nLIMITS");
+    if (s->counted && set->max_messages > 0)
+        buf_printf(&b, " MAILMAX=%llu", (unsigned long long)set->max_messages);
+    buf_printf(&b, " RCPTMAX=%u", set->max_rcpt);
     if (!smtp_disallowed(set->disallow, STR("HELP")))
         buf_z(&b, "\nHELP");
     if (tls_of(s) != NULL)
@@ -99,6 +105,29 @@ void smtpd_finish_helo(struct smtpd_session *s, const struct why *w)
     }
 }
 
+/* May this session begin another mail? Else it has been told; true. */
+static bool enough(struct smtpd_session *s)
+{
+    const struct smtpd_set *set = &s->d->set;
+    struct why w;
+    if (s->door->must_tls && !stream_is_secure(s->stream)) {
+        smtpd_wrong(s, 530, "5.7.0", "Must issue a STARTTLS command first");
+        return true;
+    }
+    if (!s->counted)
+        return false;
+    if ((set->max_messages > 0 && s->messages >= set->max_messages) ||
+        (set->max_bytes > 0 && s->bytes > set->max_bytes)) {
+        smtpd_hang_up(s, "limit", "4.7.0", "takes no more mail in this session, connect again");
+        return true;
+    }
+    if (!smtpd_over(s, SMTPD_BYTES) && smtpd_may(s, SMTPD_MESSAGES))
+        return false;
+    why_set(&w, E_LIMIT, 451, "4.7.1", "Too much mail from your address lately, try again later");
+    smtpd_refuse(s, &w);
+    return true;
+}
+
 static void do_mail(struct smtpd_session *s, struct str rest)
 {
     struct smtpd *d = s->d;
@@ -111,6 +140,8 @@ static void do_mail(struct smtpd_session *s, struct str rest)
         smtpd_wrong(s, 503, "5.5.1", "Sender already specified; RSET begins anew");
         return;
     }
+    if (enough(s))
+        return;
     struct smtpd_tx *tx = smtpd_tx_new(s);
     int rc = smtp_parse_mail(rest, false, tx->m.arena, &tx->m.sender, &tx->m.params, &w);
     if (rc == 0 && tx->m.params.size > d->set.max_size)
@@ -136,6 +167,7 @@ void smtpd_finish_mail(struct smtpd_session *s, const struct why *w)
         smtpd_tx_free(&s->tx);
         return;
     }
+    s->messages++;
     smtpd_set_state(s, SMTPD_MAIL);
     smtpd_say(s, 250, "2.1.0", STR("Sender OK"));
 }
@@ -197,6 +229,19 @@ void smtpd_finish_rcpt(struct smtpd_session *s, const struct why *w)
     smtpd_say(s, 250, "2.1.5", STR("Recipient OK"));
 }
 
+static bool may_rcpt(struct smtpd_session *s, struct why *w)
+{
+    const struct smtpd_set *set = &s->d->set;
+    if (s->counted && set->max_recipients > 0 && s->recipients >= set->max_recipients)
+        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients in this session"), false;
+    if (!smtpd_may(s, SMTPD_RECIPIENTS))
+        return why_set(w, E_LIMIT, 452, "4.7.1",
+                       "Too many recipients from your address lately, try again later"),
+               false;
+    s->recipients++;
+    return true;
+}
+
 static void do_rcpt(struct smtpd_session *s, struct str rest)
 {
     struct why w;
@@ -211,6 +256,9 @@ static void do_rcpt(struct smtpd_session *s, struct str rest)
         smtpd_say_why(s, &w);
         if (tx->refused++ == 0)
             smtpd_event(s, "limit", &w);
+    } else if (!may_rcpt(s, &w)) {
+        tx->refused++;
+        smtpd_refuse(s, &w);
     } else if (take_rcpt(s, rest, &w) < 0) {
         tx->refused++;
         smtpd_refuse(s, &w);
@@ -325,37 +373,37 @@ static void do_http(struct smtpd_session *s, struct str rest)
 static void do_help(struct smtpd_session *s, struct str rest);
 
 static const struct verb verbs[] = {
-    {"HELO", do_helo, ANY_TIME, ARG_MUST, "HELO host"},
-    {"EHLO", do_ehlo, ANY_TIME, ARG_MUST, "EHLO host"},
-    {"MAIL", do_mail, GREETED, ARG_MUST,
+    {"HELO", do_helo, ANY_TIME, ARG_MUST, true, "HELO host"},
+    {"EHLO", do_ehlo, ANY_TIME, ARG_MUST, true, "EHLO host"},
+    {"MAIL", do_mail, GREETED, ARG_MUST, false,
      "MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME|BINARYMIME]"},
-    {"RCPT", do_rcpt, GREETED, ARG_MUST, "RCPT TO:<address>"},
-    {"DATA", do_data, GREETED, ARG_NONE, "DATA"},
-    {"BDAT", smtpd_bdat, ANY_TIME, ARG_MAY, "BDAT octets [LAST]"},
-    {"RSET", do_rset, ANY_TIME, ARG_NONE, "RSET"},
-    {"NOOP", do_noop, ANY_TIME, ARG_MAY, "NOOP"},
-    {"VRFY", do_vrfy, ANY_TIME, ARG_MUST, "VRFY address"},
-    {"HELP", do_help, ANY_TIME, ARG_MAY, "HELP"},
-    {"QUIT", do_quit, ANY_TIME, ARG_NONE, "QUIT"},
-    {"EXPN", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"SEND", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"SOML", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"SAML", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"TURN", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"ETRN", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"AUTH", do_not, ANY_TIME, ARG_MAY, NULL},
-    {"STARTTLS", do_starttls, ANY_TIME, ARG_MAY, NULL},
+    {"RCPT", do_rcpt, GREETED, ARG_MUST, false, "RCPT TO:<address>"},
+    {"DATA", do_data, GREETED, ARG_NONE, false, "DATA"},
+    {"BDAT", smtpd_bdat, ANY_TIME, ARG_MAY, false, "BDAT octets [LAST]"},
+    {"RSET", do_rset, ANY_TIME, ARG_NONE, true, "RSET"},
+    {"NOOP", do_noop, ANY_TIME, ARG_MAY, true, "NOOP"},
+    {"VRFY", do_vrfy, ANY_TIME, ARG_MUST, true, "VRFY address"},
+    {"HELP", do_help, ANY_TIME, ARG_MAY, true, "HELP"},
+    {"QUIT", do_quit, ANY_TIME, ARG_NONE, false, "QUIT"},
+    {"EXPN", do_not, ANY_TIME, ARG_MAY, true, NULL},
+    {"SEND", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"SOML", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"SAML", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"TURN", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"ETRN", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"AUTH", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"STARTTLS", do_starttls, ANY_TIME, ARG_MAY, false, NULL},
     /* A browser made to talk to us: nothing it sends after this may be read as commands. */
-    {"GET", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"HEAD", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"POST", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"PUT", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"DELETE", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"OPTIONS", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"TRACE", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"PATCH", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"PRI", do_http, ANY_TIME, ARG_MAY, NULL},
-    {"CONNECT", do_http, ANY_TIME, ARG_MAY, NULL},
+    {"GET", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"HEAD", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"POST", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"PUT", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"DELETE", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"OPTIONS", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"TRACE", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"PATCH", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"PRI", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"CONNECT", do_http, ANY_TIME, ARG_MAY, false, NULL},
 };
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -388,7 +436,9 @@ void smtpd_command(struct smtpd_session *s, struct str line)
     struct why w;
     smtp_verb(line, &name, &rest);
     const struct verb *v = find_verb(name);
-    if (v == NULL) {
+    if (s->counted && s->tx == NULL && mono_ms(s->born, mono_now()) > s->d->set.session_ms) {
+        smtpd_hang_up(s, "limit", "4.4.2", "ends sessions of this length, connect again");
+    } else if (v == NULL) {
         smtpd_wrong(s, 500, "5.5.2", "Command not recognized; HELP lists those taken here");
     } else if (smtp_disallowed(s->d->set.disallow, name)) {
         do_not(s, rest);
@@ -398,6 +448,8 @@ void smtpd_command(struct smtpd_session *s, struct str line)
         why_set(&w, E_SYNTAX, 501, "5.5.4", "Syntax: %s", v->usage);
         smtpd_wrong(s, 501, "5.5.4", w.text);
     } else {
+        if (v->junk && ++s->junk > s->d->set.max_junk)
+            s->errors++;
         v->run(s, rest);
     }
 }

@@ -107,7 +107,7 @@ def power_cut(w, send):
     disk = os.path.join(w.dir, 'disk')
     mount(image, disk)
     try:
-        gw = w.gateway(lines=['DATABASE %s/db' % disk])
+        gw = w.gateway(lines=['DATABASE %s/db' % disk, 'MINFREE 0'])
         gw.lines.remove('DATABASE db')
         sink = w.sink()
         gw.lines.append('DESTINATION example.org ' + sink.where)

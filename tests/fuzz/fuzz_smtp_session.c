@@ -87,7 +87,7 @@ static void session(struct smtpd *d, const uint8_t *data, size_t n, uint8_t how)
     size_t piece = 1 + (how >> 2) * (size_t)(how >> 2);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
         abort();
-    smtpd_take(d, stream_new(loop, fds[0], NULL, NULL));
+    smtpd_take(d, stream_new(loop, fds[0], NULL, NULL), NULL);
     for (size_t at = 0; at < n; at += piece) {
         ssize_t sent = send(fds[1], data + at, n - at < piece ? n - at : piece, MSG_NOSIGNAL);
         turns();

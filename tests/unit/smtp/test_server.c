@@ -234,7 +234,7 @@ static int connect_pair(void)
 {
     int fds[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    smtpd_take(w.d, stream_new(w.loop, fds[0], NULL, NULL));
+    smtpd_take(w.d, stream_new(w.loop, fds[0], NULL, NULL), NULL);
     return fds[1];
 }
 
@@ -273,6 +273,7 @@ static void world_stop(void)
     smtpd_free(&w.d);
     while (loop_turn(w.loop, false))
         ;
+    w.distrust = false;
     w.set = (struct smtpd_set){.max_size = 0};
 }
 
@@ -434,6 +435,28 @@ static void set_limit(struct str text)
         w.set.max_errors = (unsigned)v;
     else if (str_is(key, "idle_ms"))
         w.set.idle_ms = (int64_t)v;
+    else if (str_is(key, "max_messages"))
+        w.set.max_messages = v;
+    else if (str_is(key, "max_recipients"))
+        w.set.max_recipients = v;
+    else if (str_is(key, "max_bytes"))
+        w.set.max_bytes = v;
+    else if (str_is(key, "max_junk"))
+        w.set.max_junk = (unsigned)v;
+    else if (str_is(key, "tarpit_ms"))
+        w.set.tarpit_ms = (int64_t)v;
+    else if (str_is(key, "session_ms"))
+        w.set.session_ms = (int64_t)v;
+    else if (str_is(key, "minute_messages"))
+        w.set.rate[SMTPD_MESSAGES] = (struct smtpd_rate){v, 60000};
+    else if (str_is(key, "minute_recipients"))
+        w.set.rate[SMTPD_RECIPIENTS] = (struct smtpd_rate){v, 60000};
+    else if (str_is(key, "minute_bytes"))
+        w.set.rate[SMTPD_BYTES] = (struct smtpd_rate){v, 60000};
+    else if (str_is(key, "minute_errors"))
+        w.set.rate[SMTPD_ERRORS] = (struct smtpd_rate){v, 60000};
+    else if (str_is(key, "distrust"))
+        w.distrust = v != 0;
     else
         ck_abort_msg("no such limit: %.*s", STR_ARG(key));
 }
@@ -504,6 +527,10 @@ static void play(const struct dialogue *d, const char *name, enum manner manner,
             set_limit(str_sub(d->item[i].text, 5, SIZE_MAX));
     world_start();
     settle();
+    if (w.distrust) {
+        clock_step(1); /* the pause before the greeting */
+        settle();
+    }
     for (size_t i = 0; i <= d->n; i++) {
         const struct item *it = i < d->n ? &d->item[i] : NULL;
         bool turn = it == NULL || it->kind == '@' || (manner == PERSON && it->kind == 'C');
@@ -670,7 +697,7 @@ END_TEST
 static void taken(void *arg, int fd, const union endpoint *peer)
 {
     (void)arg, (void)peer;
-    smtpd_take(w.d, stream_new(w.loop, fd, NULL, NULL));
+    smtpd_take(w.d, stream_new(w.loop, fd, NULL, NULL), NULL);
 }
 
 static int connect_to(const struct listener *ln)
@@ -773,6 +800,7 @@ START_TEST(test_unread_replies)
     buf_init(&all, 1 << 21);
     for (int i = 0; i < N; i++)
         buf_z(&all, "NOOP\r\n");
+    w.set.max_junk = N;
     world_start();
     settle();
     for (int idle = 0; idle < 3 && sent < all.n;) {

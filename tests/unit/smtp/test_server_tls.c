@@ -74,7 +74,7 @@ static void call(void)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
     us = stream_new(loop, fd[0], on_client, NULL);
     is_open = true;
-    smtpd_take(d, stream_new(loop, fd[1], NULL, NULL));
+    smtpd_take(d, stream_new(loop, fd[1], NULL, NULL), NULL);
     settle();
 }
 
