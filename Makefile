@@ -78,6 +78,8 @@ help:
 	@echo 'make bench      throughput, CPU and memory beside Postfix and the machine'"'"'s floors'
 	@echo 'make fuzz       libFuzzer: T=target S=seconds (all targets, 60 s each, without T)'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb        a Debian package, in build/deb'
+	@echo 'make deb-upgrade  the package test with a package of the commit before as the older one'
 	@echo 'make longest    the longest functions and files'
 	@echo 'make clean'
 
@@ -225,6 +227,16 @@ install: all
 	install -m 644 docs/njegate.conf.sample docs/njegate-tables.rng README.md $(SHARE)/doc/njegate
 	$(if $(GUIDES),install -m 644 $(GUIDES) $(SHARE)/doc/njegate/guide)
 	install -D -m 644 docs/njegate.bash-completion $(SHARE)/bash-completion/completions/njegate
+
+# --- Debian package -----------------------------------------------------------------------------------
+# The number of commits makes every version greater than the one before it.
+VERSION ?= 0.1.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
+DEB     ?= $(BUILD)/deb
+.PHONY: deb deb-upgrade
+deb: all
+	@packaging/deb/build $(MAKE) $(BUILD) $(VERSION) $(DEB)
+deb-upgrade: all
+	+@packaging/deb/upgrade-test $(MAKE) $(BUILD)
 
 clean:
 	rm -rf build njegated njegate
