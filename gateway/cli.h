@@ -18,7 +18,7 @@ struct cli {
     int nword;
     const char *name, *owner, *from, *subject, *to, *personal; /* --name TEXT ... */
     const char *node, *neighbour, *domain, *smarthost;         /* of init */
-    bool punch, replace;
+    bool watch, punch, replace;
 };
 typedef int cli_fn(struct cli *c);
 

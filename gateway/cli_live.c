@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -156,7 +157,7 @@ int cli_link_list(struct cli *c)
 }
 
 /* Pairs of key and value: lines for people, one object for programs. */
-int cli_status(struct cli *c)
+static int show_status(struct cli *c)
 {
     struct cli_answer a;
     struct str word = STR("status");
@@ -169,11 +170,28 @@ int cli_status(struct cli *c)
             columns[i] = (struct column){a.cell[2 * i].p, COL_TEXT};
             table_text(t, a.cell[2 * i + 1]);
         }
+        if (c->watch && isatty(STDOUT_FILENO))
+            fputs("\033[H\033[2J", stdout); /* home, clear */
         table_print(t, stdout, c->json, true);
         table_free(&t);
         free(columns);
     }
     cli_answer_free(&a);
+    return status;
+}
+
+int cli_status(struct cli *c)
+{
+    const struct timespec pace = {.tv_sec = 2};
+    int status = show_status(c);
+    while (c->watch && status == CLI_DONE) {
+        if (fflush(stdout) != 0)
+            return CLI_DONE; /* who watched has gone */
+        nanosleep(&pace, NULL);
+        if (!isatty(STDOUT_FILENO))
+            fputc('\n', stdout);
+        status = show_status(c);
+    }
     return status;
 }
 

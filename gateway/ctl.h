@@ -37,7 +37,8 @@ struct ctl_call {
 };
 void ctl_cell(struct ctl_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void ctl_answer(struct ctl_call *c, int status, const char *fmt, ...)
-    PRINTF_LIKE(3, 4); /* frees c */
+    PRINTF_LIKE(3, 4);               /* frees c */
+void ctl_status(struct ctl_call *c); /* ctlstatus.c: pairs of a key and its text */
 /* ctlverbs.c */
 void ctl_dispatch(struct ctl_call *c);
 

@@ -249,47 +249,6 @@ static void smsg_verb(struct ctl_call *c)
     ctl_answer(c, 0, " ");
 }
 
-static void status_queue(void *arg_, const struct relay_line *l)
-{
-    ctl_cell(arg_, "queue %s", l->key);
-    ctl_cell(arg_, "%zu waiting, %u active%s%s", l->waiting, l->open,
-             l->reason[0] != '\0' ? ", " : "", l->reason);
-}
-
-static void status_link(void *arg_, const struct conf_link *conf, enum link_state s,
-                        const struct link_stat *st)
-{
-    ctl_cell(arg_, "link %.*s", STR_ARG(conf->name));
-    ctl_cell(arg_, "%s to %.*s, files in %llu out %llu%s%s", link_state_name(s),
-             STR_ARG(conf->node), (unsigned long long)st->files_in,
-             (unsigned long long)st->files_out, st->reason[0] != '\0' ? ", " : "", st->reason);
-}
-
-static void status_verb(struct ctl_call *c)
-{
-    const struct gate_stat *s = &c->g->stat;
-    ctl_cell(c, "node");
-    ctl_cell(c, "%.*s", STR_ARG(c->g->conf->local));
-    ctl_cell(c, "host");
-    ctl_cell(c, "%.*s", STR_ARG(c->g->names.hostname));
-    ctl_cell(c, "up seconds");
-    ctl_cell(c, "%lld", (long long)(wall_s(wall_now()) - wall_s(c->g->started)));
-    ctl_cell(c, "queued");
-    ctl_cell(c, "%llu", (unsigned long long)store_queued(c->g->store));
-    ctl_cell(c, "taken");
-    ctl_cell(c, "%llu by SMTP, %llu by NJE, %llu here", (unsigned long long)s->from_smtp,
-             (unsigned long long)s->from_nje, (unsigned long long)s->from_local);
-    ctl_cell(c, "delivered");
-    ctl_cell(c, "%llu by SMTP, %llu by NJE, %llu to readers", (unsigned long long)s->to_smtp,
-             (unsigned long long)s->to_nje, (unsigned long long)s->to_reader);
-    ctl_cell(c, "trouble");
-    ctl_cell(c, "%llu put off, %llu returned, %llu refused", (unsigned long long)s->deferred,
-             (unsigned long long)s->returned, (unsigned long long)s->refused);
-    nje_each(c->g->nje, status_link, c);
-    relay_each(c->g->relay, status_queue, c);
-    ctl_answer(c, 0, " ");
-}
-
 /* --- what our own users send
  * ------------------------------------------------------------------------------------------ */
 
@@ -514,7 +473,7 @@ void ctl_dispatch(struct ctl_call *c)
         void (*fn)(struct ctl_call *c);
     } verbs[] = {
         {"queue", queue_verb},     {"link", link_verb}, {"smsg", smsg_verb},
-        {"status", status_verb},   {"note", note_verb}, {"sendfile", sendfile_verb},
+        {"status", ctl_status},    {"note", note_verb}, {"sendfile", sendfile_verb},
         {"tell", tell_verb},       {"ping", ping_verb}, {"shutdown", shutdown_verb},
         {"resolve", resolve_verb},
     };

@@ -13,11 +13,13 @@
 #include "gateway/filter.h"
 #include "gateway/gate.h"
 #include "gateway/headrules.h"
+#include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 #include "gateway/rights.h"
 #include "gateway/service.h"
 #include "gateway/smtpin.h"
+#include "gateway/web.h"
 
 /* What the look-ups keep of the tables of names: some 110 octets a row that was asked for. */
 #define DIRECTORY_MOST ((size_t)512 << 20)
@@ -28,6 +30,7 @@ struct daemon {
     struct gate gate;
     struct smtpin *smtpin;
     struct ctl *ctl;
+    struct web *web;
     struct conf **conf; /* the present one last; earlier ones may still be borrowed from */
     size_t nconf;
     struct timer drain;
@@ -208,7 +211,9 @@ static void stop(void *arg)
 
 static void store_trouble(void *arg, const struct why *w)
 {
-    (void)arg;
+    struct daemon *d = arg;
+    if (d->gate.metrics != NULL)
+        metrics_trouble(&d->gate, 0, "disk", STR("database"), w->text);
     log_event(LOG_ERROR, 0, "store", "error=%s", log_quote(str_of(w->text)));
 }
 
@@ -221,7 +226,10 @@ static int open_parts(struct daemon *d, struct why *w)
                             .path = c->database.p,
                             .spooldir = c->spooldir.p,
                             .inline_max = (size_t)c->inline_max,
-                            .trouble = store_trouble};
+                            .journal_days = c->journal_days > 0 ? (int)c->journal_days : -1,
+                            .journal_bytes = (uint64_t)c->journal_mb << 20,
+                            .trouble = store_trouble,
+                            .trouble_arg = d};
     struct dns_set dns = {.forward = c->resolver,
                           .trust_anchor_file = c->trust_anchor.n > 0 ? c->trust_anchor.p : NULL};
     g->tls = tls_new();
@@ -231,6 +239,8 @@ static int open_parts(struct daemon *d, struct why *w)
         v = nje_listen(g->nje, w);
     if (v == 0)
         v = smtpin_listen(&d->smtpin, g, w);
+    if (v == 0)
+        v = web_listen(&d->web, g, w);
     if (v == 0)
         v = rights_drop(c, w);
     if (v == 0)
@@ -242,10 +252,12 @@ static int open_parts(struct daemon *d, struct why *w)
     g->snads = snads_new(g->store);
     g->dns = dns_new(g->loop, &dns);
     g->relay = relay_new(g);
+    g->metrics = metrics_new(g);
     g->filters = filters_new(g);
     smtpin_start(d->smtpin);
     nje_start(g->nje);
     relay_start(g->relay);
+    web_start(d->web);
     return ctl_open(&d->ctl, g, c->control.p, w);
 }
 
@@ -254,6 +266,7 @@ static void close_parts(struct daemon *d)
 {
     struct gate *g = &d->gate;
     ctl_close(&d->ctl);
+    web_free(&d->web);
     if (g->relay != NULL)
         relay_stop(g->relay);
     if (g->nje != NULL)
@@ -264,6 +277,7 @@ static void close_parts(struct daemon *d)
     nje_free(&g->nje);
     filters_free(&g->filters);
     relay_free(&g->relay);
+    metrics_free(&g->metrics);
     nicks_free(&g->nicks);
     snads_free(&g->snads);
     dns_free(&g->dns);

@@ -14,6 +14,7 @@
 
 struct filters;
 struct nje;
+struct metrics;
 struct relay;
 struct service;
 struct snads;
@@ -32,6 +33,7 @@ struct gate {
     struct filters *filters; /* gateway/filter.h */
     struct nje *nje;
     struct relay *relay;
+    struct metrics *metrics;
     struct wall started;
     bool debug; /* njegated -v, or the operator's DEBUG */
     struct gate_stat {

@@ -55,7 +55,7 @@ static const struct verb {
     {"link", "start", 1, 1, cli_order, "link start LINK"},
     {"link", "stop", 1, 1, cli_order, "link stop LINK"},
     {"link", "drain", 1, 1, cli_order, "link drain LINK"},
-    {"status", NULL, 0, 0, cli_status, "status"},
+    {"status", NULL, 0, 0, cli_status, "status [--watch]"},
     {"smsg", NULL, 1, 1, cli_smsg, "smsg 'COMMAND'"},
     {"resolve", NULL, 1, 1, cli_resolve, "resolve ADDRESS"},
     {"rules", "check", 1, 1, cli_rules_check, "rules check FILE"},
@@ -116,6 +116,8 @@ static int take_options(struct cli *c, int argc, char **argv)
             c->json = true;
         } else if (strcmp(argv[i], "--punch") == 0) {
             c->punch = true;
+        } else if (strcmp(argv[i], "--watch") == 0) {
+            c->watch = true;
         } else if (strcmp(argv[i], "--replace") == 0) {
             c->replace = true;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

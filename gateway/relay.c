@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "db/queue.h"
 #include "gateway/dsn.h"
+#include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay_private.h"
 #include "rscs/link.h"
@@ -415,6 +416,7 @@ static void note_delivered(struct gate *g, struct intake *in, const struct item 
               log_quote(to->addr), log_quote(str_of(it->dest->name)), known ? " host=" : "",
               known ? log_quote(str_of(it->via)) : "",
               (long long)((wall_now().us - m->accepted.us) / 1000));
+    metrics_delivered(g, m->accepted);
     *(m->to == DOOR_SMTP ? &g->stat.to_smtp : &g->stat.to_nje) += 1;
     ptrdiff_t node = str_find_last(to->addr, '@');
     if (g->conf->notify_arrived && m->from == DOOR_SMTP && m->to == DOOR_NJE && node > 0)
@@ -460,6 +462,7 @@ static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, 
               log_quote(to->addr), to->tries, (long long)((to->due.us - wall_now().us) / US_PER_S),
               log_quote(str_of(w->text)));
     g->stat.deferred++;
+    metrics_trouble(g, m->origin, "put off", to->addr, w->text);
     scan_soon(it->dest->relay, (to->due.us - wall_now().us) / 1000 + 1);
 }
 
@@ -491,6 +494,7 @@ static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it
     log_event(LOG_WARN, m->origin, "failed", "to=%s reason=%s", log_quote(to->addr),
               log_quote(str_of(w->text)));
     g->stat.returned++;
+    metrics_trouble(g, m->origin, "returned", to->addr, w->text);
 }
 
 struct settled {
