@@ -28,6 +28,11 @@ struct arriving {
     struct link *link;
     struct link_in *in; /* NULL: the connection was lost after its end, link may be gone too */
     struct body_writer *content;
+    /* Kind, job header and first data set header are kept until they say where the file goes: the
+     * hop count of one that only passes is raised then, so that it need not be copied at its end.
+     */
+    struct buf head;
+    bool headed, raised;
     char name[9]; /* of the link */
 };
 
@@ -65,6 +70,18 @@ bool nje_origin_ok(struct line *l, struct str node)
  * ------------------------------------------------------------------------------------------------
  */
 
+static struct str origin_text(struct arena *a, const struct njefile_in *f)
+{
+    return arena_printf(a, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
+}
+
+static bool is_ours(struct nje *n, struct arena *a, const struct njefile_in *f)
+{
+    return admit_is_local_node(n->g, f->to_node) ||
+           str_eq_nocase(f->to_node, n->g->conf->dim_node) ||
+           snadsgate_takes(n->g, origin_text(a, f), f->to_node);
+}
+
 static int file_open(void *arg, struct link_in *in, struct why *w)
 {
     struct line *l = arg;
@@ -76,23 +93,49 @@ static int file_open(void *arg, struct link_in *in, struct why *w)
     ar->in = in;
     memcpy(ar->name, l->name, sizeof ar->name);
     ar->content = body_writer_new(g->store);
-    if (body_write(ar->content, &kind, 1, w) < 0) {
-        body_writer_drop(&ar->content);
-        free(ar);
-        return w->err;
-    }
+    buf_init(&ar->head, 3 * HEADER_MAX);
+    buf_u8(&ar->head, kind);
+    (void)w;
     in->user = ar;
     l->nje->open++;
     return 0;
+}
+
+/* Where the file goes is known; what was kept is written. */
+static int head_known(const struct line *l, struct arriving *ar, struct why *w)
+{
+    struct njefile_in f;
+    struct why unread;
+    struct arena *a = arena_new(65536);
+    struct deck_item njh;
+    struct cur deck = buf_cur(&ar->head);
+    if (njefile_read_headers(a, deck, &f, &unread) == 0 && f.njh.hops < UINT16_MAX &&
+        !is_ours(l->nje, a, &f)) {
+        cur_skip(&deck, 1);
+        ar->raised = deck_next(&deck, &njh, &unread) == 1 && njh.srcb == SRCB_NJH &&
+                     njh_set_hops(ar->head.p + (njh.data.p - ar->head.p), cur_left(&njh.data),
+                                  (uint16_t)(f.njh.hops + 1));
+    }
+    arena_free(&a);
+    ar->headed = true;
+    int v = body_write(ar->content, ar->head.p, ar->head.n, w);
+    buf_done(&ar->head);
+    return v;
 }
 
 static int file_record(void *arg, struct link_in *in, uint8_t srcb, struct cur data, struct why *w)
 {
     struct arriving *ar = in->user;
     uint8_t head[4];
-    (void)arg;
     deck_item_head(head, srcb, cur_left(&data));
-    int v = body_write(ar->content, head, sizeof head, w);
+    if (!ar->headed && (srcb == SRCB_NJH || srcb == SRCB_DSH)) {
+        buf_add(&ar->head, head, sizeof head);
+        buf_add(&ar->head, data.p, cur_left(&data));
+        return srcb == SRCB_DSH ? head_known(arg, ar, w) : 0;
+    }
+    int v = ar->headed ? 0 : head_known(arg, ar, w);
+    if (v >= 0)
+        v = body_write(ar->content, head, sizeof head, w);
     return v < 0 ? v : body_write(ar->content, data.p, cur_left(&data), w);
 }
 
@@ -100,6 +143,7 @@ static void arriving_free(struct arriving *ar)
 {
     ar->nje->open--;
     body_writer_drop(&ar->content);
+    buf_done(&ar->head);
     free(ar);
 }
 
@@ -141,11 +185,6 @@ static struct str seen_key(struct arena *a, const struct njefile_in *f)
                         f->dsh.dsno, f->dsh.records, STR_ARG(f->to_node), STR_ARG(f->to_user));
 }
 
-static struct str origin_text(struct arena *a, const struct njefile_in *f)
-{
-    return arena_printf(a, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
-}
-
 /* On its way to another node: the same deck, the hop count one higher. */
 static int forward_copy(struct gate *g, struct intake *in, struct body *deck,
                         const struct njefile_in *f, const struct admitted *to, struct arena *a,
@@ -153,6 +192,8 @@ static int forward_copy(struct gate *g, struct intake *in, struct body *deck,
 {
     struct body *copy;
     struct njefile_edit edit = {.set_hops = true, .hops = (uint16_t)(f->njh.hops + 1)};
+    if (f->raised)
+        return intake_deck(in, deck, DOOR_NJE, origin_text(a, f), to, w);
     struct cur bytes = body_cur(deck, w);
     int v = cur_left(&bytes) > 0 ? njefile_copy(g->store, bytes, &edit, &copy, w) : w->err;
     if (v < 0)
@@ -169,15 +210,16 @@ static int forward_file(struct nje *n, struct intake *in, struct body *deck,
     struct why reason;
     struct line *l = nje_line_to(n, f->to_node);
     struct admitted to = {.to = DOOR_NJE, .user = f->to_user, .node = f->to_node};
+    unsigned crossed = f->njh.hops - (f->raised ? 1u : 0u);
     if (l == NULL)
         why_set(&reason, E_ABSENT, 550, "5.1.2", "node %.*s is not known here",
                 STR_ARG(f->to_node));
     else if (from_link != NULL && strcmp(l->name, from_link) == 0)
         why_set(&reason, E_PERM, 554, "5.4.6",
                 "node %.*s lies where the file came from (routing loop)", STR_ARG(f->to_node));
-    else if (f->njh.hops >= n->g->conf->maxhops)
+    else if (crossed >= n->g->conf->maxhops)
         why_set(&reason, E_PERM, 554, "5.4.6", "the file has crossed %u nodes (routing loop)",
-                f->njh.hops);
+                crossed);
     else
         return forward_copy(n->g, in, deck, f, &to, a, w);
     return fromnje_return(n->g, in, deck, &reason, w);
@@ -221,9 +263,7 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                      struct arena *a, struct why *w)
 {
     db_refresh(store_reader(n->g->store));
-    bool ours = admit_is_local_node(n->g, f->to_node) ||
-                str_eq_nocase(f->to_node, n->g->conf->dim_node) ||
-                snadsgate_takes(n->g, origin_text(a, f), f->to_node);
+    bool ours = is_ours(n, a, f);
     intake_journal(in, "received",
                    "from=%.*s@%.*s to=%.*s@%.*s file=%.*s.%.*s job=%u size=%llu link=%s",
                    STR_ARG(f->from_user), STR_ARG(f->from_node), STR_ARG(f->to_user),
@@ -234,8 +274,8 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                 : forward_file(n, in, deck, f, from_link, a, w);
 }
 
-static int take_file(struct line *l, struct intake *in, struct body *deck, struct arena *a,
-                     bool *again, struct why *w)
+static int take_file(struct line *l, struct intake *in, struct body *deck, bool raised,
+                     struct arena *a, bool *again, struct why *w)
 {
     struct nje *n = l->nje;
     struct njefile_in f;
@@ -251,6 +291,7 @@ static int take_file(struct line *l, struct intake *in, struct body *deck, struc
                                 .to_node = STR("UNKNOWN")};
         return intake_hold(in, deck, &f, RCPT_HELD, &reason);
     }
+    f.raised = raised;
     struct str key = seen_key(a, &f);
     if (store_seen(n->g->store, key)) {
         *again = true;
@@ -280,7 +321,7 @@ static void file_end(void *arg, struct link_in *in)
     struct intake *unit = intake_new(l->nje->g);
     bool again = false;
     struct body *deck = body_writer_end(&ar->content, &w);
-    int v = deck != NULL ? take_file(l, unit, deck, a, &again, &w) : w.err;
+    int v = deck != NULL ? take_file(l, unit, deck, ar->raised, a, &again, &w) : w.err;
     if (v < 0 || again) {
         intake_drop(&unit);
         file_durable(ar, again ? NULL : &w);

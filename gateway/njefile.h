@@ -68,6 +68,7 @@ struct njefile_item {
 };
 struct njefile_in {
     uint8_t kind; /* DECK_SYSOUT, or DECK_SYSIN: a job to be run */
+    bool raised;  /* the hop count in njh already counts this node */
     struct njh njh;
     struct dsh dsh;
     struct str from_user, from_node, to_user, to_node, fn, ft; /* UTF-8 */
