@@ -14,6 +14,7 @@
 #include "gateway/mail/plain.h"
 #include "gateway/partfile.h"
 #include "gateway/smtp/bsmtp.h"
+#include "gateway/verified.h"
 
 #define ADDRESSES_MAX 200u
 #define NOTE_WIDTH 78u
@@ -275,6 +276,8 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
         !str_eq_nocase(list[0].mailbox, f->from.mailbox))
         n->reply_to = list[0].mailbox;
     n->return_path = arena_printf(f->arena, "<%.*s>", STR_ARG(f->mail->sender));
+    if (f->g->conf->sender_verified && f->mail->from == DOOR_SMTP)
+        n->verified = verified_text(f->g, f->arena, &f->hdr, f->from.domain);
 }
 
 /* Below the text: what is missing of it, and where the rest is. */

@@ -768,6 +768,7 @@ void note_write(struct buf *b, const struct note *n, enum note_style style, unsi
     put_tagged(b, "Subject: ", n->subject);
     put_tagged(b, "In-Reply-To: ", n->in_reply_to);
     put_tagged(b, "Reply-To: ", n->reply_to);
+    put_tagged(b, "Sender-verified: ", n->verified);
     put_return_path(b, n->return_path);
     buf_u8(b, '\n');
     put_text(b, n->text, width);

@@ -44,7 +44,8 @@ struct note {
     size_t nnick;
     struct str subject;
     struct str in_reply_to, reply_to, return_path; /* "" absent; return_path with or without <> */
-    struct str text;                               /* LF lines, after the header's blank line */
+    struct str verified; /* written only: what is known of the sender, "" not to be said */
+    struct str text;     /* LF lines, after the header's blank line */
 };
 /* Do these first lines (LF) look like a note header? Before any line of text stands either a From:
  * with "user at node", "user@node", "NODE(USER)" or "user--node", or a readable Date: and such a
@@ -60,8 +61,9 @@ bool note_looks(struct str lines);
  * lines. */
 int note_parse(struct arena *a, struct str lines, struct note *n, struct why *w) MUST_CHECK;
 /* Write header lines and text, LF lines: Date, From, To, cc, Subject, In-Reply-To, Reply-To,
- * Return-Path last, one blank line, text wrapped at `width` columns (0: not wrapped; words longer
- * than that are left whole, "> " quoting is repeated). Nothing in the fields can add a line. */
+ * Sender-verified, Return-Path last, one blank line, text wrapped at `width` columns (0: not
+ * wrapped; words longer than that are left whole, "> " quoting is repeated). Nothing in the fields
+ * can add a line. */
 void note_write(struct buf *b, const struct note *n, enum note_style style, unsigned width);
 
 /* The same header for the Internet, its addresses mapped to mailboxes by the caller. */

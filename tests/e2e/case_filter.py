@@ -457,3 +457,16 @@ def case_nje_filter_slow_others(w):
     sent.wait()
     assert sink.take().mail['Subject'] == 'slow'
     gw.empty()
+
+
+def case_sender_verified_line(w):
+    """SENDERVERIFIED: a note says what our filters found about its sender, and nothing that others claim."""
+    gw, p, _, f = filtered(w, lines=['SENDERVERIFIED'])
+    f.at_end(milterd.insert_header(1, 'Authentication-Results', '%s; dkim=pass header.d=example.org' % gw.fqdn))
+    gw.mail(BOB, headers=[('Authentication-Results', '%s; dmarc=pass header.from=example.org' % gw.fqdn)])
+    lines = p.take_file().lines()
+    at = lines.index('Sender-verified: yes (example.org: DKIM)')
+    assert lines[at + 1].startswith('Return-Path: ') and lines[at + 2] == '', lines
+    f.hooks.clear()
+    gw.mail(BOB, headers=[('Authentication-Results', 'mx.other.example; dmarc=pass header.from=example.org')])
+    assert 'Sender-verified: not known' in p.take_file().lines()
