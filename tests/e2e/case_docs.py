@@ -1,0 +1,153 @@
+"""What is written is so: every verb, option, statement and operator command is in the manual; the guides' configurations
+and README's are accepted; links lead somewhere."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import world as wd
+
+DOCS = os.path.join(wd.TOP, 'docs')
+MAN = os.path.join(DOCS, 'man')
+
+
+def text_of(path):
+    with open(path, encoding='utf-8') as f:
+        return f.read()
+
+
+def page(name):
+    """A manual page as its reader sees it, one line of single blanks."""
+    if not shutil.which('mandoc'):
+        raise wd.Skip('no mandoc')
+    out = subprocess.run(['mandoc', '-Tutf8', '-Owidth=400', os.path.join(MAN, name)], capture_output=True, text=True,
+                         check=True).stdout
+    return ' '.join(re.sub(r'.\x08', '', out).replace('‐', '-').replace('\xa0', ' ').split())
+
+
+def help_text():
+    return wd.run([wd.program('njegate'), '--help'])
+
+
+def case_every_verb_and_option(w):
+    """njegate(8) has every verb with its action, every option a form names; njegated(8) those of the daemon."""
+    shown = page('njegate.8')
+    missing = []
+    for line in help_text().splitlines():
+        if not line.startswith('  njegate '):
+            continue
+        form = line[len('  njegate '):]
+        verb = re.match(r'[a-z]+( [a-z]+)?', form).group(0)
+        if not re.search(r'(?<![\w-])%s(?![\w-])' % re.escape(verb), shown):
+            missing.append(verb)
+        missing += ['%s %s' % (verb, o) for o in re.findall(r'--[a-z]+', form) if o not in shown]
+    assert not missing, missing
+    usage = subprocess.run([wd.program('njegated'), '--help'], capture_output=True, text=True).stderr
+    daemon = page('njegated.8')
+    for option in re.findall(r'^  -(\w) ', usage, re.M):
+        assert re.search(r'-\w*%s' % option, daemon), option
+
+
+def case_every_statement(w):
+    """njegate.conf(5) is what the table writes, and names every statement."""
+    made = wd.run(['/usr/bin/python3', os.path.join(MAN, 'mkconf.py'), wd.program('njegate')])
+    assert made == text_of(os.path.join(MAN, 'njegate.conf.5')), (
+        'docs/man/njegate.conf.5 is old: python3 docs/man/mkconf.py build/njegate > docs/man/njegate.conf.5')
+    shown = page('njegate.conf.5')
+    gw = w.gateway()
+    gw.write()
+    for row in gw.json('config', 'statements'):
+        assert re.search(r'(?<!\w)%s(?!\w)' % re.escape(row['statement']), shown), row
+
+
+def case_every_command(w):
+    """njegate-commands(7) is what the tables of commands write."""
+    made = wd.run(['/usr/bin/python3', os.path.join(MAN, 'mkcommands.py'), os.path.join(wd.TOP, 'gateway')])
+    assert made == text_of(os.path.join(MAN, 'njegate-commands.7')), (
+        'old: python3 docs/man/mkcommands.py gateway > docs/man/njegate-commands.7')
+    shown = page('njegate-commands.7')
+    for name in ('oper.def', 'rscscmd.def'):
+        for command in re.findall(r'^(?:RSCS_)?COMMAND\((\w+)', text_of(os.path.join(wd.TOP, 'gateway', name)), re.M):
+            assert re.search(r'(?<!\w)%s' % command, shown, re.I), command
+
+
+def case_tables_and_rules(w):
+    """njegate-tables(5) is what the schema writes; njegate-rules(5) has every keyword."""
+    made = wd.run(['/usr/bin/python3', os.path.join(MAN, 'mktables.py'), os.path.join(DOCS, 'njegate-tables.rng')])
+    assert made == text_of(os.path.join(MAN, 'njegate-tables.5')), (
+        'old: python3 docs/man/mktables.py docs/njegate-tables.rng > docs/man/njegate-tables.5')
+    example = re.search(r'^<njegate-tables.*?</njegate-tables>', made, re.M | re.S).group(0)
+    gw = w.gateway()
+    gw.start()
+    path = os.path.join(w.dir, 'tables.xml')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(example)
+    gw.cli('table', 'import', path)
+    assert gw.json('nick', 'show', 'ANN')['name'] == 'Ann Otter'
+    shown = page('njegate-rules.5')
+    words = re.findall(r'^    \{"(\w+)", (?:"(\w+)"|NULL), KW_', text_of(
+        os.path.join(wd.TOP, 'gateway', 'mail', 'rules_parse.c')), re.M)
+    assert len(words) > 8, words
+    for word in [x for pair in words for x in pair if x]:
+        assert re.search(r'(?<!\w)%s(?!\w)' % word, shown), word
+
+
+def case_manuals_lint(w):
+    if not shutil.which('mandoc'):
+        raise wd.Skip('no mandoc')
+    for path in sorted(glob.glob(os.path.join(MAN, '*.[1-9]'))):
+        out = wd.run(['mandoc', '-Tlint', '-W', 'warning', path], status=None)
+        assert not out, out
+    # Every page we name is there.
+    for path in glob.glob(os.path.join(MAN, '*.[1-9]')):
+        for name, section in re.findall(r'^\.Xr (njegate\S*) (\d)', text_of(path), re.M):
+            assert os.path.exists(os.path.join(MAN, '%s.%s' % (name, section))), (path, name)
+
+
+def accepted(w, text, name):
+    """No error and no warning from njegated -t."""
+    path = os.path.join(w.dir, 'njegate.conf')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+    out = wd.run([wd.program('njegated'), '-c', path, '-t'], status=None)
+    assert not out, '%s: %s\n%s' % (name, out, text)
+
+
+def case_configurations(w):
+    """The sample, the guides' and README's configurations."""
+    accepted(w, text_of(os.path.join(DOCS, 'njegate.conf.sample')), 'sample')
+    count = 0
+    for path in sorted(glob.glob(os.path.join(DOCS, 'guide', '*.md'))):
+        for block in re.findall(r'^```njegate\n(.*?)^```', text_of(path), re.M | re.S):
+            accepted(w, block, os.path.basename(path))
+            count += 1
+    assert count >= 7, 'a guide has lost its configuration'
+    readme = re.findall(r'(?:^    .*\n)+', text_of(os.path.join(wd.TOP, 'README.md')), re.M)
+    blocks = [re.sub(r'^    ', '', b, flags=re.M) for b in readme if b.startswith('    LOCAL ')]
+    assert blocks
+    for block in blocks:
+        accepted(w, block, 'README')
+
+
+def case_commands_in_guides(w):
+    """Every njegate verb a guide or README types exists."""
+    verbs = {}
+    for line in help_text().splitlines():
+        words = line.split()
+        if words[:1] == ['njegate']:
+            verbs.setdefault(words[1], set()).add(words[2] if len(words) > 2 and words[2].islower() and
+                                                  words[2].isalpha() else None)
+    for path in glob.glob(os.path.join(DOCS, 'guide', '*.md')) + [os.path.join(wd.TOP, 'README.md')]:
+        for verb, action in re.findall(r'(?:`|^ {4})njegate (?:--\w+ )?([a-z]+)(?: ([a-z]+)(?![\w.@]))?', text_of(path),
+                                       re.M):
+            assert verb in verbs, (path, verb)
+            if None not in verbs[verb] and action:
+                assert action in verbs[verb], (path, verb, action)
+
+
+def case_links(w):
+    """Relative links of every page lead to a file."""
+    for path in glob.glob(os.path.join(DOCS, '**', '*.md'), recursive=True) + [os.path.join(wd.TOP, 'README.md')]:
+        for target in re.findall(r'\]\(([^)#:]+)\)', text_of(path)):
+            assert os.path.exists(os.path.join(os.path.dirname(path), target)), (path, target)
