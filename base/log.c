@@ -137,6 +137,21 @@ void log_event(enum log_level level, uint64_t id, const char *name, const char *
     va_end(ap);
 }
 
+void log_line(const char *fmt, ...)
+{
+    char line[LINE_MOST + 1];
+    va_list ap;
+    if (!log_wants(LOG_INFO))
+        return;
+    va_start(ap, fmt);
+    int n = vsnprintf(line, LINE_MOST, fmt, ap);
+    va_end(ap);
+    tell_lost();
+    put_line(line, n < 0 ? 0 : (size_t)n < LINE_MOST ? (size_t)n : LINE_MOST - 1);
+    if (out.n > STORE_SIZE / 2)
+        write_out();
+}
+
 void log_flush(void *unused)
 {
     (void)unused;

@@ -22,6 +22,8 @@ bool log_wants(enum log_level level);
 void log_event(enum log_level level, uint64_t id, const char *event, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 void log_flush(void *unused);
+/* A line of another form, as it is, at INFO; control characters are replaced as ever. */
+void log_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* "%s" value quoted for a log line; a ring of 8 buffers of 512, so use at once. */
 const char *log_quote(struct str s);
 /* A violated invariant of ours; never reachable from input. Logs and aborts. */

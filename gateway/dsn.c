@@ -1,6 +1,8 @@
 /* gateway/dsn.c -- the news that a mail could not be delivered, or is late. */
 #include "gateway/dsn.h"
 
+#include "gateway/ibmlog.h"
+
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -222,9 +224,11 @@ static void report_to_net(struct gate *g, struct intake *in, enum dsn_kind kind,
     msg_id id;
     if (intake_mail(in, &mail, &id, &w) < 0)
         log_event(LOG_ERROR, m->origin, "notice", "error=%s", log_quote(str_of(w.text)));
-    else
+    else {
+        ibmlog_notice(g, id);
         change_journal(intake_change(in), m->origin, "notice", "%s to=%.*s by=" MSG_ID_FMT,
                        kinds[kind].action, STR_ARG(m->origin_sender), MSG_ID_ARG(id));
+    }
     buf_done(&b);
     arena_free(&a);
 }

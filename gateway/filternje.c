@@ -1,5 +1,7 @@
 /* gateway/filternje.c -- mail from NJE before the filters of that door. */
 #include "gateway/filternje.h"
+#include "gateway/ibmlog.h"
+#include "gateway/mail/header.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +39,15 @@ int filternje_take(struct gate *g, struct intake *in, const struct filternje_mai
 {
     const struct mail *m = f->mail;
     size_t size = cur_left(&m->content);
+    struct str msgid = hdr_message_id(cur_str(&m->content));
     msg_id id;
     int v = intake_mail(in, m, &id, w);
     if (v < 0)
         return v;
-    change_journal(intake_change(in), id, "accepted", "from=%.*s via=nje size=%zu %.*s",
-                   STR_ARG(m->origin_sender), size, STR_ARG(f->facts));
+    change_journal(intake_change(in), id, "accepted", "from=%.*s via=nje size=%zu%s%.*s %.*s",
+                   STR_ARG(m->origin_sender), size, msgid.n > 0 ? " msgid=" : "",
+                   STR_ARG(str_sub(msgid, 0, 250)), STR_ARG(f->facts));
+    ibmlog_received(g, id, false, m->sender, size);
     for (size_t i = 0; i < m->nrcpt; i++)
         change_journal(intake_change(in), id, "recipient", "to=%.*s%s%.*s",
                        STR_ARG(m->rcpt[i].original), m->rcpt[i].to == DOOR_SMTP ? " mailbox=" : "",

@@ -209,6 +209,15 @@ static bool goes_out(const struct admitted *rcpt, size_t n)
     return false;
 }
 
+/* The files beside the text. */
+static size_t attachments(struct job *j)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->file.nitem; i++)
+        n += !j->file.item[i].ack;
+    return n > 0 && text_item(j) != NULL ? n - 1 : n;
+}
+
 static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
                 struct why *w)
 {
@@ -230,9 +239,10 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
     struct filternje_mail f = {.mail = &m,
                                .user = j->file.from_user,
                                .node = j->file.from_node,
-                               .facts = arena_printf(j->arena, "file=%.*s.%.*s job=%u",
-                                                     STR_ARG(j->file.fn), STR_ARG(j->file.ft),
-                                                     j->file.njh.job_id)};
+                               .facts =
+                                   arena_printf(j->arena, "file=%.*s.%.*s attachments=%zu job=%u",
+                                                STR_ARG(j->file.fn), STR_ARG(j->file.ft),
+                                                attachments(j), j->file.njh.job_id)};
     v = goes_out(rcpt, nrcpt) && filters_at(j->g->filters, DOOR_NJE)
             ? intake_filter(j->in, &f, w)
             : filternje_take(j->g, j->in, &f, w);

@@ -15,6 +15,7 @@
 #include "gateway/filternje.h"
 #include "gateway/fromnje.h"
 #include "gateway/frommail.h"
+#include "gateway/ibmlog.h"
 #include "gateway/njefile.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
@@ -260,6 +261,10 @@ static void add_made(struct intake *in, const struct mail *m, const struct fromm
         add_reader(in, &made->row, made->file.deck);
         change_journal(in->change, origin, "delivered", "to=%.*s@%.*s reader", STR_ARG(to->user),
                        STR_ARG(to->node));
+        if (made->first)
+            ibmlog_delivered(
+                in->g, origin, DOOR_NJE,
+                arena_printf(in->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)));
     } else {
         struct message *out = output(m, origin, made->id);
         out->to = DOOR_NJE;

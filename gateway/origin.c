@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "gateway/dsn.h"
 #include "gateway/fromnje.h"
+#include "gateway/ibmlog.h"
 
 #define MEMO_MAX 65536u
 #define QUOTE_MAX_ORIGIN 65536u /* a longer text comes back as the file it was */
@@ -156,6 +157,7 @@ static int unregistered(const struct origin *o, const struct why *reason, struct
                    STR_ARG(f->from_node), reason->text);
     log_event(LOG_INFO, intake_id(o->in), "refused", "from=%.*s@%.*s reason=%s",
               STR_ARG(f->from_user), STR_ARG(f->from_node), log_quote(str_of(reason->text)));
+    ibmlog_unregistered(o->g, f->from_user, f->from_node);
     o->g->stat.refused++;
     bool reader = ours && conf_user_of(o->g->conf, f->from_user) != NULL;
     if (reader || (!ours && fromnje_way_back(o->g, f->from_node))) {

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "db/queue.h"
 #include "gateway/dsn.h"
+#include "gateway/ibmlog.h"
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay_private.h"
@@ -417,6 +418,7 @@ static void note_delivered(struct gate *g, struct intake *in, const struct item 
               known ? log_quote(str_of(it->via)) : "",
               (long long)((wall_now().us - m->accepted.us) / 1000));
     metrics_delivered(g, m->accepted);
+    ibmlog_delivered(g, m->origin, m->to, to->addr);
     *(m->to == DOOR_SMTP ? &g->stat.to_smtp : &g->stat.to_nje) += 1;
     ptrdiff_t node = str_find_last(to->addr, '@');
     if (g->conf->notify_arrived && m->from == DOOR_SMTP && m->to == DOOR_NJE && node > 0)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/filter.h"
+#include "gateway/ibmlog.h"
 #include "gateway/intake.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
@@ -97,6 +98,7 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         log_event(LOG_INFO, 0, "refused", "peer=%s from=%s to=%s reason=%s",
                   endpoint_text(&m->peer, false, at), log_quote(m->sender.text),
                   log_quote(r->path.text), log_quote(str_of(w->text)));
+        ibmlog_rejected(s->g, m->sender.text, r->path.text);
     }
     return v;
 }
@@ -186,18 +188,23 @@ static void taken(void *arg, const struct why *w)
 }
 
 /* One row for the usual mail with one recipient: a row is a part of what a mail costs. */
-static void log_accepted(struct intake *in, const struct smtpd_mail *m, size_t size)
+static void log_accepted(const struct gate *g, struct intake *in, const struct smtpd_mail *m,
+                         struct cur content)
 {
+    size_t size = cur_left(&content);
+    struct str id = hdr_message_id(cur_str(&content));
     char at[64];
     bool one = m->nrcpt == 1;
     endpoint_text(&m->peer, false, at);
-    intake_journal(in, "accepted", "from=%.*s via=smtp peer=%s helo=%.*s size=%zu%s%.*s",
-                   STR_ARG(m->sender.text), at, STR_ARG(m->helo), size, one ? " to=" : "",
+    intake_journal(in, "accepted", "from=%.*s via=smtp peer=%s helo=%.*s size=%zu%s%.*s%s%.*s",
+                   STR_ARG(m->sender.text), at, STR_ARG(m->helo), size, id.n > 0 ? " msgid=" : "",
+                   STR_ARG(str_sub(id, 0, 250)), one ? " to=" : "",
                    STR_ARG(one ? m->rcpt[0].path.text : STR("")));
     for (size_t i = 0; i < m->nrcpt && !one; i++)
         intake_journal(in, "recipient", "to=%.*s", STR_ARG(m->rcpt[i].path.text));
     log_event(LOG_INFO, intake_id(in), "accepted", "from=%s via=smtp peer=%s size=%zu rcpts=%zu",
               log_quote(m->sender.text), at, size, m->nrcpt);
+    ibmlog_received(g, intake_id(in), true, m->sender.text, size);
 }
 
 /* The recipients; those a filter has added may be anywhere. */
@@ -274,7 +281,7 @@ static int take(struct taking *t, struct why *w)
                         .ret = m->params.ret,
                         .envid = m->params.envid,
                         .utf8 = m->params.utf8};
-    log_accepted(t->in, m, cur_left(&content));
+    log_accepted(t->s->g, t->in, m, content);
     int v = t->edited && t->mail.held ? intake_hold_mail(t->in, &mail, t->mail.hold)
                                       : intake_mail(t->in, &mail, NULL, w);
     buf_done(&whole);

@@ -796,3 +796,18 @@ size_t hdr_addrs(struct arena *a, struct str value, struct hdr_addr *out, size_t
     }
     return arena_full(a) ? 0 : stored;
 }
+
+struct str hdr_message_id(struct str mail)
+{
+    struct str line;
+    while (str_line(&mail, &line) && line.n > 0) {
+        if (!str_starts_nocase(line, "Message-ID:"))
+            continue;
+        struct str value = str_trim(str_sub(line, 11, line.n));
+        if (value.n == 0 && str_line(&mail, &line) && line.n > 0 &&
+            (*line.p == ' ' || *line.p == '\t'))
+            value = str_trim(line);
+        return str_word(&value);
+    }
+    return STR("");
+}

@@ -50,4 +50,8 @@ struct str hdr_mailbox(struct arena *a, struct str name, struct str mailbox);
  * become blanks, so no value can forge a field. */
 void hdr_put(struct buf *b, const char *name, struct str value);
 
+/* The value of Message-ID in a mail, "" when it has none: one look, nothing is parsed or unfolded
+ * but a value that begins on the next line. */
+struct str hdr_message_id(struct str mail);
+
 #endif
