@@ -39,7 +39,7 @@ pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 # System headers, so that our warnings judge our code only.
 SYSINC   = $(patsubst -I%,-isystem %,$(call pkg,--cflags,gmime-3.0 libxml-2.0))
 LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl \
-           $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lpthread
+           $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------
 FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway

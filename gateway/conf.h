@@ -23,6 +23,7 @@ enum host_tls { HOST_TLS_MAY, HOST_TLS_NO, HOST_TLS_ENCRYPT, HOST_TLS_REQUIRED, 
 struct conf_listen {
     union endpoint at;
     bool tls;
+    bool submission;  /* LISTENSMTP: clients sign on */
     bool proxy;       /* LISTENSMTP: a PROXY header comes first */
     int64_t starttls; /* LISTENSMTP: enum listen_starttls */
 };
@@ -163,6 +164,7 @@ struct conf {
     int64_t port;
     uint64_t limit[LIMIT_KINDS];                           /* 0: none */
     uint64_t rate[LIMIT_RATES], rate_seconds[LIMIT_RATES]; /* 0: none */
+    struct str authfile;                                   /* SUBMISSION; "" none */
     struct conf_net *trust;
     size_t ntrust;
     bool trust_said;

@@ -120,12 +120,24 @@ bool conf_trusts(const struct conf *c, const union endpoint *peer)
     return false;
 }
 
+void parse_submission(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest), value = word, key;
+    bool whole = str_split(&value, '=', &key) && str_is(key, "AUTHFILE") && value.n > 0;
+    if (!whole || str_trim(rest).n > 0)
+        conf_error(r, "SUBMISSION: the form is: SUBMISSION AUTHFILE=path");
+    else
+        r->c->authfile = conf_path(r, value);
+}
+
 static void listen_word(struct conf_reader *r, struct conf_listen *ln, struct str word)
 {
     struct str value = word, key;
     (void)str_split(&value, '=', &key);
     if (str_is(word, "TLS"))
         ln->tls = true;
+    else if (str_is(word, "SUBMISSION"))
+        ln->submission = true;
     else if (str_is(word, "PROXY"))
         ln->proxy = true;
     else if (str_is(key, "STARTTLS") && value.n > 0)
@@ -161,10 +173,13 @@ void finish_smtp(struct conf_reader *r)
         c->inbound_limit = (int64_t)c->limit[LIMIT_SESSIONS];
     for (size_t i = 0; i < c->nlisten_smtp; i++) {
         const struct conf_listen *ln = &c->listen_smtp[i];
-        if (c->tls_cert.n == 0 && (ln->tls || ln->starttls == LISTEN_STARTTLS_REQUIRED)) {
-            conf_error(r,
-                       "LISTENSMTP ... TLS and STARTTLS=REQUIRED need a certificate: TLSCERT and "
-                       "TLSKEY");
+        if (ln->submission && c->authfile.n == 0)
+            conf_error(r, "LISTENSMTP ... SUBMISSION needs SUBMISSION AUTHFILE=path");
+        if (c->tls_cert.n == 0 &&
+            (ln->tls || ln->submission || ln->starttls == LISTEN_STARTTLS_REQUIRED)) {
+            conf_error(r, "LISTENSMTP ... TLS, SUBMISSION and STARTTLS=REQUIRED need a "
+                          "certificate: TLSCERT and "
+                          "TLSKEY");
             return;
         }
     }
@@ -176,9 +191,12 @@ void conf_show_smtp(const struct conf *c, struct buf *out)
     char at[64];
     for (size_t i = 0; i < c->nlisten_smtp; i++) {
         const struct conf_listen *ln = &c->listen_smtp[i];
-        buf_printf(out, "LISTENSMTP %s%s%s%s\n", endpoint_text(&ln->at, true, at),
-                   ln->tls ? " TLS" : "", starttls[ln->starttls], ln->proxy ? " PROXY" : "");
+        buf_printf(out, "LISTENSMTP %s%s%s%s%s\n", endpoint_text(&ln->at, true, at),
+                   ln->tls ? " TLS" : "", starttls[ln->starttls], ln->proxy ? " PROXY" : "",
+                   ln->submission ? " SUBMISSION" : "");
     }
+    if (c->authfile.n > 0)
+        buf_printf(out, "SUBMISSION AUTHFILE=%.*s\n", STR_ARG(c->authfile));
     for (size_t k = 0; k < LIMIT_KINDS; k++)
         if (c->limit[k] > 0)
             buf_printf(out, "LIMIT %s %llu\n", kinds[k], (unsigned long long)c->limit[k]);

@@ -12,6 +12,7 @@
 #include "gateway/intake.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
+#include "gateway/passcheck.h"
 #include "gateway/service.h"
 #include "gateway/smtp/server.h"
 
@@ -25,6 +26,7 @@ struct place {
 struct smtpin {
     struct gate *g;
     struct place *place; /* one a listener */
+    struct passcheck *passwords;
     struct smtpd *server;
     struct listener **listener;
     size_t nlistener;
@@ -90,8 +92,9 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         v = why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken; write <%.*s>",
                     STR_ARG(r->path.text));
     else
-        v = admit_mailbox(s->g, (struct asker){.source = FROM_INTERNET}, r->path.local,
-                          r->path.domain, m->arena, a, w);
+        v = admit_mailbox(s->g,
+                          (struct asker){.source = m->login.n > 0 ? FROM_SIGNED : FROM_INTERNET},
+                          r->path.local, r->path.domain, m->arena, a, w);
     if (v < 0) {
         char at[64];
         s->g->stat.refused++;
@@ -103,10 +106,10 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
     return v;
 }
 
-/* RFC 3848: ESMTPS for ESMTP over TLS. */
+/* RFC 3848: ESMTPS for ESMTP over TLS, A for a client that signed on. */
 static const char *protocol(const struct smtpd_mail *m)
 {
-    return !m->esmtp ? "SMTP" : m->tls[0] != '\0' ? "ESMTPS" : "ESMTP";
+    return !m->esmtp ? "SMTP" : m->login.n > 0 ? "ESMTPSA" : m->tls[0] != '\0' ? "ESMTPS" : "ESMTP";
 }
 
 static struct str received(const struct smtpin *s, const struct smtpd_mail *m, msg_id id)
@@ -118,14 +121,39 @@ static struct str received(const struct smtpin *s, const struct smtpd_mail *m, m
     date_put(&date, wall_now(), 0);
     hdr_put(&field, "Received",
             arena_printf(m->arena,
-                         "from %.*s ([%s])%s%s%s by %.*s (njegate) with %s id " MSG_ID_FMT "; %.*s",
-                         STR_ARG(m->helo), endpoint_text(&m->peer, false, at),
-                         m->tls[0] != '\0' ? " (using " : "", m->tls, m->tls[0] != '\0' ? ")" : "",
-                         STR_ARG(s->g->names.hostname), protocol(m), MSG_ID_ARG(id),
-                         STR_ARG(buf_text(&date))));
+                         "from %.*s ([%s%s])%s%s%s by %.*s (njegate) with %s id " MSG_ID_FMT
+                         "; %.*s",
+                         STR_ARG(m->helo), m->peer.any.sa_family == AF_INET6 ? "IPv6:" : "",
+                         endpoint_text(&m->peer, false, at), m->tls[0] != '\0' ? " (using " : "",
+                         m->tls, m->tls[0] != '\0' ? ")" : "", STR_ARG(s->g->names.hostname),
+                         protocol(m), MSG_ID_ARG(id), STR_ARG(buf_text(&date))));
     struct str out = arena_str(m->arena, buf_text(&field));
     buf_done(&date);
     buf_done(&field);
+    return out;
+}
+
+/* RFC 6409 8.2, 8.3: what a client that signed on has left out. */
+static struct str left_out(const struct smtpin *s, const struct smtpd_mail *m, struct cur content,
+                           msg_id id)
+{
+    struct hdr h;
+    struct why w;
+    struct buf b, date;
+    if (m->login.n == 0 || hdr_parse(m->arena, cur_str(&content), &h, &w) < 0)
+        return STR("");
+    buf_init(&b, 4096);
+    buf_init(&date, 100);
+    date_put(&date, wall_now(), 0);
+    if (hdr_get(&h, "Date", 0) == NULL)
+        hdr_put(&b, "Date", buf_text(&date));
+    if (hdr_get(&h, "Message-ID", 0) == NULL)
+        hdr_put(&b, "Message-ID",
+                arena_printf(m->arena, "<" MSG_ID_FMT ".%lld@%.*s>", MSG_ID_ARG(id),
+                             (long long)wall_now().us, STR_ARG(s->g->names.hostname)));
+    struct str out = arena_str(m->arena, buf_text(&b));
+    buf_done(&date);
+    buf_done(&b);
     return out;
 }
 
@@ -328,7 +356,9 @@ static int prepare(struct taking *t, struct why *w)
     int forged = check_header(s, m, content, w);
     if (forged < 0 || check_lines(s, cur_str(&content), w) < 0)
         return w->err;
-    t->received = received(s, m, t->id);
+    struct str added = left_out(s, m, content, t->id), trace = received(s, m, t->id);
+    t->received =
+        added.n == 0 ? trace : arena_printf(m->arena, "%.*s%.*s", STR_ARG(trace), STR_ARG(added));
     if (forged == 0 && !filters_at(s->g->filters, DOOR_SMTP))
         return 0;
     t->edited = true;
@@ -378,6 +408,25 @@ static void on_gone(void *arg, struct smtpd_session *session)
 {
     const struct smtpin *s = arg;
     filter_gone(s->g->filters, session);
+    passcheck_gone(s->passwords, session);
+}
+
+static int on_login(void *arg, struct smtpd_session *session, struct str user, struct str password,
+                    struct why *w)
+{
+    const struct smtpin *s = arg;
+    return passcheck_ask(s->passwords, session, user, password, w);
+}
+
+/* A bad file leaves those who signed on before. */
+static int read_users(struct smtpin *s, struct why *w)
+{
+    const struct conf *c = s->g->conf;
+    struct authfile *users = c->authfile.n > 0 ? authfile_read(c->authfile.p, w) : NULL;
+    if (c->authfile.n > 0 && users == NULL)
+        return w->err;
+    passcheck_users(s->passwords, users);
+    return 0;
 }
 
 static void on_connection(void *arg, int fd, const union endpoint *peer)
@@ -399,13 +448,17 @@ int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
     struct smtpin *s = mem_new(sizeof *s);
     s->g = g;
     *out = s;
+    s->passwords = passcheck_new(g->loop);
+    if (read_users(s, w) < 0)
+        return w->err;
     s->listener = mem_new((c->nlisten_smtp + 1) * sizeof(struct listener *));
     s->place = mem_new((c->nlisten_smtp + 1) * sizeof *s->place);
     for (size_t i = 0; i < c->nlisten_smtp; i++) {
         const struct conf_listen *ln = &c->listen_smtp[i];
         s->place[i] =
             (struct place){.s = s,
-                           .door = {.proxy = ln->proxy,
+                           .door = {.submission = ln->submission,
+                                    .proxy = ln->proxy,
                                     .tls = ln->tls,
                                     .no_tls = ln->starttls == LISTEN_STARTTLS_NO,
                                     .must_tls = ln->starttls == LISTEN_STARTTLS_REQUIRED}};
@@ -449,6 +502,9 @@ void smtpin_reload(struct smtpin *s)
     struct smtpd_set set;
     fill_set(s, &set);
     smtpd_configure(s->server, &set);
+    struct why w;
+    if (read_users(s, &w) < 0)
+        log_event(LOG_ERROR, 0, "config", "text=%s", log_quote(str_of(w.text)));
 }
 
 void smtpin_start(struct smtpin *s)
@@ -459,6 +515,7 @@ void smtpin_start(struct smtpin *s)
                                          .event = on_event,
                                          .gate = on_gate,
                                          .gone = on_gone,
+                                         .login = on_login,
                                          .trusted = on_trusted};
     struct smtpd_set set;
     fill_set(s, &set);
@@ -492,6 +549,7 @@ void smtpin_free(struct smtpin **s)
     smtpd_free(&(*s)->server);
     free((*s)->listener);
     free((*s)->place);
+    passcheck_free(&(*s)->passwords);
     free(*s);
     *s = NULL;
 }

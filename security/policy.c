@@ -25,7 +25,8 @@ static const struct refusal unknown_user = {E_ABSENT, 550, "5.1.1", "no such use
 static const struct refusal *judge(const struct policy_facts *f)
 {
     bool outside = f->source == FROM_INTERNET;
-    bool at_home = f->source == FROM_LOCAL || (f->source == FROM_NJE && f->neighbour_is_local);
+    bool at_home = f->source == FROM_LOCAL || f->source == FROM_SIGNED ||
+                   (f->source == FROM_NJE && f->neighbour_is_local);
     switch (f->target) {
     case TO_LOCAL_USER:
         return &allowed;

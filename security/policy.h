@@ -4,7 +4,12 @@
 
 #include "base/bytes.h"
 
-enum policy_source { FROM_INTERNET, FROM_NJE, FROM_LOCAL /* njegate itself */ };
+enum policy_source {
+    FROM_INTERNET,
+    FROM_NJE,
+    FROM_LOCAL,  /* njegate itself */
+    FROM_SIGNED, /* who signed on at a SUBMISSION listener */
+};
 enum policy_target {
     TO_LOCAL_USER, /* a LOCALUSER, postmaster */
     TO_NJE_USER,   /* a user at a node we have a route to */

@@ -271,6 +271,7 @@ void smtpd_session_free(struct smtpd_session *s)
     smtpd_tx_leave(&s->tx);
     if (s->stream != NULL)
         stream_free(&s->stream);
+    free(s->account);
     free(s->helo);
     free(s);
 }
@@ -303,6 +304,7 @@ void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out)
         .peer = &s->peer,
         .local = &s->local,
         .trusted = !s->counted,
+        .login = s->authed ? s->account : NULL,
         .helo = str_of(s->helo),
         .esmtp = s->esmtp,
         .tls = stream_tls_facts(s->stream),
@@ -335,6 +337,7 @@ struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s)
         .helo = arena_str(a, str_of(s->helo)),
         .esmtp = s->esmtp,
         .tls = arena_cstr(a, str_of(stream_tls_facts(s->stream))),
+        .login = arena_str(a, str_of(s->authed ? s->account : "")),
         .session = s,
     };
     return tx;

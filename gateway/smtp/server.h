@@ -33,10 +33,18 @@ struct smtpd_mail {
     struct body_writer
         *content; /* CRLF lines, dots removed; with params.binary the octets as sent */
     void *user;
+    struct str login; /* who signed on (AUTH), "" nobody */
     struct smtpd_session *session;
 };
 /* Where the owner may have others (filters) look before the client is answered. */
-enum smtpd_stage { SMTPD_AT_CONNECT, SMTPD_AT_HELO, SMTPD_AT_MAIL, SMTPD_AT_RCPT, SMTPD_AT_DATA };
+enum smtpd_stage {
+    SMTPD_AT_CONNECT,
+    SMTPD_AT_HELO,
+    SMTPD_AT_MAIL,
+    SMTPD_AT_RCPT,
+    SMTPD_AT_DATA,
+    SMTPD_AT_LOGIN /* never asked of gate */
+};
 #define SMTPD_LATER 1
 /* What is known of a session at such a place; borrowed until the return to the loop. */
 struct smtpd_facts {
@@ -45,6 +53,7 @@ struct smtpd_facts {
     struct str helo; /* "" before HELO */
     bool esmtp;
     const char *tls;               /* "" without TLS */
+    const char *login;             /* who signed on, NULL nobody */
     struct smtpd_mail *mail;       /* from SMTPD_AT_MAIL on */
     const struct smtpd_rcpt *rcpt; /* at SMTPD_AT_RCPT: not yet one of mail->rcpt */
 };
@@ -62,6 +71,9 @@ struct smtpd_ops {
      * the session, at SMTPD_AT_CONNECT every no does); SMTPD_LATER: the client waits, and nothing
      * it sends is read, until smtpd_answer. */
     int (*gate)(void *arg, struct smtpd_session *s, enum smtpd_stage stage, struct why *w);
+    /* Is this the user's password? As gate; NULL: nobody signs on. Borrowed for the call. */
+    int (*login)(void *arg, struct smtpd_session *s, struct str user, struct str password,
+                 struct why *w);
     /* The session ends, a question not yet answered with it; may be NULL. A mail already given to
      * `data` lives on, with its session NULL. */
     void (*gone)(void *arg, struct smtpd_session *s);
@@ -71,10 +83,11 @@ struct smtpd_ops {
 };
 /* What is particular to one listener; must outlive its sessions. */
 struct smtpd_door {
-    bool proxy;    /* a PROXY header comes first, and tells who the client is */
-    bool tls;      /* TLS from the first byte */
-    bool no_tls;   /* STARTTLS is not offered */
-    bool must_tls; /* no MAIL before TLS */
+    bool submission; /* AUTH is offered within TLS, and no MAIL is taken before it (RFC 6409) */
+    bool proxy;      /* a PROXY header comes first, and tells who the client is */
+    bool tls;        /* TLS from the first byte */
+    bool no_tls;     /* STARTTLS is not offered */
+    bool must_tls;   /* no MAIL before TLS */
 };
 struct smtpd_set {
     struct loop *loop;

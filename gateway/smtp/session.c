@@ -64,7 +64,7 @@ static void finish(struct smtpd_session *s, enum smtpd_stage stage, const struct
     static void (*const next[])(struct smtpd_session *, const struct why *) = {
         [SMTPD_AT_CONNECT] = finish_connect, [SMTPD_AT_HELO] = smtpd_finish_helo,
         [SMTPD_AT_MAIL] = smtpd_finish_mail, [SMTPD_AT_RCPT] = smtpd_finish_rcpt,
-        [SMTPD_AT_DATA] = smtpd_finish_data,
+        [SMTPD_AT_DATA] = smtpd_finish_data, [SMTPD_AT_LOGIN] = smtpd_finish_login,
     };
     if (w != NULL && (why_smtp(w) == 421 || stage == SMTPD_AT_CONNECT)) {
         smtpd_refuse(s, w);
@@ -78,13 +78,17 @@ static void finish(struct smtpd_session *s, enum smtpd_stage stage, const struct
 void smtpd_ask(struct smtpd_session *s, enum smtpd_stage stage)
 {
     struct why w;
-    int v = s->d->ops.gate != NULL ? s->d->ops.gate(s->d->arg, s, stage, &w) : 0;
+    smtpd_asked(s, stage, s->d->ops.gate != NULL ? s->d->ops.gate(s->d->arg, s, stage, &w) : 0, &w);
+}
+
+void smtpd_asked(struct smtpd_session *s, enum smtpd_stage stage, int v, const struct why *w)
+{
     if (v == SMTPD_LATER) {
         s->asked = stage;
         s->back = s->state;
         smtpd_set_state(s, SMTPD_ASK);
     } else {
-        finish(s, stage, v < 0 ? &w : NULL);
+        finish(s, stage, v < 0 ? w : NULL);
     }
 }
 
@@ -166,8 +170,11 @@ static bool take_line(struct smtpd_session *s)
         smtpd_wrong(s, 500, "5.5.2", "Lines must end in CRLF, not in a bare LF");
     else if (str_find(text, '\r') >= 0 || str_find(text, '\0') >= 0)
         smtpd_wrong(s, 500, "5.5.2", "Bare CR or NUL in a command line");
+    else if (s->state == SMTPD_LOGIN)
+        smtpd_login_line(s, text);
     else
         smtpd_command(s, text);
+    explicit_bzero(line, text.n); /* it may have been a password */
     return true;
 }
 
@@ -426,6 +433,7 @@ static bool advance(struct smtpd_session *s)
     case SMTPD_START:
     case SMTPD_READY:
     case SMTPD_MAIL:
+    case SMTPD_LOGIN:
         return !unread_replies(s) && take_line(s);
     case SMTPD_DATA:
         return !unread_replies(s) && take_content(s);

@@ -22,6 +22,7 @@ enum smtpd_state {
     SMTPD_START, /* greeting given, HELO not yet seen */
     SMTPD_READY, /* HELO seen, no transaction */
     SMTPD_MAIL,  /* MAIL taken, recipients may follow */
+    SMTPD_LOGIN, /* AUTH goes on: a line of it comes in */
     SMTPD_DATA,  /* content comes in */
     SMTPD_BDAT,  /* a chunk of content comes in */
     SMTPD_ASK,   /* the owner's answer about a command is awaited */
@@ -40,6 +41,8 @@ enum smtpd_input {
     SMTPD_IN_FAIL,
     SMTPD_IN_DRAIN, /* the server stops taking mail */
 };
+
+enum smtpd_login { SMTPD_LOGIN_PLAIN, SMTPD_LOGIN_USER, SMTPD_LOGIN_PASSWORD }; /* awaited */
 
 /* A mail and what the owner does not see of it. */
 struct smtpd_tx {
@@ -68,7 +71,9 @@ struct smtpd_session {
     struct timer pause; /* before the greeting, behind an error */
     struct mono born;
     struct mono since; /* the command line or the content that comes in has begun; 0: none has */
-    char *helo;        /* NULL before HELO */
+    char *account;     /* of AUTH; he signed on when authed is set */
+    enum smtpd_login login;
+    char *helo; /* NULL before HELO */
     struct smtpd_tx *tx;
     uint64_t chunk, chunk_left; /* octets of a BDAT, and those still to come */
     void *user;                 /* the owner's */
@@ -85,8 +90,9 @@ struct smtpd_session {
     bool overlong; /* swallowing a command line that is too long */
     bool last;     /* BDAT LAST */
     bool bare;     /* behind a bare LF: nothing is executed before the next CRLF */
-    bool slow;     /* tarpit: nothing is read until the timer */
-    bool in_tls;   /* TLS from the first byte: its handshake goes on */
+    bool authed;
+    bool slow;   /* tarpit: nothing is read until the timer */
+    bool in_tls; /* TLS from the first byte: its handshake goes on */
     bool eof;
     bool busy; /* inside its step */
 };
@@ -121,6 +127,8 @@ void smtpd_refuse(struct smtpd_session *s, const struct why *w); /* said and log
 void smtpd_hang_up(struct smtpd_session *s, const char *event, const char *enh, const char *text);
 /* Ask the owner's gate; smtpd_finish_...(s, NULL or his refusal) follows, now or later. */
 void smtpd_ask(struct smtpd_session *s, enum smtpd_stage stage);
+/* The same when the owner has been asked, and said v. */
+void smtpd_asked(struct smtpd_session *s, enum smtpd_stage stage, int v, const struct why *w);
 /* Content: kept, unless the mail has failed already; the end of it; the end of the transaction. */
 void smtpd_begin_content(struct smtpd_tx *tx);
 void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b);
@@ -136,6 +144,12 @@ void smtpd_finish_helo(struct smtpd_session *s, const struct why *w);
 void smtpd_finish_mail(struct smtpd_session *s, const struct why *w);
 void smtpd_finish_rcpt(struct smtpd_session *s, const struct why *w);
 void smtpd_finish_data(struct smtpd_session *s, const struct why *w);
+
+/* login.c */
+bool smtpd_offers_login(const struct smtpd_session *s);
+void smtpd_do_auth(struct smtpd_session *s, struct str rest);
+void smtpd_login_line(struct smtpd_session *s, struct str line);
+void smtpd_finish_login(struct smtpd_session *s, const struct why *w);
 
 /* bdat.c */
 void smtpd_bdat(struct smtpd_session *s, struct str rest);

@@ -77,6 +77,8 @@ static void offer(struct smtpd_session *s)
     buf_init(&b, 1024);
     buf_printf(&b, "%s\nSIZE %llu\n8BITMIME\nPIPELINING\nCHUNKING\nBINARYMIME\nDSN", s->d->hostname,
                (unsigned long long)set->max_size);
+    if (smtpd_offers_login(s))
+        buf_z(&b, "\nAUTH PLAIN LOGIN");
     buf_z(&b, "\nLIMITS");
     if (s->counted && set->max_messages > 0)
         buf_printf(&b, " MAILMAX=%llu", (unsigned long long)set->max_messages);
@@ -114,6 +116,10 @@ static bool enough(struct smtpd_session *s)
         smtpd_wrong(s, 530, "5.7.0", "Must issue a STARTTLS command first");
         return true;
     }
+    if (s->door->submission && !s->authed) {
+        smtpd_wrong(s, 530, "5.7.0", "Authentication required");
+        return true;
+    }
     if (!s->counted)
         return false;
     if ((set->max_messages > 0 && s->messages >= set->max_messages) ||
@@ -144,6 +150,8 @@ static void do_mail(struct smtpd_session *s, struct str rest)
         return;
     struct smtpd_tx *tx = smtpd_tx_new(s);
     int rc = smtp_parse_mail(rest, false, tx->m.arena, &tx->m.sender, &tx->m.params, &w);
+    if (rc == 0 && tx->m.params.auth && !s->door->submission)
+        rc = why_set(&w, E_SYNTAX, 555, "5.5.4", "Parameter AUTH is not supported");
     if (rc == 0 && tx->m.params.size > d->set.max_size)
         rc = why_set(&w, E_LIMIT, 552, "5.3.4", "Message too large: %llu octets allowed",
                      (unsigned long long)d->set.max_size);
@@ -391,7 +399,7 @@ static const struct verb verbs[] = {
     {"SAML", do_not, ANY_TIME, ARG_MAY, false, NULL},
     {"TURN", do_not, ANY_TIME, ARG_MAY, false, NULL},
     {"ETRN", do_not, ANY_TIME, ARG_MAY, false, NULL},
-    {"AUTH", do_not, ANY_TIME, ARG_MAY, false, NULL},
+    {"AUTH", smtpd_do_auth, ANY_TIME, ARG_MAY, false, NULL},
     {"STARTTLS", do_starttls, ANY_TIME, ARG_MAY, false, NULL},
     /* A browser made to talk to us: nothing it sends after this may be read as commands. */
     {"GET", do_http, ANY_TIME, ARG_MAY, false, NULL},
