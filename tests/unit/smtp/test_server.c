@@ -143,6 +143,7 @@ static int judge(struct smtpd_session *s, enum smtpd_stage stage, struct why *wh
     smtpd_facts(s, &f);
     ck_assert_ptr_nonnull(f.local);
     switch (stage) {
+    case SMTPD_AT_LOGIN:
     case SMTPD_AT_CONNECT:
         return 0;
     case SMTPD_AT_HELO:
