@@ -297,12 +297,52 @@ int names_expand(struct arena *a, const struct names_file *f, struct str nick, s
     return rc < 0 ? rc : (int)x.n;
 }
 
+static struct str upper(struct arena *a, struct str s)
+{
+    char *p = arena_cstr(a, s);
+    for (char *q = p; *q != '\0'; q++)
+        if (*q >= 'a' && *q <= 'z')
+            *q = (char)(*q - 'a' + 'A');
+    return str_of(p);
+}
+
+static struct str member_text(struct arena *a, const struct names_file *f, struct str word,
+                              struct str *rest)
+{
+    struct str after = *rest, at = str_word(&after), user, node;
+    if (str_is(at, "AT")) {
+        node = str_word(&after);
+        *rest = after;
+        return arena_join(a, word, '@', node);
+    }
+    const struct names_entry *e = names_find(f, word);
+    if (e == NULL)
+        return word;
+    bool only_nje =
+        names_value(e, "list").n == 0 && names_address(e, &user, &node) && str_find(node, '.') < 0;
+    return only_nje ? upper(a, arena_join(a, user, '@', node)) : upper(a, word);
+}
+
+struct str names_members(struct arena *a, const struct names_file *f, const struct names_entry *e)
+{
+    struct str list = names_value(e, "list"), word;
+    struct buf b;
+    buf_init(&b, 1u << 20);
+    while ((word = str_word(&list)).n > 0) {
+        buf_z(&b, b.n > 0 ? " " : "");
+        buf_str(&b, member_text(a, f, word, &list));
+    }
+    struct str text = arena_str(a, buf_text(&b));
+    buf_done(&b);
+    return text;
+}
+
 /* --- writing -----------------------------------------------------------------------------------
  */
 
 static bool own_column(struct str tag)
 {
-    static const char *const word[] = {"nick", "userid", "node", "name", "owner"};
+    static const char *const word[] = {"nick", "userid", "node", "name", "owner", "list"};
     for (size_t i = 0; i < sizeof word / sizeof *word; i++)
         if (str_is(tag, word[i]))
             return true;
@@ -352,6 +392,15 @@ static void put_tag(struct buf *b, size_t *column, struct str tag, struct str va
     *column += n;
 }
 
+/* Members over as many lines as they need. */
+static void put_list(struct buf *b, size_t *column, struct str list)
+{
+    struct str word = str_word(&list);
+    put_tag(b, column, STR(":list."), word);
+    while ((word = str_word(&list)).n > 0)
+        put_tag(b, column, STR(""), word);
+}
+
 void names_put(struct buf *b, const struct names_parts *p)
 {
     struct str tags = p->tags;
@@ -364,6 +413,7 @@ void names_put(struct buf *b, const struct names_parts *p)
     put_tag(b, &column, STR(":node."), p->node);
     put_tag(b, &column, STR(":name."), p->name);
     put_tag(b, &column, STR(":owner."), p->owner);
+    put_list(b, &column, p->list);
     while (tags.n > 0) {
         size_t tag = tag_at(tags), end = tag + value_end(str_sub(tags, tag, tags.n));
         if (tag > 0)

@@ -35,11 +35,15 @@ bool names_address(const struct names_entry *e, struct str *user, struct str *no
  * itself. */
 int names_expand(struct arena *a, const struct names_file *f, struct str nick, struct str *out,
                  size_t most, struct why *w) MUST_CHECK;
-/* The tags that stand for themselves (not nick, userid, node, name, owner) as one text for the
- * `tags` column; and an entry with them as lines of a file. */
+/* The members of its :list. as a nickname's row keeps them, a blank between: nicknames of the file
+ * in upper case, addresses as user@host; who has a nickname there but is an NJE user as USER@NODE.
+ */
+struct str names_members(struct arena *a, const struct names_file *f, const struct names_entry *e);
+/* The tags that stand for themselves (not nick, userid, node, name, owner, list) as one text for
+ * the `tags` column; and an entry with them as lines of a file. */
 struct str names_tags(struct arena *a, const struct names_entry *e);
 struct names_parts {
-    struct str nick, user, node, name, owner, tags;
+    struct str nick, user, node, name, owner, list, tags;
 };
 void names_put(struct buf *b, const struct names_parts *p);
 

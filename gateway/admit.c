@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "aliases/nicklist.h"
 #include "db/accessrow.h"
 #include "gateway/snadsgate.h"
 #include "security/sectab.h"
@@ -25,7 +26,10 @@ struct question {
     struct arena *arena;
     struct admitted *out;
     struct buf *steps; /* NULL: nobody wants to know */
+    unsigned depth;    /* tables that led from one to another so far */
+    bool in_list;
 };
+#define DEPTH_MOST 8u
 
 static void step(struct question *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void step(struct question *q, const char *fmt, ...)
@@ -213,6 +217,43 @@ static int find_local(struct question *q, const struct conf_user *u, struct why 
     return v;
 }
 
+static int find_address(struct question *q, struct str address, struct why *w);
+
+/* A nickname that stands for several: each of them a question of its own. One that has no answer
+ * refuses the whole, and says which. */
+static int find_list(struct question *q, const struct nick_row *row, struct why *w)
+{
+    struct str *address = arena_alloc(q->arena, NICKLIST_MOST * sizeof *address);
+    if (q->in_list || address == NULL)
+        return why_set(w, E_DENIED, 550, "5.4.6",
+                       "%.*s is a list: in another list its nickname stands alone",
+                       STR_ARG(row->nick));
+    int n = nicklist_expand(q->g->nicks, row, q->arena, address, NICKLIST_MOST, w);
+    if (n <= 0)
+        return n < 0 ? n
+                     : why_set(w, E_ABSENT, 550, "5.1.1", "the list %.*s is empty",
+                               STR_ARG(row->nick));
+    struct admitted *all = arena_alloc(q->arena, (size_t)n * sizeof *all);
+    for (int i = 0; all != NULL && i < n; i++) {
+        struct question inner = *q;
+        inner.in_list = true;
+        inner.out = &all[i];
+        all[i] = (struct admitted){.original = address[i]};
+        int rc = find_address(&inner, address[i], w);
+        if (rc < 0)
+            return rc;
+    }
+    if (arena_full(q->arena))
+        return why_set(w, E_LIMIT, 452, "4.5.3", "The list %.*s is too large", STR_ARG(row->nick));
+    struct str original = q->out->original;
+    *q->out = all[0];
+    q->out->original = original;
+    q->out->list = q->out->nick = true;
+    q->out->more = all + 1;
+    q->out->nmore = (size_t)n - 1;
+    return 0;
+}
+
 static int find_nick(struct question *q, struct str user, struct why *w)
 {
     struct nick_row row;
@@ -223,10 +264,13 @@ static int find_nick(struct question *q, struct str user, struct why *w)
         return found;
     }
     if (found == 0)
-        step(q, "nicknames: %.*s is %.*s", STR_ARG(row.nick), STR_ARG(row.mailbox));
+        step(q, "nicknames: %.*s is %s%.*s", STR_ARG(row.nick), row.members.n > 0 ? "a list: " : "",
+             STR_ARG(row.members.n > 0 ? row.members : row.mailbox));
     else
         step(q, "nicknames: no %.*s", STR_ARG(user));
     int v = judge(q, found == 0 ? TO_NICKNAME : TO_UNKNOWN_USER, w);
+    if (v == 0 && row.members.n > 0)
+        return find_list(q, &row, w);
     if (v == 0)
         set_net(q, row.mailbox);
     q->out->nick = v == 0;
@@ -284,6 +328,9 @@ static int find_user(struct question *q, struct str user, struct str node, struc
     struct gate *g = q->g;
     if (q->out->original.n == 0)
         q->out->original = arena_join(q->arena, user, '@', node);
+    if (++q->depth > DEPTH_MOST)
+        return why_set(w, E_DENIED, 550, "5.4.6", "%.*s at %.*s: the tables lead in a circle",
+                       STR_ARG(user), STR_ARG(node));
     if (str_find(node, '.') >= 0)
         return find_mailbox(q, user, node, w);
     int alias = find_alias(q, user, node, w);
@@ -365,6 +412,13 @@ static int find_mailbox(struct question *q, struct str local, struct str domain,
         break;
     }
     return w->err;
+}
+
+static int find_address(struct question *q, struct str address, struct why *w)
+{
+    ptrdiff_t at = str_find_last(address, '@');
+    return find_user(q, str_sub(address, 0, (size_t)at),
+                     str_sub(address, (size_t)at + 1, address.n), w);
 }
 
 int admit_user(struct gate *g, struct asker by, struct str user, struct str node, struct arena *a,

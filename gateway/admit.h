@@ -19,6 +19,9 @@ struct admitted {
     struct str original; /* as the sender wrote it */
     unsigned notify;     /* NOTIFY_ bits, and ORCPT: the door's to fill (RFC 3461) */
     struct str orcpt;
+    bool list; /* a nickname for several: this is its first recipient, `more` are the others */
+    const struct admitted *more;
+    size_t nmore;
 };
 /* Who wants to know. */
 struct asker {

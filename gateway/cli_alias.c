@@ -11,7 +11,7 @@
 
 #include "aliases/addr.h"
 #include "aliases/names.h"
-#include "aliases/nick.h"
+#include "aliases/nicklist.h"
 #include "aliases/snads.h"
 #include "base/mem.h"
 #include "db/nickfile.h"
@@ -20,7 +20,7 @@
 #include "gateway/smtp/syntax.h"
 
 #define FILE_MOST (256u << 20) /* a million entries are some 80 MiB */
-#define LIST_MOST 10000u
+#define MEMBERS_MOST 8192u     /* as a table file's `list` */
 #define PROGRESS_STEP 50000u
 
 static int failed(const struct why *w)
@@ -180,20 +180,19 @@ static void left_out(struct nick_import *im, const struct names_entry *e, const 
             STR_ARG(str_sub(names_value(e, "nick"), 0, 40)), text);
 }
 
-/* A list stands for no single mailbox; it is read all the same, so that its faults are seen. */
-static void take_list(struct nick_import *im, const struct names_entry *e)
+/* The faults of a list are seen now, not when somebody writes to it. */
+static bool list_ok(struct nick_import *im, const struct names_entry *e, struct str members)
 {
     struct why w;
-    char text[80];
     struct arena *a = arena_new(16u << 20);
-    struct str *member = arena_alloc(a, LIST_MOST * sizeof *member);
-    int n = names_expand(a, &im->file, names_value(e, "nick"), member, LIST_MOST, &w);
-    snprintf(text, sizeof text, "a list of %d addresses, a nickname is one", n);
+    struct str *member = arena_alloc(a, NICKLIST_MOST * sizeof *member);
+    int n = names_expand(a, &im->file, names_value(e, "nick"), member, NICKLIST_MOST, &w);
+    if (n >= 0 && members.n > MEMBERS_MOST)
+        n = why_set(&w, E_LIMIT, 0, NULL, "the list is longer than %u characters", MEMBERS_MOST);
     if (n < 0)
         bad_entry(im, e->line, w.text);
-    else
-        left_out(im, e, text);
     arena_free(&a);
+    return n >= 0;
 }
 
 static void put_entry(struct nick_import *im, const struct names_entry *e, struct str mailbox)
@@ -201,6 +200,7 @@ static void put_entry(struct nick_import *im, const struct names_entry *e, struc
     struct why w;
     struct str owner = names_value(e, "owner"), nick = names_value(e, "nick");
     struct nick_row row = {.mailbox = mailbox,
+                           .members = names_members(im->arena, &im->file, e),
                            .name = names_value(e, "name"),
                            .preferred = true,
                            .by = im->by,
@@ -213,6 +213,8 @@ static void put_entry(struct nick_import *im, const struct names_entry *e, struc
     row.nick = str_of(p);
     row.owner = str_of(q);
     bool dim_is_local = str_eq_nocase(im->c->conf->dim_node, im->c->conf->local);
+    if (row.members.n > 0 && !list_ok(im, e, row.members))
+        return;
     if (nick_check(row.nick, &w) < 0)
         bad_entry(im, e->line, w.text);
     else if (dim_is_local && conf_user_of(im->c->conf, row.nick) != NULL)
@@ -228,14 +230,15 @@ static void take_entry(struct nick_import *im, const struct names_entry *e)
     struct str user, node, text;
     struct smtp_path box;
     struct why w;
+    bool list = names_value(e, "list").n > 0;
     if (!names_address(e, &user, &node)) {
-        if (names_value(e, "list").n > 0)
-            take_list(im, e);
+        if (list)
+            put_entry(im, e, STR(""));
         else
             left_out(im, e, "it has no :userid. and :node.");
         return;
     }
-    if (str_find(node, '.') < 0) {
+    if (str_find(node, '.') < 0 && !list) {
         left_out(im, e, "an NJE user needs no nickname here");
         return;
     }
@@ -330,6 +333,7 @@ static int names_line(void *arg, const struct nick_row *r, struct str tags)
                             .node = str_sub(r->mailbox, (size_t)(at + 1), SIZE_MAX),
                             .name = r->name,
                             .owner = r->owner,
+                            .list = r->members,
                             .tags = tags};
     names_put(b, &p);
     bool good = fwrite(b->p, 1, b->n, stdout) == b->n;
@@ -418,6 +422,8 @@ static int table_check(void *arg, const char *element, struct str (*value)(void 
                        void *row, struct why *w)
 {
     (void)arg;
+    if (strcmp(element, "nick") == 0 && value(row, "mailbox").n == 0 && value(row, "list").n == 0)
+        return why_set(w, E_SYNTAX, 0, NULL, "nick: a mailbox or a list is missing");
     if (strcmp(element, "nick") == 0 && !str_is(value(row, "auto"), "yes"))
         return nick_check(value(row, "nick"), w);
     if (strcmp(element, "alias") != 0)

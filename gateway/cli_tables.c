@@ -84,7 +84,7 @@ static int nick_cells(void *arg, const struct nick_row *r)
 {
     struct table *t = arg;
     table_text(t, r->nick);
-    table_text(t, r->mailbox);
+    table_text(t, r->mailbox.n > 0 ? r->mailbox : r->members);
     table_text(t, r->name);
     table_text(t, r->owner);
     table_bool(t, r->automatic);

@@ -260,10 +260,15 @@ static int find_target(struct ctl_call *c, struct str to, struct str from, struc
         FROM_LOCAL, arena_printf(c->arena, "%.*s@%.*s", STR_ARG(from), STR_ARG(c->g->conf->local))};
     ptrdiff_t at = str_find_last(to, '@');
     *out = (struct admitted){.original = to};
-    if (at < 0)
-        return admit_user(c->g, by, to, c->g->conf->dim_node, c->arena, out, w);
-    return admit_mailbox(c->g, by, str_sub(to, 0, (size_t)at), str_sub(to, (size_t)at + 1, to.n),
-                         c->arena, out, w);
+    int v = at < 0 ? admit_user(c->g, by, to, c->g->conf->dim_node, c->arena, out, w)
+                   : admit_mailbox(c->g, by, str_sub(to, 0, (size_t)at),
+                                   str_sub(to, (size_t)at + 1, to.n), c->arena, out, w);
+    if (v == 0 && out->list) /* written to as an NJE user would: the nickname at DIMNODE */
+        *out = (struct admitted){.to = DOOR_NJE,
+                                 .original = to,
+                                 .user = at < 0 ? to : str_sub(to, 0, (size_t)at),
+                                 .node = c->g->conf->dim_node};
+    return v;
 }
 
 static int find_from(struct ctl_call *c, struct str from, struct str *user, struct why *w)
@@ -423,6 +428,8 @@ static void resolve_cell(struct ctl_call *c, const char *door, enum policy_sourc
     ctl_cell(c, "%s", door);
     if (v < 0)
         ctl_cell(c, "refused: %d %s %s", why_smtp(&w), why_enh(&w), w.text);
+    else if (a.list)
+        ctl_cell(c, "list of %zu recipients: see the steps", a.nmore + 1);
     else if (a.to == DOOR_SMTP)
         ctl_cell(c, "Internet mailbox %.*s", STR_ARG(a.mailbox));
     else if (a.to == DOOR_LOCAL)

@@ -158,9 +158,9 @@ static int query_line(void *arg, const struct nick_row *r)
 {
     struct dim *d = arg;
     if (d->lines++ < QUERY_LINES)
-        say(d, "%-8.*s %.*s%s%.*s%s%.*s", STR_ARG(r->nick), STR_ARG(r->mailbox),
-            r->name.n > 0 ? " " : "", STR_ARG(r->name), r->owner.n > 0 ? " of " : "",
-            STR_ARG(r->owner));
+        say(d, "%-8.*s %.*s%s%.*s%s%.*s", STR_ARG(r->nick),
+            STR_ARG(r->mailbox.n > 0 ? r->mailbox : r->members), r->name.n > 0 ? " " : "",
+            STR_ARG(r->name), r->owner.n > 0 ? " of " : "", STR_ARG(r->owner));
     return 0;
 }
 
@@ -297,9 +297,10 @@ void dim_absent(struct gate *g, struct str user, struct str node, struct str to_
     struct arena *a = arena_new(65536);
     const struct asker by = {FROM_NJE, arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(node))};
     struct str line = arena_printf(a, "USER %.*s NOT LOGGED ON", STR_ARG(to_user));
-    if (admit_user(g, by, to_user, to_node, a, &to, &w) == 0 && to.to == DOOR_SMTP)
+    if (admit_user(g, by, to_user, to_node, a, &to, &w) == 0 && (to.list || to.to == DOOR_SMTP))
         line = arena_printf(a, "%.*s at %.*s is %.*s: send mail, messages cannot go there",
-                            STR_ARG(to_user), STR_ARG(to_node), STR_ARG(to.mailbox));
+                            STR_ARG(to_user), STR_ARG(to_node),
+                            STR_ARG(to.list ? STR("a list") : to.mailbox));
     reply(g, user, node, line);
     arena_free(&a);
 }

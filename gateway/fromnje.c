@@ -218,10 +218,30 @@ static size_t attachments(struct job *j)
     return n > 0 && text_item(j) != NULL ? n - 1 : n;
 }
 
+/* Lists written out: every recipient in one row. */
+static size_t flatten(struct job *j, const struct admitted *rcpt, size_t n,
+                      struct admitted const **out)
+{
+    size_t all = n;
+    for (size_t i = 0; i < n; i++)
+        all += rcpt[i].nmore;
+    struct admitted *flat = arena_alloc(j->arena, all * sizeof *flat);
+    if (flat == NULL)
+        return 0;
+    *out = flat;
+    for (size_t i = 0; i < n; i++) {
+        *flat++ = rcpt[i];
+        for (size_t k = 0; k < rcpt[i].nmore; k++)
+            *flat++ = rcpt[i].more[k];
+    }
+    return all;
+}
+
 static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
                 struct why *w)
 {
-    if (content->over || arena_full(j->arena))
+    nrcpt = flatten(j, rcpt, nrcpt, &rcpt);
+    if (content->over || arena_full(j->arena) || nrcpt == 0)
         return why_set(w, E_LIMIT, 552, "5.3.4", "The mail would be larger than %lld bytes",
                        (long long)j->g->conf->max_mail_bytes);
     struct mail m = {.from = j->from,
@@ -298,7 +318,7 @@ static struct str map_address(struct job *j, const struct note *n, const char *f
     struct nick_row row;
     struct why w;
     if (str_eq_nocase(a->node, j->g->conf->dim_node) && conf_user_of(j->g->conf, a->user) == NULL &&
-        nick_mailbox(j->g->nicks, a->user, j->arena, &row, &w) == 0)
+        nick_mailbox(j->g->nicks, a->user, j->arena, &row, &w) == 0 && row.mailbox.n > 0)
         return row.mailbox;
     struct str alias;
     struct snads_world s = snadsgate_world(j->g);
@@ -556,8 +576,8 @@ static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
                      .subject = arena_printf(j->arena, "File %.*s", STR_ARG(names))};
     struct note_rcpt to = {.role = NOTE_TO};
     ptrdiff_t at = str_find_last(rcpt->mailbox, '@');
-    to.addr.user = str_sub(rcpt->mailbox, 0, (size_t)at);
-    to.addr.node = str_sub(rcpt->mailbox, (size_t)at + 1, rcpt->mailbox.n);
+    to.addr.user = at > 0 ? str_sub(rcpt->mailbox, 0, (size_t)at) : rcpt->user;
+    to.addr.node = at > 0 ? str_sub(rcpt->mailbox, (size_t)at + 1, rcpt->mailbox.n) : rcpt->node;
     n.rcpt = &to, n.nrcpt = 1;
     n.text = message != NULL
                  ? message->content
@@ -567,6 +587,11 @@ static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
         n.text = arena_printf(j->arena, "%.*s\nMembers:\n%.*s", STR_ARG(n.text),
                               STR_ARG(j->file.members));
     return post_note(j, message, &n, rcpt, 1, w);
+}
+
+static bool is_found(const struct admitted *to)
+{
+    return to->list || to->mailbox.n > 0;
 }
 
 /* A note to a nickname: one it gives itself, or the one that was found (to->mailbox "": none was,
@@ -581,7 +606,7 @@ static int take_note(struct job *j, const struct njefile_item *text, const struc
     if (v < 0)
         return v;
     const struct note_nick *own = temporary(j, &n, j->file.to_user, j->file.to_node);
-    if (own == NULL && to->mailbox.n == 0)
+    if (own == NULL && !is_found(to))
         return fromnje_return(j->g, j->in, j->deck, reason, w);
     if (own != NULL && admit_recipient(j, own, STR(""), STR(""), &rcpt, &refusal) < 0)
         return fromnje_return(j->g, j->in, j->deck, &refusal, w);
@@ -597,7 +622,7 @@ static int take_any(struct job *j, const struct admitted *to, const struct why *
         return fromnje_return(j->g, j->in, j->deck, &denied, w);
     if (text != NULL && note_looks(text->content))
         return take_note(j, text, to, reason, w);
-    if (to->mailbox.n == 0)
+    if (!is_found(to))
         return fromnje_return(j->g, j->in, j->deck, reason, w);
     if (text != NULL && j->file.nitem == 1 && looks_822(j, text))
         return post_822(j, text->content, to, 1, w);

@@ -294,7 +294,7 @@ static bool own_mailbox(void *arg, struct str local, struct str domain, struct s
         }
     }
     if (!str_eq_nocase(node, h->conf->dim_node) || h->db == NULL ||
-        nickrow_get(h->db, upper(h->arena, local), h->arena, &row, &w) < 0)
+        nickrow_get(h->db, upper(h->arena, local), h->arena, &row, &w) < 0 || row.mailbox.n == 0)
         return h->db != NULL &&
                snads_mailbox(h, upper(h->arena, local), upper(h->arena, node), mailbox);
     *mailbox = row.mailbox;

@@ -245,7 +245,7 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
         return str_eq_nocase(f->to_node, g->conf->dim_node) && reason.err == E_ABSENT
                    ? fromnje_unknown(g, in, deck, source, &reason, w)
                    : fromnje_return(g, in, deck, &reason, w);
-    if (to.to == DOOR_SMTP)
+    if (to.to == DOOR_SMTP || to.list)
         return fromnje_mailbox(g, in, deck, source, &to, w);
     int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
     if (v == 0 && to.to == DOOR_LOCAL && source == FROM_NJE)

@@ -100,12 +100,57 @@ def case_names_file(w):
     path = write(w, 'nickname.nam', b':nick.FRED :userid.Fred :node.example.org\r\n   :phone.1 2\r\n'
                  b':nick.REN :userid.r@x.example :name.Ren\x82\r\n:nick.ALL :list.FRED REN\r\n\x1a')
     gw.cli('nick', 'import', path)
-    assert [r['name'] for r in gw.json('nick', 'list')] == ['', 'René']
+    assert [(r['mailbox'], r['name']) for r in gw.json('nick', 'list')] == [
+        ('FRED REN', ''), ('Fred@example.org', ''), ('r@x.example', 'René')]
     out = gw.cli('nick', 'export')
     assert ':phone.1 2' in out and ':name.René' in out, out
     bad = write(w, 'bad.names', b':nick.NEW :userid.n@x.example\n:nick.SMTP :userid.s@x.example\n')
     assert ':2:' in gw.cli('nick', 'import', bad, status=1)
-    assert len(gw.json('nick', 'list')) == 2
+    assert len(gw.json('nick', 'list')) == 3
+
+
+def case_list(w):
+    """A NAMES file's list: a note or a batch to it reaches everybody once, lists within it and NJE users too."""
+    gw, p, sink = w.pair()
+    path = write(w, 'lists.names', b':nick.FRED :userid.fred :node.example.org\n:nick.BOB :userid.BOB :node.MVSA\n'
+                 b':nick.TEAM :list.FRED ANNE@Example.org BOB\n:nick.ALL :userid.boss :node.example.org\n'
+                 b'   :list.TEAM FRED steve AT example.org\n')
+    gw.cli('nick', 'import', path)
+    assert ':list.TEAM FRED steve@example.org' in ' '.join(gw.cli('nick', 'export').split())
+    everybody = ['ANNE@example.org', 'boss@example.org', 'fred@example.org', 'steve@example.org']
+
+    def reached(rcpts):
+        got = []
+        while len(got) < len(rcpts):
+            got += sink.take().rcpts
+        assert sorted(got) == rcpts, got
+        assert p.take_file().dest == ('BOB', 'MVSA')
+    p.send(njefile.note('EVE', 'MVSA', 'ALL', 'GATE', ['hello'], 'Hi')).wait()
+    reached(everybody)
+    p.send(njefile.bsmtp('EVE', 'MVSA', 'SMTP', 'GATE', ['MAIL FROM:<EVE@MVSA>', 'RCPT TO:<TEAM@%s>' % gw.fqdn, 'DATA',
+                                                         'Subject: x', '', 'x', '.'])).wait()
+    reached(['ANNE@example.org', 'fred@example.org'])
+    with gw.client() as c:
+        c.ehlo()
+        c.mail('steve@example.org')
+        assert c.rcpt('ALL@' + gw.fqdn)[0] == 550  # it would be relaying
+    said = gw.json('resolve', 'ALL@' + gw.fqdn)
+    assert 'list of 5 recipients' in str(said) and 'FRED is fred@example.org' not in str(said), said
+    out = os.path.join(w.dir, 'lists.xml')
+    gw.cli('table', 'export', out)
+    gw.cli('nick', 'delete', 'FRED')  # a member that is gone: nobody gets half a list
+    p.send(njefile.note('EVE', 'MVSA', 'ALL', 'GATE', ['hello'], 'Hi')).wait()
+    assert p.take_file().dest == ('EVE', 'MVSA')
+    gw.cli('table', 'import', out, '--replace')
+    gw.cli('nick', 'import', '--replace', write(w, 'loop', b':nick.TEAM :list.ALL\n:nick.ALL :list.TEAM\n'), status=1)
+    with open(out) as f:
+        text = f.read()
+    gw.cli('table', 'import', write(w, 'l.xml', text.replace('"FRED ANNE', '"ALL ANNE').encode()))
+    p.send(njefile.note('EVE', 'MVSA', 'ALL', 'GATE', ['hello'], 'Hi')).wait()
+    assert p.take_file().dest == ('EVE', 'MVSA')
+    assert p.take_message(lambda m: 'holds itself' in m['text'])
+    gw.empty()
+    assert not sink.messages
 
 
 def case_table_file(w):
