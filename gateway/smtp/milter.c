@@ -9,7 +9,6 @@
 #define QUEUED_MAX 262144u /* octets of a mail on their way to a filter */
 #define PATIENCE 4         /* progress prolongs a wait to so many times its limit */
 #define FIELD_MAX 60000u   /* a longer field is cut: libmilter takes no more than 64 KiB at once */
-#define IDLE_MS 300000     /* a connection kept for the next conversation is closed after this */
 
 enum state {
     CLOSED,   /* no connection yet */
@@ -23,18 +22,9 @@ enum state {
 };
 enum step { STEP_HEADER, STEP_EOH, STEP_BODY, STEP_EOM };
 
-/* A connection kept for the next conversation. */
-struct idle {
-    struct idle *next;
-    struct milter *m;
-    struct stream *stream;
-    struct arena *macros;
-    struct milter_options opt;
-};
 struct milter {
     struct milter_set set;
     struct milter_stat stat;
-    struct idle *idle;
     struct buf out;    /* packets on their way to a stream */
     struct buf value;  /* of one field */
     struct buf packet; /* the data of the one at hand */
@@ -55,7 +45,6 @@ struct milter_talk {
     bool in_mail;            /* the filter was told of a mail and has not yet seen its end */
     bool busy;               /* its input is being handled: */
     bool freed;              /* the rest of it goes when that is done */
-    bool used;               /* the connection served before, and nothing was heard since */
     /* the mail */
     struct milter_mail *mail;
     struct milter_edits edits;
@@ -79,24 +68,10 @@ struct milter *milter_new(const struct milter_set *set)
         m->set.command_ms = 30000;
     if (m->set.content_ms == 0)
         m->set.content_ms = 300000;
-    if (m->set.idle_max == 0)
-        m->set.idle_max = 8;
     buf_init(&m->out, 2u << 20);
     buf_init(&m->value, FIELD_MAX);
     buf_init(&m->packet, MILTER_PACKET_MAX);
     return m;
-}
-
-static void idle_free(struct idle *i)
-{
-    struct idle **p = &i->m->idle;
-    while (*p != i)
-        p = &(*p)->next;
-    *p = i->next;
-    i->m->stat.idle--;
-    stream_free(&i->stream);
-    arena_free(&i->macros);
-    free(i);
 }
 
 void milter_free(struct milter **mp)
@@ -105,8 +80,6 @@ void milter_free(struct milter **mp)
     if (m == NULL)
         return;
     *mp = NULL;
-    while (m->idle != NULL)
-        idle_free(m->idle);
     buf_done(&m->out);
     buf_done(&m->value);
     buf_done(&m->packet);
@@ -283,7 +256,6 @@ static void send_out(struct milter_talk *t)
 static void connect_to(struct milter_talk *t)
 {
     struct milter *m = t->m;
-    t->used = false;
     t->stream = m->set.path.n > 0
                     ? stream_connect_unix(m->set.loop, m->set.path.p, on_stream, t, &t->why)
                     : stream_connect(m->set.loop, &m->set.at, NULL, on_stream, t);
@@ -323,57 +295,6 @@ static void take_options(struct milter_talk *t, char letter, struct cur data)
     begin(t);
 }
 
-static void on_idle(struct stream *s, enum stream_event ev, void *arg)
-{
-    (void)s;
-    if (ev != STREAM_DRAINED && ev != STREAM_OPEN)
-        idle_free(arg); /* whatever it says, nobody asked */
-}
-
-/* Only a filter that answers to the next connection shows in time that it has gone. */
-static bool may_keep(const struct milter_talk *t)
-{
-    return t->state == READY && t->opt.version >= 6 &&
-           (t->opt.steps & (MILTER_NO_CONNECT | MILTER_NR_CONNECT)) == 0 &&
-           t->m->stat.idle < t->m->set.idle_max && stream_queued(t->stream) == 0;
-}
-
-static void keep(struct milter_talk *t)
-{
-    struct idle *i = mem_new(sizeof *i);
-    if (t->in_mail)
-        milter_put_empty(&t->m->out, 'A');
-    milter_put_empty(&t->m->out, 'K');
-    send_out(t);
-    *i = (struct idle){
-        .next = t->m->idle, .m = t->m, .stream = t->stream, .opt = t->opt, .macros = t->macros};
-    t->m->idle = i;
-    t->m->stat.idle++;
-    t->stream = NULL;
-    t->macros = NULL;
-    stream_timeout(i->stream, IDLE_MS);
-    stream_owner(i->stream, on_idle, i);
-}
-
-static bool take_idle(struct milter_talk *t)
-{
-    struct idle *i = t->m->idle;
-    if (i == NULL)
-        return false;
-    t->stream = i->stream;
-    t->opt = i->opt;
-    t->macros = i->macros;
-    i->stream = NULL;
-    i->macros = NULL;
-    t->m->idle = i->next;
-    t->m->stat.idle--;
-    free(i);
-    stream_timeout(t->stream, 0);
-    stream_owner(t->stream, on_stream, t);
-    t->used = true;
-    return true;
-}
-
 /* --- questions --------------------------------------------------------------- */
 
 struct milter_talk *milter_talk_new(struct milter *m, const struct milter_facts *f, milter_fn *fn,
@@ -396,16 +317,12 @@ void milter_talk_free(struct milter_talk **tp)
     *tp = NULL;
     drop_mail(t);
     loop_disarm(t->m->set.loop, &t->timer);
-    if (t->stream != NULL && may_keep(t)) {
-        keep(t);
+    if (t->stream != NULL && t->state == READY) {
+        milter_put_empty(&t->m->out, 'Q');
+        send_out(t);
+        stream_finish(&t->stream);
     } else if (t->stream != NULL) {
-        if (t->state == READY) {
-            milter_put_empty(&t->m->out, 'Q');
-            send_out(t);
-            stream_finish(&t->stream);
-        } else {
-            stream_free(&t->stream);
-        }
+        stream_free(&t->stream);
     }
     arena_free(&t->macros);
     t->m->stat.open--;
@@ -485,7 +402,7 @@ bool milter_ask(struct milter_talk *t, enum milter_place place)
         loop_arm(t->m->set.loop, &t->timer, 0, say_dead, t);
         return true;
     }
-    if (t->state == CLOSED && !take_idle(t)) {
+    if (t->state == CLOSED) {
         connect_to(t);
         return true;
     }
@@ -731,7 +648,6 @@ static bool take_packet(struct milter_talk *t, char *letter, struct why *bad)
     buf_reset(&t->m->packet);
     buf_add(&t->m->packet, data.p, cur_left(&data));
     stream_take(t->stream, had - cur_left(&in));
-    t->used = false;
     return true;
 }
 
@@ -766,20 +682,6 @@ static void take_input(struct milter_talk *t)
         free(t);
 }
 
-/* The filter has gone. One that served an earlier conversation may just have been started anew. */
-static void lost(struct milter_talk *t, const struct why *w)
-{
-    struct why here = *w;
-    if (t->used && t->state == ASKED && t->place == MILTER_AT_CONNECT) {
-        loop_disarm(t->m->set.loop, &t->timer);
-        stream_free(&t->stream);
-        arena_free(&t->macros);
-        connect_to(t);
-    } else {
-        fail(t, &here);
-    }
-}
-
 static void on_stream(struct stream *s, enum stream_event ev, void *arg)
 {
     struct milter_talk *t = arg;
@@ -797,10 +699,11 @@ static void on_stream(struct stream *s, enum stream_event ev, void *arg)
         break;
     case STREAM_EOF:
         (void)why_set(&w, E_GONE, 451, "4.7.1", "it has closed the connection");
-        lost(t, &w);
+        fail(t, &w);
         break;
     case STREAM_FAIL:
-        lost(t, stream_why(s));
+        w = *stream_why(s);
+        fail(t, &w);
         break;
     case STREAM_SECURE:
     case STREAM_TIMEOUT:

@@ -20,10 +20,9 @@ struct milter_set {
     int64_t command_ms; /* for the answer to one command, and to take what is sent, 0: 30000 */
     int64_t content_ms; /* for the verdict at the end of a mail, 0: 300000; progress told prolongs
                          * a wait, to four times as long at most */
-    unsigned idle_max;  /* connections kept for the next conversation, 0: 8 */
 };
 struct milter_stat {
-    unsigned open, idle; /* conversations, connections kept */
+    unsigned open; /* conversations */
     uint64_t mails, refused, failed;
     struct why why;   /* of the last failure; text "" none yet */
     bool broken;      /* the last conversation failed */

@@ -110,7 +110,7 @@ uint32_t milter_needs(enum milter_letter letter);
 
 /* Packets to a filter, appended. No string may hold a NUL: it would end there. */
 void milter_put_options(struct buf *b, uint32_t version, uint32_t actions, uint32_t steps);
-void milter_put_empty(struct buf *b, char letter); /* T N E A Q K */
+void milter_put_empty(struct buf *b, char letter); /* T N E A Q */
 /* C: name of the client, "[addr]" when it has none. */
 void milter_put_connect(struct buf *b, struct str name, const union endpoint *peer);
 void milter_put_helo(struct buf *b, struct str helo);

@@ -46,7 +46,9 @@ def rdata(kind, value):
     if kind == 'MX':
         return struct.pack('>H', value[0]) + wire_name(value[1])
     if kind == 'TXT':
-        return bytes((len(value),)) + value.encode()
+        raw = value.encode()
+        pieces = [raw[i:i + 255] for i in range(0, len(raw), 255)] or [b'']
+        return b''.join(bytes((len(p),)) + p for p in pieces)
     if kind == 'SOA':
         return wire_name('ns.test') + wire_name('admin.test') + struct.pack('>5I', 1, 60, 60, 60, 1)
     if kind == 'TLSA':
