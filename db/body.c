@@ -2,6 +2,7 @@
 #include "db/body.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -195,4 +196,15 @@ struct cur body_cur(struct body *b, struct why *w)
     if (b->file != 0)
         return spool_map(b, w);
     return cur_of(b->bytes, (size_t)b->size);
+}
+
+void body_passed(const struct body *b, struct cur part)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)part.p, to = (uintptr_t)part.end & ~(page - 1);
+    if (b->file == 0)
+        return;          /* in memory: there is nowhere to read it from again */
+    from &= ~(page - 1); /* its page may hold the end of the part before */
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
 }

@@ -487,6 +487,12 @@ static void file_sent(void *arg, void *ref, const struct why *w)
     relay_file_sent(l->nje->g->relay, ref, w);
 }
 
+static void file_passed(void *arg, void *ref, struct cur part)
+{
+    (void)arg;
+    relay_file_passed(ref, part);
+}
+
 void nje_kick(struct nje *n, const char *link)
 {
     struct line *l = nje_line_named(n, link);
@@ -566,6 +572,7 @@ static const struct link_ops link_ops = {
     .file_abort = file_abort,
     .next_file = next_file,
     .sent = file_sent,
+    .passed = file_passed,
     .message = nje_got_message,
     .state = link_changed,
 };

@@ -628,6 +628,13 @@ void relay_file_sent(struct relay *r, void *ref, const struct why *w)
     relay_finish(it);
 }
 
+void relay_file_passed(void *ref, struct cur part)
+{
+    const struct item *it = ref;
+    if (it->hand->m->body != NULL)
+        body_passed(it->hand->m->body, part);
+}
+
 static void retried(void *arg, const struct why *w)
 {
     (void)w; /* when the disk failed the files are due at their own time */

@@ -33,6 +33,7 @@ bool relay_too_old(const struct conf *c, const struct message *m, const struct r
 /* For gateway/nje: the next file for a link, and the fate of one given. */
 bool relay_next_file(struct relay *r, const char *link, struct link_out *out);
 void relay_file_sent(struct relay *r, void *ref, const struct why *w);
+void relay_file_passed(void *ref, struct cur part); /* that part is not needed for now */
 void relay_link_up(struct relay *r, const char *link);
 
 /* Finish what is being sent, begin nothing new. */

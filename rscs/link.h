@@ -75,6 +75,9 @@ struct link_ops {
      * went down, a request stayed unanswered): offer it again (the peer may have all of it, and
      * will know it again); else it was refused, for a time or for good. */
     void (*sent)(void *arg, void *ref, const struct why *w);
+    /* Optional: this part of its deck, a megabyte or so, has been gone through and is not needed
+     * for now; the memory behind a mapped file may be given back. It may be read again. */
+    void (*passed)(void *arg, void *ref, struct cur part);
     void (*message)(void *arg, const struct nmr *m);
     void (*state)(void *arg, enum link_state s, const struct why *w); /* w NULL: nothing wrong */
 };

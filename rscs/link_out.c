@@ -15,7 +15,8 @@
 #define REFUSED_MS 60000    /* a stream rests after X'B0' */
 #define BLOCK_FRAME 6u      /* DLE STX BCB FCS FCS, and the closing RCB */
 #define HEADER_LEAST 8u     /* its prefix and the head of a section */
-#define BAD_DECKS 64u       /* decks not fit to be sent that one turn gives back */
+#define PASSED_PIECE (1u << 20)
+#define BAD_DECKS 64u /* decks not fit to be sent that one turn gives back */
 
 void out_watch(struct link *k)
 {
@@ -265,12 +266,23 @@ static void messages(struct link *k)
     buf_take(&k->messages, k->messages.n - cur_left(&c));
 }
 
+/* The owner is told of what lies behind us, a piece at a time. */
+static void passed(const struct link *k, void *ref, const uint8_t **from, const uint8_t *to)
+{
+    if ((size_t)(to - *from) < PASSED_PIECE || k->ops.passed == NULL)
+        return;
+    k->ops.passed(k->arg, ref, cur_of(*from, (size_t)(to - *from)));
+    *from = to;
+}
+
 /* Can every record of the deck be sent over this link? */
-static int check_deck(const struct link *k, struct cur deck, uint8_t *kind, bool *empty,
+static int check_deck(const struct link *k, const struct link_out *file, uint8_t *kind, bool *empty,
                       struct why *w)
 {
     struct deck_item item;
     uint8_t last = 0;
+    struct cur deck = file->deck;
+    const uint8_t *from = deck.p;
     int r = deck_kind(&deck, kind, w);
     *empty = true;
     while (r >= 0 && (r = deck_next(&deck, &item, w)) > 0) {
@@ -286,6 +298,7 @@ static int check_deck(const struct link *k, struct cur deck, uint8_t *kind, bool
                            n, k->bufsize, k->them);
         *empty = *empty && head;
         last = item.srcb;
+        passed(k, file->ref, &from, deck.p);
     }
     if (r >= 0 && last != SRCB_NJT)
         return why_set(w, E_PERM, 0, NULL, "the file has no job trailer");
@@ -298,12 +311,13 @@ static void ask_one(struct link *k, unsigned i, const struct link_out *file)
     struct why w = {0};
     uint8_t kind = 0;
     bool empty = false;
-    if (check_deck(k, file->deck, &kind, &empty, &w) < 0) {
+    if (check_deck(k, file, &kind, &empty, &w) < 0) {
         w.err = E_PERM;
         k->ops.sent(k->arg, file->ref, &w);
         return;
     }
-    *o = (struct out_slot){.ref = file->ref, .rest = file->deck, .empty = empty};
+    *o = (struct out_slot){
+        .ref = file->ref, .rest = file->deck, .passed = file->deck.p, .empty = empty};
     cur_skip(&o->rest, 1);
     o->rcb = (uint8_t)(kind + 0x10 * i);
     set_slot(k, o, OUT_ASKED);
@@ -409,6 +423,7 @@ static void files(struct link *k)
         idle++;
         if (o->state == OUT_SENDING && line_may(k, o->rcb)) {
             send_block(k, o);
+            passed(k, o->ref, &o->passed, o->rest.p);
             o->since = now;
             idle = 0;
         }

@@ -75,8 +75,9 @@ struct out_slot {
     uint8_t rcb;
     bool empty; /* the deck has no data record: a blank one is made up */
     void *ref;
-    struct cur rest; /* items still to come */
-    struct cur head; /* header being cut into segments */
+    struct cur rest;       /* items still to come */
+    const uint8_t *passed; /* the deck before is not needed for now */
+    struct cur head;       /* header being cut into segments */
     uint8_t head_srcb;
     unsigned segment;  /* the next one of head; 0 with an empty head: none under way */
     struct mono since; /* of the state; OUT_SENDING: of the last block */

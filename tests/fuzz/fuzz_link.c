@@ -215,7 +215,7 @@ static void session(const uint8_t *data, size_t size, struct port *port)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct link_ops ops = {dial,      file_open, file_record, file_end, file_abort,
-                                        next_file, sent,      message,     state};
+                                        next_file, sent,      NULL,        message,  state};
     if (size < 2)
         return 0;
     clock_fake(true);

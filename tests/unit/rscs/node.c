@@ -164,6 +164,15 @@ static void op_sent(void *arg, void *ref, const struct why *w)
     tell(n, "sent");
 }
 
+static void op_passed(void *arg, void *ref, struct cur part)
+{
+    struct node *n = arg;
+    const struct buf *deck = ref;
+    ck_assert(part.p >= deck->p && part.end <= deck->p + deck->n);
+    n->passed += cur_left(&part);
+    n->passed_most = cur_left(&part) > n->passed_most ? cur_left(&part) : n->passed_most;
+}
+
 static void op_message(void *arg, const struct nmr *m)
 {
     struct node *n = arg;
@@ -212,6 +221,7 @@ void node_init(struct node *n, struct loop *l, const struct link_conf *conf)
         .file_abort = op_abort,
         .next_file = op_next,
         .sent = op_sent,
+        .passed = op_passed,
         .message = op_message,
         .state = op_state,
     };

@@ -21,7 +21,8 @@ struct node {
     struct buf deck[FILES_MAX];
     int ndecks, next;
     int sent_ok, sent_why;
-    bool retry; /* a file not sent is offered again */
+    size_t passed, passed_most; /* bytes of decks gone through, the largest piece of them */
+    bool retry;                 /* a file not sent is offered again */
     int again[FILES_MAX], nagain;
     /* incoming */
     bool hold_done; /* link_in_done only by node_done */

@@ -384,6 +384,28 @@ START_TEST(no_answer_at_all_is_waited_for)
 }
 END_TEST
 
+/* A large file may lie in mapped memory: what was gone through is told piece by piece. */
+START_TEST(a_large_file_is_passed_in_pieces)
+{
+    up();
+    int i = node_queue(&n, DECK_SYSOUT, 60000, 81);
+    size_t size = n.deck[i].n;
+    kick();
+    ck_assert_uint_ge(n.passed + (1 << 20), size); /* checked whole before it is offered */
+    n.passed = 0;
+    peer_block(&p, "A0 99 00 00");
+    for (int turn = 0; turn < 1000 && strstr(peer_seen(&p), "99-80/0\n") == NULL; turn++)
+        turns(loop);
+    ck_assert_uint_ge(n.passed + (1 << 20), size);
+    ck_assert_uint_le(n.passed, size);
+    ck_assert_uint_le(n.passed_most, 3u << 20);
+    peer_block(&p, "C0 99 00 00");
+    turns(loop);
+    ck_assert_int_eq(n.sent_ok, 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_does_not_read)
 {
     up();
@@ -487,6 +509,7 @@ static Suite *link_out_suite(void)
     tcase_add_test(t, a_peer_with_one_stream);
     tcase_add_test(t, a_peer_with_many_streams_keeps_them);
     tcase_add_test(t, no_answer_at_all_is_waited_for);
+    tcase_add_test(t, a_large_file_is_passed_in_pieces);
     tcase_add_test(t, a_peer_that_does_not_read);
     tcase_add_loop_test(t, decks_that_cannot_be_sent, 0, 10);
     tcase_add_test(t, drain_sends_no_more);
