@@ -367,6 +367,8 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
         return retry(a, o, w);
     case OP_STATE:
         return set_state(a, o, w);
+    case OP_THREAD:
+        return threadrow_put(a->d, o->thread, w);
     case OP_SEEN:
         break;
     }
@@ -512,7 +514,7 @@ static int prune_seen(struct apply *a, struct wall now, struct why *w)
 
 int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall now, struct why *w)
 {
-    int rc = db_begin(a->d, w), rows = 0, keys = 0;
+    int rc = db_begin(a->d, w), rows = 0, keys = 0, threads = 0;
     if (rc < 0)
         return rc;
     if (a->safe > 0) /* the journal may have been the last to know the greatest number */
@@ -522,10 +524,12 @@ int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall
     if (rc >= 0)
         rc = keys = prune_seen(a, now, w);
     if (rc >= 0)
+        rc = threads = threadrow_prune(a->d, now, PRUNE_ROUND, w);
+    if (rc >= 0)
         rc = db_commit(a->d, w);
     if (rc < 0) {
         db_rollback(a->d);
         return rc;
     }
-    return rows > 0 || keys == PRUNE_ROUND;
+    return rows > 0 || keys == PRUNE_ROUND || threads == PRUNE_ROUND;
 }

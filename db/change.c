@@ -252,6 +252,18 @@ void change_state(struct change *c, msg_id id, enum rcpt_state state)
     op_new(c, OP_STATE, id, 0)->state = state;
 }
 
+void change_thread(struct change *c, const struct thread_row *row)
+{
+    struct thread_row *copy = arena_alloc(c->arena, sizeof *copy);
+    *copy = (struct thread_row){.who = arena_str(c->arena, row->who),
+                                .peer = arena_str(c->arena, row->peer),
+                                .subject = arena_str(c->arena, row->subject),
+                                .message_id = arena_str(c->arena, row->message_id),
+                                .refs = arena_str(c->arena, row->refs),
+                                .at = row->at};
+    op_new(c, OP_THREAD, 0, 0)->thread = copy;
+}
+
 void change_seen(struct change *c, struct str key, struct wall until)
 {
     struct op *o = op_new(c, OP_SEEN, 0, 0);

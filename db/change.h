@@ -11,6 +11,7 @@
 #include "db/nickrow.h"
 #include "db/readerrow.h"
 #include "db/store.h"
+#include "db/threadrow.h"
 
 enum op_kind {
     OP_ADD,
@@ -24,6 +25,7 @@ enum op_kind {
     OP_ACCESS,
     OP_READER,
     OP_SEEN,
+    OP_THREAD,
     OP_RETRY,
     OP_STATE
 };
@@ -68,6 +70,7 @@ struct op {
         struct access_row *access;
         struct op_reader *reader;
         struct op_seen seen;
+        struct thread_row *thread;
         struct op_retry retry;
         enum rcpt_state state;
     };

@@ -144,6 +144,18 @@ CREATE TABLE seen (
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Which mail a user of the NJE side was given, so that his reply can say what it answers.
+CREATE TABLE thread (
+    who TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    refs TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (who, peer, subject)
+) WITHOUT ROWID;
+CREATE INDEX thread_at ON thread (at);
+
 -- Highest numbers ever given: 'message', 'reader'; 'directory' counts the changes of the tables of
 -- names, whoever makes them, so that one number tells whether what was read still holds. Rows that
 -- the gateway itself makes for unknown correspondents do not count (db/row.h, keep_absent).

@@ -76,6 +76,9 @@ void change_reader(struct change *c, const struct reader_row *row, struct body *
 void change_retry(struct change *c, enum door to, struct str pattern);
 /* Every recipient of the message: RCPT_READY (and due now), RCPT_HELD. */
 void change_state(struct change *c, msg_id id, enum rcpt_state state);
+struct thread_row;
+/* Remember which mail somebody is given. */
+void change_thread(struct change *c, const struct thread_row *row);
 /* Remember an incoming file for duplicate detection until `until`. */
 void change_seen(struct change *c, struct str key, struct wall until);
 

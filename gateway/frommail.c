@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/readerrow.h"
+#include "db/threadrow.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
@@ -137,6 +138,43 @@ void frommail_free(struct frommail **f)
     arena_free(&(*f)->arena);
     free(*f);
     *f = NULL;
+}
+
+/* The last identifiers, as many as a row takes: the thread's beginning goes first (RFC 5322 3.6.4
+ * lets nobody count on it). */
+static struct str last_refs(struct str refs)
+{
+    while (refs.n > THREAD_TEXT_MAX) {
+        ptrdiff_t next = str_find(str_sub(refs, 1, refs.n), '<');
+        if (next < 0)
+            return STR("");
+        refs = str_sub(refs, (size_t)next + 1, refs.n);
+    }
+    return refs;
+}
+
+static bool is_message_id(struct str s)
+{
+    return s.n > 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' && str_find(s, ' ') < 0 &&
+           text_is_ascii(s);
+}
+
+void frommail_remember(struct frommail *f, const struct admitted *to, struct change *c)
+{
+    bool reply;
+    struct str id = hdr_value(&f->hdr, "Message-ID"), refs = hdr_value(&f->hdr, "References");
+    if (!is_message_id(id) || f->from.mailbox.n == 0)
+        return;
+    if (refs.n == 0)
+        refs = hdr_value(&f->hdr, "In-Reply-To");
+    struct thread_row row = {
+        .who = arena_printf(f->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
+        .peer = f->from.mailbox,
+        .subject = threadrow_subject(frommail_subject(f), &reply),
+        .message_id = id,
+        .refs = text_is_ascii(refs) && str_find(refs, '<') >= 0 ? last_refs(refs) : STR(""),
+        .at = wall_now()};
+    change_thread(c, &row);
 }
 
 struct str frommail_subject(const struct frommail *f)

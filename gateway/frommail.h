@@ -13,6 +13,8 @@ struct frommail;
 struct frommail *frommail_new(struct gate *g, const struct mail *m, struct change *c,
                               struct why *w);
 void frommail_free(struct frommail **f);
+/* Remember what this recipient is given, for his reply. */
+void frommail_remember(struct frommail *f, const struct admitted *to, struct change *c);
 struct str frommail_subject(const struct frommail *f);
 struct str
 frommail_head(const struct frommail *f); /* the header block, for notices, at most 8 KiB */

@@ -1,5 +1,5 @@
 /* gateway/fromnje.c -- a file from the NJE side becomes mail. */
-#include "gateway/fromnje.h"
+#include "gateway/fromnje_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +7,10 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "db/secrow.h"
+#include "db/threadrow.h"
 #include "gateway/dsn.h"
 #include "gateway/filter.h"
 #include "gateway/filternje.h"
-#include "gateway/headrules.h"
 #include "gateway/origin.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
@@ -21,24 +20,8 @@
 #include "gateway/smtp/bsmtp.h"
 #include "rscs/punch.h"
 
-#define RCPTS_MAX 1000u
 #define QUOTE_MAX 4096u
-
-struct job {
-    struct gate *g;
-    struct intake *in;
-    struct body *deck;
-    enum policy_source source;
-    struct arena *arena;
-    struct njefile_in file;
-    struct str asker; /* the file's origin, USER@NODE: whose personal aliases count */
-    /* batch SMTP: the sender of the mail at hand */
-    struct str sender, origin_sender;
-    enum door from;
-    /* what the header rules ask of this gateway */
-    struct headrules about;
-    struct rules_ask ask;
-};
+#define THREAD_RCPTS 20u /* of a reply, asked for what they wrote */
 
 /* Who may not send is told so, and the file is done with: 0. 1: go on. */
 static int job_allowed(struct job *j, struct why *w)
@@ -327,6 +310,28 @@ static struct str map_address(struct job *j, const struct note *n, const char *f
     return header_mailbox(j, field, a->user, a->node);
 }
 
+/* A reply on a 3270 says "Re:" and no more: which mail it answers is what its writer was given by
+ * the first of its recipients under that subject. */
+static void find_thread(struct job *j, const struct note *n, const struct note_mail_rcpt *to,
+                        struct note_mail *m)
+{
+    struct thread_row row;
+    struct why w;
+    bool reply;
+    struct str subject = threadrow_subject(n->subject, &reply);
+    if (!reply || str_find(m->in_reply_to, '<') >= 0)
+        return;
+    for (size_t i = 0; i < n->nrcpt && i < THREAD_RCPTS; i++) {
+        if (threadrow_find(store_reader(j->g->store), j->asker, to[i].mailbox, subject, j->arena,
+                           &row, &w) <= 0)
+            continue;
+        m->in_reply_to = row.message_id;
+        m->references = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(row.refs),
+                                     row.refs.n > 0 ? " " : "", STR_ARG(row.message_id));
+        return;
+    }
+}
+
 static void build_note(struct job *j, const struct note *n, const struct njefile_item *text,
                        struct buf *b)
 {
@@ -348,6 +353,7 @@ static void build_note(struct job *j, const struct note *n, const struct njefile
                           .message_id = message_id(j, id),
                           .in_reply_to = n->in_reply_to,
                           .reply_to = n->reply_to};
+    find_thread(j, n, to, &m);
     put_received(j, b, id);
     note_mail_header(b, &m);
     struct mime_file *files;
@@ -390,8 +396,8 @@ static const struct note_nick *temporary(const struct job *j, const struct note 
 }
 
 /* A recipient as the file names him. Who is denied nicknames gets to nobody through one. */
-static int admit_recipient(struct job *j, const struct note_nick *own, struct str local,
-                           struct str domain, struct admitted *out, struct why *w)
+int job_recipient(struct job *j, const struct note_nick *own, struct str local, struct str domain,
+                  struct admitted *out, struct why *w)
 {
     ptrdiff_t at = own != NULL ? str_find_last(own->mailbox, '@') : -1;
     if (at > 0) {
@@ -419,7 +425,7 @@ static int note_by_header(struct job *j, const struct njefile_item *text, const 
         if (str_find(a->node, '.') < 0 && own == NULL)
             continue;
         seen++;
-        if (admit_recipient(j, own, a->user, a->node, &rcpt[nrcpt], &refusal) == 0)
+        if (job_recipient(j, own, a->user, a->node, &rcpt[nrcpt], &refusal) == 0)
             nrcpt++;
         else
             refuse(j, arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->user), STR_ARG(a->node)),
@@ -550,8 +556,8 @@ static bool looks_822(struct job *j, const struct njefile_item *text)
             hdr_get(&h, "Date", 0) != NULL);
 }
 
-static int post_822(struct job *j, struct str text, const struct admitted *rcpt, size_t nrcpt,
-                    struct why *w)
+int job_post_822(struct job *j, struct str text, const struct admitted *rcpt, size_t nrcpt,
+                 struct why *w)
 {
     struct buf b;
     buf_init(&b, content_max(j));
@@ -608,7 +614,7 @@ static int take_note(struct job *j, const struct njefile_item *text, const struc
     const struct note_nick *own = temporary(j, &n, j->file.to_user, j->file.to_node);
     if (own == NULL && !is_found(to))
         return fromnje_return(j->g, j->in, j->deck, reason, w);
-    if (own != NULL && admit_recipient(j, own, STR(""), STR(""), &rcpt, &refusal) < 0)
+    if (own != NULL && job_recipient(j, own, STR(""), STR(""), &rcpt, &refusal) < 0)
         return fromnje_return(j->g, j->in, j->deck, &refusal, w);
     return post_note(j, text, &n, &rcpt, 1, w);
 }
@@ -625,7 +631,7 @@ static int take_any(struct job *j, const struct admitted *to, const struct why *
     if (!is_found(to))
         return fromnje_return(j->g, j->in, j->deck, reason, w);
     if (text != NULL && j->file.nitem == 1 && looks_822(j, text))
-        return post_822(j, text->content, to, 1, w);
+        return job_post_822(j, text->content, to, 1, w);
     return post_file(j, to, w);
 }
 
@@ -657,130 +663,8 @@ int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum p
     return take_mailbox(g, in, deck, source, &none, reason, w);
 }
 
-/* --- batch SMTP
- * ---------------------------------------------------------------------------------------------------
- */
-
-static bool exempt_mailer(const struct job *j)
-{
-    for (size_t i = 0; i < j->g->conf->nexempt_mailer; i++)
-        if (str_eq_nocase(j->g->conf->exempt_mailer[i], j->file.from_user))
-            return true;
-    return false;
-}
-
-/* Which NJE user does MAIL FROM name? user "": none of ours. */
-static void batch_user(struct job *j, const struct smtp_path *p, struct str *user, struct str *node)
-{
-    struct why bad;
-    struct addr a = {.kind = ADDR_NET, .mailbox = p->text};
-    *user = *node = STR("");
-    if (p->text.n == 0)
-        return;
-    if (p->domain.n > 0 && str_find(p->domain, '.') < 0 && !addr_is_ours(&j->g->names, p->domain))
-        a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = p->domain};
-    else
-        a = addr_read(j->arena, &j->g->names, p->local, p->domain, &bad);
-    if (j->g->conf->secure && a.kind == ADDR_BARE && p->domain.n > 0) {
-        /* One of his own nicknames, though mail to it may lead to somebody else. */
-        if (secrow_has_nick(store_reader(j->g->store), j->file.from_user, j->file.from_node, a.user,
-                            &bad) > 0)
-            *user = j->file.from_user, *node = j->file.from_node;
-        else if (!admit_owner(j->g, j->arena, p->local, p->domain, user, node))
-            *user = p->local, *node = j->g->conf->local;
-        return;
-    }
-    if (a.kind == ADDR_BARE || p->domain.n == 0)
-        a = (struct addr){.kind = ADDR_NJE, .user = p->local, .node = j->g->conf->local};
-    if (a.kind == ADDR_NJE)
-        *user = a.user, *node = a.node;
-}
-
-/* VERIFYBATCHSMTPSENDER and SECURE: the envelope's sender is the file's origin. The mailers named
- * may speak for others: under SECURE for other registered users. */
-static int check_batch_sender(struct job *j, const struct smtp_path *p, struct str user,
-                              struct str node, struct why *w)
-{
-    const struct conf *c = j->g->conf;
-    bool same = str_eq_nocase(user, j->file.from_user) && str_eq_nocase(node, j->file.from_node);
-    if (c->secure && p->route)
-        return why_set(w, E_DENIED, 550, "5.1.7", "Source routes are not taken (SECURE)");
-    if ((!c->verify_batch_sender && !c->secure) || p->text.n == 0 || same)
-        return 0;
-    if (c->verify_batch_sender && exempt_mailer(j))
-        return c->secure && user.n > 0 ? admit_sender(j->g, user, node, w) : 0;
-    return why_set(w, E_DENIED, 550, "5.7.1",
-                   "Spool File Origin: <%.*s@%.*s> does not match Sender's Address: %.*s",
-                   STR_ARG(j->file.from_user), STR_ARG(j->file.from_node), STR_ARG(p->text));
-}
-
-/* MAIL FROM: an NJE user is mapped to his Internet address; another domain passes. */
-static int batch_sender(void *arg, const struct smtp_path *p, struct why *w)
-{
-    struct job *j = arg;
-    struct str user, node;
-    j->from = DOOR_NJE;
-    batch_user(j, p, &user, &node);
-    int v = check_batch_sender(j, p, user, node, w);
-    if (v < 0)
-        return v;
-    if (user.n > 0) {
-        j->sender = admit_internet(j->g, j->arena, user, node);
-        j->origin_sender = arena_printf(j->arena, "%.*s@%.*s", STR_ARG(user), STR_ARG(node));
-    } else {
-        j->sender = j->origin_sender = arena_str(j->arena, p->text);
-        if (p->text.n > 0)
-            j->from = DOOR_SMTP; /* news of it goes to that mailbox */
-    }
-    return 0;
-}
-
-static int batch_rcpt(void *arg, const struct smtp_path *p, void **user, struct why *w)
-{
-    struct job *j = arg;
-    struct admitted *a = arena_alloc(j->arena, sizeof *a);
-    if (a == NULL || arena_full(j->arena))
-        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
-    *user = a;
-    if (p->route && (!j->g->conf->source_routes || j->g->conf->secure))
-        return why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken");
-    return admit_recipient(j, NULL, p->local, p->domain, a, w);
-}
-
-static int batch_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
-{
-    struct job *j = arg;
-    struct admitted *rcpt = arena_alloc(j->arena, (m->nrcpt + 1) * sizeof *rcpt);
-    if (rcpt == NULL)
-        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
-    for (size_t i = 0; i < m->nrcpt; i++)
-        rcpt[i] = *(const struct admitted *)m->rcpt_user[i];
-    return post_822(j, m->content, rcpt, m->nrcpt, w);
-}
-
-static void run_batch(struct job *j, const struct njefile_item *text)
-{
-    static const struct bsmtp_ops ops = {
-        .sender = batch_sender, .rcpt = batch_rcpt, .mail = batch_mail};
-    struct bsmtp_set set = {.hostname = j->g->names.hostname.p,
-                            .max_size = (uint64_t)j->g->conf->max_mail_bytes,
-                            .max_rcpt = RCPTS_MAX,
-                            .disallow = (unsigned)j->g->conf->disallow};
-    struct bsmtp *b = bsmtp_new(&set, &ops, j);
-    struct str rest = text->content, line;
-    while (str_line(&rest, &line))
-        bsmtp_line(b, line);
-    bsmtp_end(b);
-    if (bsmtp_errors(b) > 0 || bsmtp_verbose(b)) {
-        dsn_note(j->g, j->in, j->file.from_user, j->file.from_node,
-                 bsmtp_errors(b) > 0 ? STR("Errors in your batch SMTP file")
-                                     : STR("Batch SMTP replies"),
-                 bsmtp_report(b));
-        intake_journal(j->in, "batch", "errors=%u replies sent to %.*s@%.*s", bsmtp_errors(b),
-                       STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
-    }
-    bsmtp_free(&b);
-}
+/* --- to the gateway itself
+ * ---------------------------------------------------------------------------------------------- */
 
 int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                    struct why *w)
@@ -795,7 +679,7 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
     } else if (v < 0 || (v = job_allowed(&j, w)) <= 0) {
         text = NULL; /* v says what came of it */
     } else if (text != NULL && bsmtp_looks(first_line(text->content))) {
-        run_batch(&j, text);
+        job_batch(&j, text);
         v = 0;
     } else if (text != NULL && note_looks(text->content)) {
         v = note_parse(j.arena, text->content, &n, w);

@@ -20,6 +20,8 @@
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 
+#define THREADS_A_MAIL 20u /* recipients whose replies will know what they answer */
+
 struct tell {
     struct tell *next;
     struct str user, node, text;
@@ -328,6 +330,9 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
             v = make_files(in, f, &m->rcpt[i], origin, &made, w);
     for (size_t i = 0; i < made.n && v == 0; i++)
         add_made(in, m, f, origin, &made.item[i]);
+    for (size_t i = 0, n = 0; i < m->nrcpt && n < THREADS_A_MAIL && v == 0 && f != NULL; i++)
+        if (m->rcpt[i].to != DOOR_SMTP && ++n > 0)
+            frommail_remember(f, &m->rcpt[i], in->change);
     if (v == 0 && net)
         add_net(in, m, output(m, origin, row_id(in, origin, made.n == 0)));
     free_made(&made);

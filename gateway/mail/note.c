@@ -815,6 +815,7 @@ void note_mail_header(struct buf *out, const struct note_mail *m)
     put_mail_rcpts(out, a, m, NOTE_CC);
     put_mail_field(out, "Subject", hdr_encode(a, m->subject));
     put_mail_field(out, "In-Reply-To", hdr_encode(a, m->in_reply_to));
+    put_mail_field(out, "References", m->references);
     if (m->reply_to.n > 0)
         hdr_put(out, "Reply-To", hdr_mailbox(a, STR(""), m->reply_to));
     put_mail_field(out, "Message-ID", m->message_id);

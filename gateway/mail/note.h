@@ -79,10 +79,12 @@ struct note_mail {
     size_t nrcpt;
     struct str subject;
     struct str message_id, in_reply_to; /* with their <>; "" absent */
+    struct str references;              /* of the thread, "" none */
     struct str reply_to;                /* a mailbox; "" absent */
 };
 /* Append RFC 5322 fields with CRLF, no blank line: Date, From, To, Cc, Subject, In-Reply-To,
- * Reply-To, Message-ID. Names are quoted or encoded: "Steve Hayes" <HAYES@wtscpok.example>. */
+ * References, Reply-To, Message-ID. Names are quoted or encoded: "Steve Hayes"
+ * <HAYES@wtscpok.example>. */
 void note_mail_header(struct buf *out, const struct note_mail *m);
 
 #endif

@@ -308,10 +308,57 @@ static void do_quit(struct bsmtp *b, struct str rest)
     buf_done(&text);
 }
 
+/* "user", "user@host", "<user@host>": a bare name is one of ours. */
+static int ask_who(struct bsmtp *b, struct str rest, struct buf *lines, struct why *w)
+{
+    struct smtp_path p;
+    struct smtp_rcpt_params params;
+    struct arena *a = arena_new(RCPT_ARENA);
+    bool bracket = rest.n > 1 && rest.p[0] == '<' && rest.p[rest.n - 1] == '>';
+    struct str name = bracket ? str_sub(rest, 1, rest.n - 2) : rest;
+    struct str path =
+        arena_printf(a, "TO:<%.*s%s%s>", STR_ARG(name), str_find(name, '@') < 0 ? "@" : "",
+                     str_find(name, '@') < 0 ? b->hostname : "");
+    int v = smtp_parse_rcpt(path, true, false, a, &p, &params, w);
+    if (v >= 0)
+        v = b->ops.who(b->arg, &p, lines, w);
+    arena_free(&a);
+    return v;
+}
+
 static void do_vrfy(struct bsmtp *b, struct str rest)
 {
-    (void)rest;
-    reply(b, 252, "2.5.2", STR("Addresses are not verified here; RCPT tells"));
+    struct why w;
+    struct buf lines;
+    if (b->ops.who == NULL) {
+        reply(b, 252, "2.5.2", STR("Addresses are not verified here; RCPT tells"));
+        return;
+    }
+    if (rest.n == 0) {
+        reply(b, 501, "5.5.4", STR("Syntax: VRFY address, EXPN address"));
+        return;
+    }
+    buf_init(&lines, SMTP_REPLY_MAX / 2);
+    if (ask_who(b, rest, &lines, &w) < 0)
+        reply_why(b, &w);
+    else
+        reply(b, 250, "2.1.5", str_trim(buf_text(&lines)));
+    buf_done(&lines);
+}
+
+static void do_queu(struct bsmtp *b, struct str rest)
+{
+    struct buf lines;
+    if (rest.n > 0 && !str_is(rest, "DATE")) {
+        reply(b, 501, "5.5.4", STR("Syntax: QUEU or QUEU DATE"));
+        return;
+    }
+    buf_init(&lines, SMTP_REPLY_MAX / 2);
+    buf_printf(&lines, "%s: queues of mail\n", b->hostname);
+    if (b->ops.queues != NULL)
+        b->ops.queues(b->arg, rest.n > 0, &lines);
+    reply(b, 250, "2.0.0", str_trim(buf_text(&lines)));
+    buf_done(&lines);
 }
 
 static void do_verb(struct bsmtp *b, struct str rest)
@@ -341,14 +388,15 @@ static void do_help(struct bsmtp *b, struct str rest)
 {
     (void)rest;
     reply(b, 214, "2.0.0",
-          STR("HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY VERB TICK QUEU are taken here"));
+          STR("HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY EXPN VERB TICK QUEU are taken "
+              "here"));
 }
 
 static const struct batch_verb verbs[] = {
     {"HELO", do_hello}, {"EHLO", do_ehlo}, {"MAIL", do_mail},    {"RCPT", do_rcpt},
     {"DATA", do_data},  {"RSET", do_rset}, {"NOOP", do_noop},    {"QUIT", do_quit},
     {"HELP", do_help},  {"VRFY", do_vrfy}, {"VERB", do_verb},    {"TICK", do_tick},
-    {"QUEU", do_noop},  {"EXPN", do_not},  {"SEND", do_not},     {"SOML", do_not},
+    {"QUEU", do_queu},  {"EXPN", do_vrfy}, {"SEND", do_not},     {"SOML", do_not},
     {"SAML", do_not},   {"TURN", do_not},  {"STARTTLS", do_not},
 };
 

@@ -22,6 +22,11 @@ struct bsmtp_ops {
     int (*sender)(void *arg, const struct smtp_path *p, struct why *w); /* 0 accept */
     int (*rcpt)(void *arg, const struct smtp_path *p, void **user, struct why *w);
     int (*mail)(void *arg, const struct bsmtp_mail *m, struct why *w); /* end of data: 0 queued */
+    /* VRFY and EXPN: where mail to that address goes, a line each (LF). May be NULL. */
+    int (*who)(void *arg, const struct smtp_path *p, struct buf *lines, struct why *w);
+    /* QUEU: what waits, a line for each destination (LF); with DATE also since when. May be NULL.
+     */
+    void (*queues)(void *arg, bool date, struct buf *lines);
 };
 struct bsmtp_set {
     const char *hostname;

@@ -37,6 +37,26 @@ def case_reply_to_nickname(w):
     gw.empty()
 
 
+def case_reply_knows_its_thread(w):
+    """What the NJE user was given is remembered, also across a restart: his reply has In-Reply-To and References."""
+    gw, p, sink = w.pair()
+    gw.mail('bob%mvsa@' + gw.fqdn, subject='Re: The plan', headers=[
+        ('Message-ID', '<third@example.org>'), ('References', '<first@example.org>\r\n <second@example.org>')])
+    nick, node = p.take_file().origin
+    gw.restart()
+    p.wait_up()
+
+    def answer(subject, user='BOB'):
+        p.send(njefile.note(user, 'MVSA', nick, node, ['yes'], subject)).wait()
+        return sink.take().mail
+    m = answer('RE: The plan')
+    assert m['In-Reply-To'] == '<third@example.org>', m
+    assert m['References'].split() == ['<first@example.org>', '<second@example.org>', '<third@example.org>'], m
+    for subject, user in (('The plan', 'BOB'), ('Re: Another plan', 'BOB'), ('Re: The plan', 'CAROL')):
+        m = answer(subject, user)
+        assert m['In-Reply-To'] is None and m['References'] is None, (subject, user, m)
+
+
 def case_nickname_by_njegate(w):
     gw, p, sink = w.pair()
     gw.cli('nick', 'add', 'ANNE', 'anne@example.org', '--name', 'Anne Example')
@@ -107,6 +127,27 @@ def case_bsmtp_verb_on(w):
     text = f.text()
     for part in ('A17', 'RCPT TO:<steve@example.org>', '250', '354', '221'):
         assert part in text, text
+
+
+def case_bsmtp_questions(w):
+    """VRFY and EXPN say where mail would go, QUEU what waits; errors are told the sender the batch named."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+        'HELO MVSA', 'VERB ON', 'EXPN ANNE', 'VRFY <carol@mvsa>', 'EXPN nobody', 'QUEU', 'QUEU DATE', 'QUEU X', 'EXPN',
+        'MAIL FROM:<CAROL@MVSA>', 'RCPT TO:<nobody@gate.example.test>', 'QUIT'])).wait()
+    files = {f.dest[0]: f.text() for f in (p.take_file(), p.take_file())}
+    assert sorted(files) == ['BOB', 'CAROL'], files
+    lines = files['BOB'].splitlines()
+
+    def answer(command):
+        return lines[lines.index(command) + 1]
+    assert answer('EXPN ANNE') == '250 2.1.5 <anne@example.org>', lines
+    assert answer('VRFY <carol@mvsa>') == '250 2.1.5 <CAROL@MVSA>', lines
+    assert answer('EXPN nobody').startswith('550 5.1.1'), lines
+    assert answer('QUEU').startswith('250-2.0.0 ' + gw.fqdn) and 'mails queued' in files['BOB'], lines
+    assert answer('QUEU X').startswith('501') and answer('EXPN').startswith('501'), lines
+    assert not sink.messages
 
 
 def case_bsmtp_errors(w):

@@ -1,0 +1,33 @@
+/* gateway/fromnje_private.h -- between fromnje.c (notes, files) and frombatch.c (batch SMTP). */
+#ifndef GATEWAY_FROMNJE_PRIVATE_H
+#define GATEWAY_FROMNJE_PRIVATE_H
+
+#include "gateway/fromnje.h"
+#include "gateway/headrules.h"
+#include "gateway/mail/note.h"
+
+struct job {
+    struct gate *g;
+    struct intake *in;
+    struct body *deck;
+    enum policy_source source;
+    struct arena *arena;
+    struct njefile_in file;
+    struct str asker; /* the file's origin, USER@NODE: whose personal aliases count */
+    /* batch SMTP: the sender of the mail at hand */
+    struct str sender, origin_sender;
+    enum door from;
+    /* what the header rules ask of this gateway */
+    struct headrules about;
+    struct rules_ask ask;
+};
+
+/* A recipient as the file names him; own (may be NULL) is a nickname that the file itself gives. */
+int job_recipient(struct job *j, const struct note_nick *own, struct str local, struct str domain,
+                  struct admitted *out, struct why *w) MUST_CHECK;
+/* RFC 822 text becomes a mail to these. */
+int job_post_822(struct job *j, struct str text, const struct admitted *rcpt, size_t nrcpt,
+                 struct why *w) MUST_CHECK;
+void job_batch(struct job *j, const struct njefile_item *text); /* frombatch.c */
+
+#endif
