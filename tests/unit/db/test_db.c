@@ -291,7 +291,8 @@ static struct db *large(void)
     db_close(&d);
     make("INSERT INTO reader (user, origin, fn, ft, class, records, date, kind, size, deck)"
          " SELECT 'U', 'O', 'F', 'T', 65, 1, 1, 'mail', 1, zeroblob(72000000);"
-         "INSERT INTO nick SELECT 'N1', 'a@b.example', 'x', '', 0, 0, 0, '', ''");
+         "INSERT INTO nick (nick, mailbox, name, owner, automatic, preferred, changed, by)"
+         " SELECT 'N1', 'a@b.example', 'x', '', 0, 0, 0, ''");
     return must_open(DB_WRITE);
 }
 
