@@ -106,9 +106,11 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
     return v;
 }
 
-/* RFC 3848: ESMTPS for ESMTP over TLS, A for a client that signed on. */
+/* RFC 3848: ESMTPS for ESMTP over TLS, A for a client that signed on; RFC 6531 4.3. */
 static const char *protocol(const struct smtpd_mail *m)
 {
+    if (m->params.utf8)
+        return m->login.n > 0 ? "UTF8SMTPSA" : m->tls[0] != '\0' ? "UTF8SMTPS" : "UTF8SMTP";
     return !m->esmtp ? "SMTP" : m->login.n > 0 ? "ESMTPSA" : m->tls[0] != '\0' ? "ESMTPS" : "ESMTP";
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "gateway/relay_private.h"
 #include "gateway/smtp/client.h"
 #include "gateway/smtp/mx.h"
@@ -196,6 +197,14 @@ static bool is_eightbit(struct cur c)
     return false;
 }
 
+/* A mail that came as SMTPUTF8: does its header need it? */
+static bool needs_utf8(const struct message *m, struct cur content)
+{
+    struct str t = cur_str(&content);
+    const char *end = m->utf8 ? memmem(t.p, t.n, "\r\n\r\n", 4) : NULL;
+    return m->utf8 && !text_is_ascii(end != NULL ? str_sub(t, 0, (size_t)(end - t.p)) : t);
+}
+
 /* What the senders of these recipients asked for; NULL: nothing. */
 static struct smtpc_notify *notify_of(const struct item *it)
 {
@@ -231,6 +240,7 @@ static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
                                       .nrcpt = it->n,
                                       .content = content,
                                       .eightbit = is_eightbit(content),
+                                      .utf8 = needs_utf8(it->hand->m, content),
                                       .notify = it->notify,
                                       .ret = it->hand->m->ret,
                                       .envid = it->hand->m->envid};

@@ -33,6 +33,7 @@ struct smtpc_job {
     size_t nrcpt;
     struct cur content; /* RFC 5322 with CRLF lines; valid until done() */
     bool eightbit;      /* holds bytes over 127 */
+    bool utf8;          /* its header holds them as RFC 6532 says: only for hosts with SMTPUTF8 */
     /* Of the recipients, given to hosts that offer DSN (RFC 3461) with ret and envid; NULL: their
      * sender asked for nothing. */
     const struct smtpc_notify *notify;

@@ -35,6 +35,9 @@ static int check_message(struct smtpc *c, struct why *w)
         return why_set(w, E_PERM, 552, "5.3.4",
                        "the message of %zu bytes is larger than host %s takes (%llu bytes)", size,
                        c->peer, (unsigned long long)c->size_max);
+    if (c->job.utf8 && !c->smtputf8)
+        return why_set(w, E_PERM, 554, "5.6.9",
+                       "the header is beyond ASCII, and host %s does not offer SMTPUTF8", c->peer);
     if (c->job.eightbit && !c->eightbit)
         return why_set(w, E_PERM, 554, "5.6.3",
                        "the message holds 8-bit text, which host %s does not take", c->peer);
@@ -44,7 +47,7 @@ static int check_message(struct smtpc *c, struct why *w)
 /* Does the envelope need SMTPUTF8 (RFC 6531 3.4)? */
 static bool is_international(const struct smtpc *c)
 {
-    bool plain = text_is_ascii(c->job.sender);
+    bool plain = !c->job.utf8 && text_is_ascii(c->job.sender);
     for (size_t i = 0; i < c->job.nrcpt && plain; i++)
         plain = c->fate[i] != WAITING || text_is_ascii(c->job.rcpt[i]);
     return !plain;

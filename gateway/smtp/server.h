@@ -1,7 +1,8 @@
 /* gateway/smtp/server.h -- the SMTP server: sessions on accepted streams, their limits, the order
  * of replies. What a recipient means and what becomes of a message is asked of the owner (struct
- * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 3030 (CHUNKING,
- * BINARYMIME), 2034 (ENHANCEDSTATUSCODES), 3207 (STARTTLS). */
+ * smtpd_ops). RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3461
+ * (DSN), 9422 (LIMITS), 4954 (AUTH), 3030 (CHUNKING, BINARYMIME), 2034 (ENHANCEDSTATUSCODES), 3207
+ * (STARTTLS). */
 #ifndef GATEWAY_SMTP_SERVER_H
 #define GATEWAY_SMTP_SERVER_H
 

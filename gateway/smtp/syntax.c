@@ -337,7 +337,11 @@ int smtp_parse_path(struct str rest, const char *word, bool batch, struct arena 
 
 int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path, struct why *w)
 {
-    struct scan s = {.a = a, .w = w, .enh = "5.1.3", .c = cur_of_str(text)};
+    struct scan s = {.a = a,
+                     .w = w,
+                     .enh = "5.1.3",
+                     .utf8 = !text_is_ascii(text) && text_is_utf8(text),
+                     .c = cur_of_str(text)};
     *path = (struct smtp_path){.text = STR("")};
     if (next_is(&s, '@'))
         return bad_path(&s, "there is no local part before the @");
@@ -350,6 +354,7 @@ int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path,
         return bad_path(&s, "it needs a domain: user@domain");
     if (arena_full(a))
         return why_set(w, E_LIMIT, 0, NULL, "Address too long");
+    path->utf8 = s.utf8;
     return 0;
 }
 

@@ -33,7 +33,8 @@ void smtp_verb(struct str line, struct str *verb, struct str *rest);
  * ASCII. *w holds the reply: 501 with 5.1.7 or 5.1.3, 553. */
 int smtp_parse_path(struct str rest, const char *word, bool batch, struct arena *a,
                     struct smtp_path *path, struct str *params, struct why *w) MUST_CHECK;
-/* A bare mailbox "local@domain" (quoted local parts, address literals), no source route. */
+/* A bare mailbox "local@domain" (quoted local parts, address literals), no source route; UTF-8 as
+ * RFC 6531 allows. */
 int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path,
                        struct why *w) MUST_CHECK;
 /* A domain name (letters, digits, hyphens, underscores) or an address literal in brackets. */

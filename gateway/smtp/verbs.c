@@ -75,8 +75,8 @@ static void offer(struct smtpd_session *s)
     const struct smtpd_set *set = &s->d->set;
     struct buf b;
     buf_init(&b, 1024);
-    buf_printf(&b, "%s\nSIZE %llu\n8BITMIME\nPIPELINING\nCHUNKING\nBINARYMIME\nDSN", s->d->hostname,
-               (unsigned long long)set->max_size);
+    buf_printf(&b, "%s\nSIZE %llu\n8BITMIME\nPIPELINING\nCHUNKING\nBINARYMIME\nDSN\nSMTPUTF8",
+               s->d->hostname, (unsigned long long)set->max_size);
     if (smtpd_offers_login(s))
         buf_z(&b, "\nAUTH PLAIN LOGIN");
     buf_z(&b, "\nLIMITS");

@@ -1,6 +1,7 @@
 """Our SMTP server on the wire: pipelining, end of data, TLS, AUTH, sizes."""
 import base64
 import os
+import re
 import smtplib
 import ssl
 
@@ -141,6 +142,39 @@ def case_smtputf8(w):
     r.send('From: J\u00fcrgen <j\u00fcrgen@example.org>\r\nSubject: gr\u00fc\u00df\r\n\r\nx\r\n.\r\n'.encode())
     r.expect(250)
     assert 'Subject: gr\u00fc\u00df' in p.take_file().lines()
+    r.close()
+
+
+def case_smtputf8_further(w):
+    """Without SMTPUTF8 the address is refused; what an NJE user answers needs a host that offers it."""
+    other = w.sink()
+    gw, p, sink = w.pair(['LOCALUSER FAR MBOX=far@example.org', 'LOCALUSER OLD MBOX=old@example.net',
+                          'DESTINATION example.net ' + other.where])
+    sink.extensions.append('SMTPUTF8')
+    r = Raw(gw.smtp)
+    r.hello()
+    r.send('MAIL FROM:<j\u00fcrgen@example.org>\r\n'.encode())
+    r.expect(553)
+    r.send(b'MAIL FROM:<j\xfcrgen@example.org> SMTPUTF8\r\n')
+    r.expect(553)
+    r.ask('MAIL FROM:<steve@example.org> SMTPUTF8', 250)
+    r.send(('RCPT TO:<j\u00fcrgen@%s>\r\n' % gw.fqdn).encode())
+    r.expect(550)
+    r.ask('RSET', 250)
+    for who in ('far', 'old'):
+        r.send('MAIL FROM:<j\u00fcrgen@b\u00fccher.example.org> SMTPUTF8\r\n'.encode())
+        r.expect(250)
+        r.ask('RCPT TO:<%s@%s> NOTIFY=NEVER' % (who, gw.fqdn), 250)
+        r.ask('DATA', 354)
+        r.send('From: <j\u00fcrgen@example.org>\r\nSubject: gr\u00fc\u00df\r\n\r\nx\r\n.\r\n'.encode())
+        r.expect(250)
+        if who == 'far':
+            m = sink.take()
+            assert m.sender == 'j\u00fcrgen@b\u00fccher.example.org' and 'SMTPUTF8' in m.params, (m.sender, m.params)
+            assert 'with UTF8SMTP id' in ' '.join(m.data.decode().split())
+        gw.empty()
+    assert not sink.messages and not other.messages
+    assert re.search('does not offer SMTPUTF8', gw.read_log()), 'no reason in the log'
     r.close()
 
 
