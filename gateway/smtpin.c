@@ -95,6 +95,10 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         v = admit_mailbox(s->g,
                           (struct asker){.source = m->login.n > 0 ? FROM_SIGNED : FROM_INTERNET},
                           r->path.local, r->path.domain, m->arena, a, w);
+    if (v == 0 && m->params.binary && (a->to == DOOR_SMTP || a->forward.n > 0))
+        v = why_set(w, E_PERM, 554, "5.6.3",
+                    "%.*s is reached by hosts that take no BODY=BINARYMIME; send it without",
+                    STR_ARG(r->path.text));
     if (v < 0) {
         char at[64];
         s->g->stat.refused++;
