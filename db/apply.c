@@ -84,9 +84,10 @@ static void bind_message(struct sqlite3_stmt *st, const struct message *m)
     db_bind_str(st, 15, m->head);
 }
 
-static int add_rcpt(struct sqlite3_stmt *st, msg_id id, const struct rcpt *r, struct why *w)
+static int add_rcpt(struct sqlite3_stmt *st, const struct message *m, const struct rcpt *r,
+                    struct why *w)
 {
-    sqlite3_bind_int64(st, 1, (int64_t)id);
+    sqlite3_bind_int64(st, 1, (int64_t)m->id);
     sqlite3_bind_int64(st, 2, r->n);
     sqlite3_bind_int(st, 3, (int)r->state);
     sqlite3_bind_int64(st, 4, r->due.us);
@@ -98,6 +99,7 @@ static int add_rcpt(struct sqlite3_stmt *st, msg_id id, const struct rcpt *r, st
     db_bind_str(st, 10, r->reason);
     sqlite3_bind_int(st, 11, (int)r->notify);
     db_bind_str(st, 12, r->orcpt);
+    sqlite3_bind_int(st, 13, (int)m->to);
     return run(st, w);
 }
 
@@ -118,12 +120,12 @@ static int add(struct apply *a, const struct op *o, struct why *w)
         return rc;
     st = db_stmt(a->d,
                  "INSERT INTO rcpt (msg, n, state, due, tries, warned, addr, dest, original,"
-                 " reason, notify, orcpt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                 " reason, notify, orcpt, door) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                  w);
     if (st == NULL)
         return (int)w->err;
     for (size_t i = 0; rc == OK && i < m->nrcpt; i++) {
-        rc = add_rcpt(st, m->id, &m->rcpt[i], w);
+        rc = add_rcpt(st, m, &m->rcpt[i], w);
         tally_log_add(a->log, &a->mark, m->rcpt[i].dest, 1);
     }
     a->mark.messages++;

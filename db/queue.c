@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 #include "db/change.h"
-#include "db/idmap.h"
 #include "db/spool.h"
 
 #define MESSAGE_COLUMNS                                                                            \
@@ -92,45 +91,48 @@ static int load_id(struct db *d, msg_id id, struct message **m, struct why *w)
     return *m != NULL ? OK : (int)w->err;
 }
 
-struct due_walk {
-    size_t max, given;
-    bool (*skip)(void *arg, msg_id id);
-    queue_fn *fn;
-    void *arg;
-    struct idmap met;
-};
-
-/* 1 to go on, 0 to stop, negative on failure. */
-static int due_one(struct db *d, struct due_walk *walk, msg_id id, struct why *w)
+int queue_load(struct db *d, msg_id id, struct message **m, struct why *w)
 {
-    if (idmap_get(&walk->met, id) != 0)
-        return 1; /* another recipient of a message we had */
-    idmap_put(&walk->met, id, 1);
-    if (walk->skip != NULL && walk->skip(walk->arg, id))
-        return 1;
-    struct message *m;
-    int rc = load_id(d, id, &m, w);
-    if (rc < 0)
-        return rc;
-    walk->given++;
-    return walk->fn(walk->arg, m) == 0;
+    return load_id(d, id, m, w);
 }
 
-int queue_due(struct db *d, struct wall now, size_t max, bool (*skip)(void *arg, msg_id id),
-              queue_fn *fn, void *arg, struct why *w)
+static struct queue_row row_from(struct sqlite3_stmt *st)
 {
-    struct due_walk walk = {.max = max, .skip = skip, .fn = fn, .arg = arg};
+    return (struct queue_row){.at = {.due = {sqlite3_column_int64(st, 0)},
+                                     .msg = (msg_id)sqlite3_column_int64(st, 1),
+                                     .n = (uint32_t)sqlite3_column_int64(st, 2)},
+                              .door = (enum door)sqlite3_column_int(st, 3),
+                              .dest = db_col_str(st, 4)};
+}
+
+int queue_walk(struct db *d, struct queue_at after, struct queue_at upto, size_t max,
+               int (*fn)(void *arg, const struct queue_row *row), void *arg, struct why *w)
+{
     struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT msg FROM rcpt WHERE state = 0 AND due <= ? ORDER BY due, msg", w);
+        db_stmt(d,
+                "SELECT due, msg, n, door, dest FROM rcpt WHERE state = 0"
+                " AND (due, msg, n) > (?1, ?2, ?3) AND (due, msg, n) <= (?4, ?5, ?6)"
+                " ORDER BY due, msg, n LIMIT ?7",
+                w);
     if (st == NULL)
         return (int)w->err;
-    sqlite3_bind_int64(st, 1, now.us);
-    int rc = 1;
-    while (rc > 0 && walk.given < walk.max && (rc = db_step(st, w)) > 0)
-        rc = due_one(d, &walk, (msg_id)sqlite3_column_int64(st, 0), w);
+    const struct queue_at *ends[] = {&after, &upto};
+    for (int i = 0; i < 2; i++) {
+        sqlite3_bind_int64(st, 3 * i + 1, ends[i]->due.us);
+        sqlite3_bind_int64(st, 3 * i + 2, (int64_t)ends[i]->msg);
+        sqlite3_bind_int64(st, 3 * i + 3, ends[i]->n);
+    }
+    sqlite3_bind_int64(st, 7, (int64_t)max);
+    int rc, n = 0, stop = 0;
+    while (stop == 0 && (rc = db_step(st, w)) > 0) {
+        struct queue_row row = row_from(st);
+        n++;
+        stop = fn(arg, &row);
+    }
     db_done(st);
-    idmap_done(&walk.met);
-    return rc < 0 ? rc : OK;
+    if (stop < 0)
+        return stop;
+    return stop == 0 && rc < 0 ? rc : n;
 }
 
 bool queue_next_due(struct db *d, struct wall after, struct wall *due)

@@ -9,10 +9,24 @@
 
 typedef int queue_fn(void *arg, struct message *m); /* takes m; non-zero stops the walk */
 
-/* Messages with a READY recipient due at or before `now`, oldest due first, at most max, bodies not
- * loaded. skip: ids already in hand (may be NULL). */
-int queue_due(struct db *d, struct wall now, size_t max, bool (*skip)(void *arg, msg_id id),
-              queue_fn *fn, void *arg, struct why *w) MUST_CHECK;
+/* A place in the order in which READY recipients are due; zero is before all. */
+struct queue_at {
+    struct wall due;
+    msg_id msg;
+    uint32_t n;
+};
+struct queue_row {
+    struct queue_at at;
+    enum door door;  /* of the message: where to */
+    struct str dest; /* lent for the call */
+};
+/* READY recipients behind `after` up to `upto`, in order, at most max; not 0 from fn ends the walk,
+ * negative is a failure with *w. Answers how many were shown. Looks into one index only. */
+int queue_walk(struct db *d, struct queue_at after, struct queue_at upto, size_t max,
+               int (*fn)(void *arg, const struct queue_row *row), void *arg,
+               struct why *w) MUST_CHECK;
+/* One message without its body; E_ABSENT. */
+int queue_load(struct db *d, msg_id id, struct message **m, struct why *w) MUST_CHECK;
 /* Time of the earliest due READY recipient; false when none. */
 bool queue_next_due(struct db *d, struct wall after, struct wall *due);
 /* All messages whose recipient, destination or sender matches the pattern ("" all), by id. */

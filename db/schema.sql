@@ -40,9 +40,11 @@ CREATE TABLE rcpt (
     reason TEXT NOT NULL,
     notify INTEGER NOT NULL,
     orcpt TEXT NOT NULL,
+    door INTEGER NOT NULL, -- the message's to_door
     PRIMARY KEY (msg, n)
 ) WITHOUT ROWID;
-CREATE INDEX rcpt_due ON rcpt (due) WHERE state = 0;
+-- The queue's order; holds all the queue runner looks at before it loads a message.
+CREATE INDEX rcpt_due ON rcpt (due, msg, n, door, dest) WHERE state = 0;
 
 -- What happened: by message, then time. Times of one message are made unique.
 CREATE TABLE journal (

@@ -382,8 +382,10 @@ bool nje_resuming(const struct nje *n, msg_id id)
 static void resumed_done(void *arg, const struct why *w)
 {
     struct resumed *gone = arg, **p = &gone->nje->resumed;
-    if (w != NULL)
+    if (w != NULL) {
         log_event(LOG_ERROR, gone->id, "held", "error=%s", log_quote(str_of(w->text)));
+        relay_again(gone->nje->g->relay);
+    }
     while (*p != gone)
         p = &(*p)->next;
     *p = gone->next;

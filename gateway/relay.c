@@ -16,13 +16,11 @@
 #include "gateway/relay_private.h"
 #include "rscs/link.h"
 
-#define TABLE_SIZE 4096u          /* hash chains, a power of two */
-#define HAND_MAX 4000u            /* messages in memory */
-#define HAND_BYTES (16u << 20)    /* of their bodies */
-#define DEST_SHARE (HAND_MAX / 2) /* one destination may not fill the window */
+#define HAND_BYTES (16u << 20) /* of their bodies */
 #define SWEEP_MS 15000
 #define LINK_PATIENCE_MS 60000 /* files wait this long in memory for a link that is down */
 #define SCAN_AGAIN_MS 1000
+#define REASON_LIFE_MS 3600000 /* how long the last failure of an idle destination is shown */
 
 /* --- tables
  * --------------------------------------------------------------------------------------------------
@@ -30,10 +28,15 @@
 
 static struct hand **hand_slot(struct relay *r, msg_id id)
 {
-    struct hand **h = &r->hand_table[id & (TABLE_SIZE - 1)];
+    struct hand **h = &r->hand_table[id & (RELAY_TABLE_SIZE - 1)];
     while (*h != NULL && (*h)->m->id != id)
         h = &(*h)->next;
     return h;
+}
+
+struct hand *relay_hand(struct relay *r, msg_id id)
+{
+    return *hand_slot(r, id);
 }
 
 static struct dest *dest_of(struct relay *r, enum door door, const char *key)
@@ -41,7 +44,7 @@ static struct dest *dest_of(struct relay *r, enum door door, const char *key)
     uint32_t hash = 2166136261u;
     for (const char *p = key; *p != '\0'; p++)
         hash = (hash ^ (uint8_t)*p) * 16777619u;
-    struct dest **d = &r->dest_table[hash & (TABLE_SIZE - 1)];
+    struct dest **d = &r->dest_table[hash & (RELAY_TABLE_SIZE - 1)];
     while (*d != NULL && strcmp((*d)->key, key) != 0)
         d = &(*d)->next;
     if (*d == NULL) {
@@ -55,20 +58,25 @@ static struct dest *dest_of(struct relay *r, enum door door, const char *key)
     return *d;
 }
 
-static struct dest *dest_for(struct relay *r, const struct message *m, const struct rcpt *to)
+struct dest *relay_dest_for(struct relay *r, enum door door, struct str dest)
 {
     char key[280];
-    if (m->to == DOOR_SMTP) {
-        smtpout_key(r->g->conf, to->dest, key, sizeof key);
+    if (door == DOOR_SMTP) {
+        smtpout_key(r->g->conf, dest, key, sizeof key);
         return dest_of(r, DOOR_SMTP, key);
     }
     struct nje_name node;
-    const char *link = ebc_name(&node, to->dest) ? routes_link(r->g->routes, &node) : NULL;
+    const char *link = ebc_name(&node, dest) ? routes_link(r->g->routes, &node) : NULL;
     /* A node that lost its route waits under a name no link has, until it has one or the mail is
      * too old. */
     snprintf(key, sizeof key, "nje %s%.*s", link != NULL ? link : "no route to ",
-             link != NULL ? 0 : (int)to->dest.n, to->dest.p);
+             link != NULL ? 0 : (int)dest.n, dest.p);
     return dest_of(r, DOOR_NJE, key);
+}
+
+static struct dest *dest_for(struct relay *r, const struct message *m, const struct rcpt *to)
+{
+    return relay_dest_for(r, m->to, to->dest);
 }
 
 static void kick(struct dest *d)
@@ -85,18 +93,15 @@ static void kick(struct dest *d)
  * ------------------------------------------------------------------------------------------------
  */
 
-static void scan_soon(struct relay *r, int64_t ms);
-
 static void hand_forget(struct relay *r, struct hand *h)
 {
     struct hand **slot = hand_slot(r, h->m->id);
     *slot = h->next;
     r->nhand--;
-    r->hand_bytes -= h->m->size;
+    r->hand_bytes -= h->bytes;
     message_free(&h->m);
+    relay_hand_gone(r, h);
     free(h);
-    if (r->backlog && r->nhand < HAND_MAX / 2)
-        scan_soon(r, 0);
 }
 
 static void hand_check(struct relay *r, struct hand *h)
@@ -141,10 +146,15 @@ static void append(struct item *it)
     d->waiting++;
 }
 
+static struct queue_at place_of(const struct message *m, const struct rcpt *to)
+{
+    return (struct queue_at){.due = to->due, .msg = m->id, .n = to->n};
+}
+
 /* Sort the recipients that are due by destination: one item each. */
 static void make_items(struct relay *r, struct hand *h)
 {
-    struct wall now = wall_now();
+    struct wall now = h->seen = wall_now();
     struct item *made[16];
     size_t nmade = 0;
     for (unsigned i = 0; i < h->m->nrcpt; i++) {
@@ -152,6 +162,10 @@ static void make_items(struct relay *r, struct hand *h)
         if (to->state != RCPT_READY || to->due.us > now.us)
             continue;
         struct dest *d = dest_for(r, h->m, to);
+        if (relay_resting(d)) {
+            relay_pass(d, place_of(h->m, to));
+            continue;
+        }
         size_t k = 0;
         while (k < nmade && made[k]->dest != d)
             k++;
@@ -173,7 +187,7 @@ static void make_items(struct relay *r, struct hand *h)
     }
 }
 
-static void add(struct relay *r, struct message *m)
+void relay_take_in(struct relay *r, struct message *m)
 {
     if (m->to == DOOR_NONE) { /* a held file that was released */
         if (m->nrcpt > 0 && m->rcpt[0].state == RCPT_READY && m->rcpt[0].due.us <= wall_now().us)
@@ -182,21 +196,39 @@ static void add(struct relay *r, struct message *m)
             message_free(&m);
         return;
     }
-    bool full = r->nhand >= HAND_MAX || r->hand_bytes + m->size > HAND_BYTES;
-    if (!full && m->nrcpt > 0)
-        full = dest_for(r, m, &m->rcpt[0])->waiting >= DEST_SHARE;
-    if ((full && r->nhand > 0) || r->draining || *hand_slot(r, m->id) != NULL) {
-        r->backlog = true; /* it is safe in the database and will be read again */
-        message_free(&m);
-        return;
-    }
     struct hand *h = mem_new(sizeof *h);
+    /* Too many bodies: this one is read again when its turn comes. */
+    if (m->body != NULL && r->hand_bytes + m->size > HAND_BYTES)
+        body_free(&m->body);
     h->m = m;
+    h->bytes = m->body != NULL ? m->size : 0;
     r->nhand++;
-    r->hand_bytes += m->size;
+    r->hand_bytes += h->bytes;
     *hand_slot(r, m->id) = h;
     make_items(r, h);
     hand_check(r, h);
+}
+
+/* Has one of its destinations room? Else all of it stays in the database, and they know. */
+static bool is_welcome(struct relay *r, const struct message *m)
+{
+    bool any = m->to == DOOR_NONE;
+    for (size_t i = 0; i < m->nrcpt && !any; i++) {
+        const struct dest *d = dest_for(r, m, &m->rcpt[i]);
+        any = m->rcpt[i].state == RCPT_READY && !relay_resting(d) && relay_has_room(d);
+    }
+    for (size_t i = 0; i < m->nrcpt && !any; i++)
+        if (m->rcpt[i].state == RCPT_READY)
+            relay_pass(dest_for(r, m, &m->rcpt[i]), place_of(m, &m->rcpt[i]));
+    return any;
+}
+
+static void add(struct relay *r, struct message *m)
+{
+    if (!r->draining && *hand_slot(r, m->id) == NULL && is_welcome(r, m))
+        relay_take_in(r, m);
+    else
+        message_free(&m);
 }
 
 static void add_fresh(void *arg)
@@ -246,7 +278,7 @@ bool relay_let_go(struct relay *r, msg_id id)
     struct hand *h = *hand_slot(r, id);
     if (h == NULL)
         return !nje_resuming(r->g->nje, id);
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++)
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
             drop_items(d, h);
     bool sending = h->sending > 0;
@@ -255,69 +287,28 @@ bool relay_let_go(struct relay *r, msg_id id)
     return !sending;
 }
 
-/* --- reading the database
- * --------------------------------------------------------------------------------------- */
-
-static bool in_hand(void *arg, msg_id id)
-{
-    struct relay *r = arg;
-    return *hand_slot(r, id) != NULL || nje_resuming(r->g->nje, id);
-}
-
-static int add_scanned(void *arg, struct message *m)
-{
-    add(arg, m);
-    return 0;
-}
-
-static void scan(void *arg)
-{
-    struct relay *r = arg;
-    struct why w;
-    r->scan_at.us = 0;
-    if (r->draining)
-        return;
-    size_t room = r->nhand < HAND_MAX ? HAND_MAX - r->nhand : 0;
-    struct db *reader = store_reader(r->g->store);
-    r->backlog = room == 0;
-    int n = room > 0 ? queue_due(reader, wall_now(), room, in_hand, add_scanned, r, &w) : 0;
-    if (n < 0) {
-        log_event(LOG_ERROR, 0, "queue", "error=%s", log_quote(str_of(w.text)));
-        scan_soon(r, SCAN_AGAIN_MS);
-        return;
-    }
-    if ((size_t)n >= room)
-        r->backlog = true;
-    struct wall due;
-    if (queue_next_due(reader, wall_now(), &due)) {
-        int64_t ms = (due.us - wall_now().us) / 1000 + 1;
-        scan_soon(r, ms > 1 ? ms : 1);
-    }
-}
-
-static void scan_soon(struct relay *r, int64_t ms)
-{
-    struct mono at = mono_in(ms);
-    if (r->stopped)
-        return;
-    if (r->scan_at.us != 0 && r->scan_at.us <= at.us)
-        return;
-    r->scan_at = at;
-    loop_arm(r->g->loop, &r->scan, ms, scan, r);
-}
+/* --- the queue was changed by hand ---------------------------------------------------------------
+ */
 
 void relay_due(struct relay *r, struct wall due)
 {
     int64_t ms = (due.us - wall_now().us) / 1000 + 1;
-    scan_soon(r, ms > 1 ? ms : 1);
+    relay_scan_soon(r, ms > 1 ? ms : 1);
+}
+
+void relay_again(struct relay *r)
+{
+    relay_walk_anew(r);
+    relay_scan_soon(r, SCAN_AGAIN_MS);
 }
 
 void relay_rescan(struct relay *r)
 {
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++)
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
             d->not_before.us = 0;
-    scan_soon(r, 0);
+    relay_walk_anew(r);
+    relay_scan_soon(r, 0);
 }
 
 /* --- what the senders do
@@ -334,6 +325,7 @@ struct item *relay_take(struct dest *d)
     d->waiting--;
     it->hand->sending++;
     d->relay->busy++;
+    relay_taken(d);
     return it;
 }
 
@@ -465,7 +457,7 @@ static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, 
               log_quote(str_of(w->text)));
     g->stat.deferred++;
     metrics_trouble(g, m->origin, "put off", to->addr, w->text);
-    scan_soon(it->dest->relay, (to->due.us - wall_now().us) / 1000 + 1);
+    relay_scan_soon(it->dest->relay, (to->due.us - wall_now().us) / 1000 + 1);
 }
 
 static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it, size_t i,
@@ -510,8 +502,9 @@ static void settled(void *arg, const struct why *w)
     if (w != NULL) /* the rows stand as they were: the message is sent again, never lost */
         log_event(LOG_ERROR, s->hand->m->origin, "store", "error=%s", log_quote(str_of(w->text)));
     s->hand->changes--;
-    if (w != NULL)
-        scan_soon(s->relay, SCAN_AGAIN_MS);
+    if (w != NULL) {
+        relay_again(s->relay);
+    }
     hand_check(s->relay, s->hand);
     free(s);
 }
@@ -654,11 +647,44 @@ void relay_link_up(struct relay *r, const char *link)
 
 /* Files for a link that stays down leave memory: the database keeps them, and their age is looked
  * at. */
+static void free_dest(struct dest *d)
+{
+    for (struct item *it = d->head, *next; it != NULL; it = next) {
+        next = it->next;
+        item_free(it);
+    }
+    free(d);
+}
+
+/* Nothing waits for it, nothing is under way, and what is known of it is old. */
+static bool is_forgotten(const struct dest *d, struct mono now)
+{
+    bool idle = d->head == NULL && d->open == 0 && !d->missed && !d->hungry;
+    bool troubled = d->failures > 0 && mono_ms(d->not_before, now) < REASON_LIFE_MS;
+    return idle && !troubled && d->door == DOOR_SMTP && smtpout_is_stale(d);
+}
+
+static void forget_dests(struct relay *r)
+{
+    struct mono now = mono_now();
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++) {
+        for (struct dest **d = &r->dest_table[i], *gone; (gone = *d) != NULL;) {
+            if (!is_forgotten(gone, now)) {
+                d = &gone->next;
+                continue;
+            }
+            *d = gone->next;
+            smtpout_free(gone);
+            free_dest(gone);
+        }
+    }
+}
+
 static void sweep(void *arg)
 {
     struct relay *r = arg;
     struct mono now = mono_now();
-    for (size_t i = 0; i < TABLE_SIZE; i++) {
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++) {
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next) {
             if (d->door != DOOR_NJE || d->head == NULL || nje_link_is_up(r->g->nje, d->name))
                 continue;
@@ -669,6 +695,9 @@ static void sweep(void *arg)
             relay_dest_failed(d, &w);
         }
     }
+    forget_dests(r);
+    if (!LIST_EMPTY(&r->missed))
+        relay_scan_soon(r, 0);
     loop_arm(r->g->loop, &r->sweep, SWEEP_MS, sweep, r);
 }
 
@@ -680,24 +709,15 @@ struct relay *relay_new(struct gate *g)
 {
     struct relay *r = mem_new(sizeof *r);
     r->g = g;
-    r->hand_table = mem_new(TABLE_SIZE * sizeof(struct hand *));
-    r->dest_table = mem_new(TABLE_SIZE * sizeof(struct dest *));
+    r->hand_table = mem_new(RELAY_TABLE_SIZE * sizeof(struct hand *));
+    r->dest_table = mem_new(RELAY_TABLE_SIZE * sizeof(struct dest *));
     return r;
 }
 
 void relay_start(struct relay *r)
 {
-    scan_soon(r, 0);
+    relay_scan_soon(r, 0);
     loop_arm(r->g->loop, &r->sweep, SWEEP_MS, sweep, r);
-}
-
-static void free_dest(struct dest *d)
-{
-    for (struct item *it = d->head, *next; it != NULL; it = next) {
-        next = it->next;
-        item_free(it);
-    }
-    free(d);
 }
 
 void relay_stop(struct relay *r)
@@ -706,7 +726,7 @@ void relay_stop(struct relay *r)
     loop_disarm(r->g->loop, &r->scan);
     loop_disarm(r->g->loop, &r->fresh_at);
     loop_disarm(r->g->loop, &r->sweep);
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++)
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
             smtpout_free(d);
 }
@@ -715,7 +735,7 @@ void relay_free(struct relay **r)
 {
     if (*r == NULL)
         return;
-    for (size_t i = 0; i < TABLE_SIZE; i++) {
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++) {
         for (struct dest *d = (*r)->dest_table[i], *next; d != NULL; d = next) {
             next = d->next;
             free_dest(d);
@@ -738,7 +758,7 @@ void relay_free(struct relay **r)
 void relay_drain(struct relay *r)
 {
     r->draining = true;
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++)
         for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
             if (d->door == DOOR_SMTP)
                 smtpout_quit(d);
@@ -751,7 +771,7 @@ size_t relay_busy(const struct relay *r)
 
 void relay_each(const struct relay *r, void (*fn)(void *arg, const struct relay_line *l), void *arg)
 {
-    for (size_t i = 0; i < TABLE_SIZE; i++) {
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++) {
         for (const struct dest *d = r->dest_table[i]; d != NULL; d = d->next) {
             struct relay_line l = {d->key, d->waiting, d->open, 0, d->reason};
             int64_t wait = mono_ms(mono_now(), d->not_before);

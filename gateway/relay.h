@@ -24,6 +24,8 @@ bool relay_let_go(struct relay *r, msg_id id);
 
 /* Something in the database falls due then. */
 void relay_due(struct relay *r, struct wall due);
+/* The store has failed, rows are as they were: all that is due is looked at again in a second. */
+void relay_again(struct relay *r);
 /* The schedule of all that is tried again: the wait before the next try, and when it is given up.
  */
 struct rcpt;

@@ -5,6 +5,14 @@
 
 #include "gateway/relay.h"
 
+#include <sys/queue.h>
+
+#include "db/queue.h"
+
+#define RELAY_TABLE_SIZE 4096u /* hash chains, a power of two */
+#define HAND_MAX 4000u         /* messages in memory */
+#define HAND_SPARE 1000u       /* and so many more: the first ones of their destinations */
+
 struct smtpout;
 
 /* A message in memory. It stays in the table until what was decided about it is durable, so that
@@ -12,10 +20,14 @@ struct smtpout;
 struct hand {
     struct hand *next; /* in its hash chain */
     struct message *m;
+    size_t bytes;   /* of its body, when that was in memory from the beginning */
     unsigned items; /* queued or being sent */
     unsigned sending;
     unsigned changes; /* not yet durable */
-    bool let_go;      /* taken away by hand while being sent: it is not sent again */
+    struct wall seen; /* recipients due by then were looked at */
+    bool again;       /* others have become due since, the first of them at: */
+    struct queue_at again_at;
+    bool let_go; /* taken away by hand while being sent: it is not sent again */
 };
 /* The recipients of one message for one destination. */
 struct item {
@@ -45,13 +57,20 @@ struct dest {
     unsigned failures;      /* in a row */
     char reason[400];
     struct smtpout *smtp;
+    bool missed; /* rows of it were passed by, the first behind this place (relay_walk.c) */
+    struct queue_at missed_at;
+    LIST_ENTRY(dest) missed_link;
+    bool hungry; /* the walk under way is for it, too */
 };
 struct relay {
     struct gate *g;
     struct hand **hand_table;
     struct dest **dest_table;
     size_t nhand, hand_bytes;
-    bool backlog; /* the database holds due messages that are not in memory */
+    struct queue_at front, fill; /* relay_walk.c */
+    bool filling, stalled;
+    unsigned nhungry;
+    LIST_HEAD(missed_list, dest) missed;
     bool draining;
     bool stopped; /* nothing is decided any more: the rows stand as they are */
     unsigned open_smtp;
@@ -73,7 +92,23 @@ void relay_finish(struct item *it); /* all results are known: make them durable;
  * permanent). */
 void relay_dest_failed(struct dest *d, const struct why *w);
 
+struct hand *relay_hand(struct relay *r, msg_id id); /* NULL: not in memory */
+struct dest *relay_dest_for(struct relay *r, enum door door, struct str dest);
+void relay_take_in(struct relay *r, struct message *m); /* takes it, its destination has room */
+
+/* relay_walk.c */
+void relay_scan_soon(struct relay *r, int64_t ms);
+void relay_walk_anew(
+    struct relay *r); /* from the beginning of the queue: rows were changed by hand */
+bool relay_resting(const struct dest *d);
+bool relay_has_room(const struct dest *d);
+void relay_pass(struct dest *d, struct queue_at at); /* this row stays in the database for now */
+void relay_look_again(struct hand *h, struct queue_at at);
+void relay_hand_gone(struct relay *r, const struct hand *h); /* it has left the window */
+void relay_taken(struct dest *d);                            /* one item fewer waits */
+
 /* smtpout.c */
+bool smtpout_is_stale(const struct dest *d); /* nothing is known of it that is worth to be kept */
 void smtpout_kick(struct dest *d);
 void smtpout_free(struct dest *d);
 void smtpout_quit(struct dest *d); /* let idle connections go */

@@ -400,6 +400,13 @@ void smtpout_quit(struct dest *d)
             smtpc_quit(v->client);
 }
 
+bool smtpout_is_stale(const struct dest *d)
+{
+    const struct smtpout *o = d->smtp;
+    return o == NULL || (o->ask == NULL && o->first == NULL &&
+                         mono_ms(o->looked_up, mono_now()) > TARGET_LIFE_MS);
+}
+
 void smtpout_free(struct dest *d)
 {
     struct smtpout *o = d->smtp;

@@ -5,6 +5,7 @@
 #include "gateway/mail/plain.h"
 
 /* Content up to here is kept decoded; what is larger is decoded again when it is read. */
+/* Content up to here is kept decoded; what is larger is decoded again when it is read. */
 #define HELD_MAX 262144u
 #define PIECE 65536u /* of an encoded file, decoded at once */
 
