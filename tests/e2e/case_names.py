@@ -172,6 +172,31 @@ def case_table_file(w):
     assert [r['nick'] for r in gw.json('nick', 'list')] == ['FRED']
 
 
+def case_two_administrators(w):
+    """Many at once: no change is lost, and of two that exclude each other one is refused and says why."""
+    gw = w.gateway().start()
+
+    def at_once(calls):
+        ends = [subprocess.Popen([program('njegate'), '-c', gw.conf] + [str(a) for a in words], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True) for words in calls]
+        return [(e.communicate(), e.returncode) for e in ends]
+    adds = [('nick', 'add', 'A%d' % i, 'a%d@example.org' % i) for i in range(6)]
+    adds += [('alias', 'add', 'B%d' % i, 'REEF', 'b%d@example.org' % i) for i in range(4)]
+    adds += [('secure', 'add', 'C%d' % i, 'MVSA', 'c%d' % i, 'Y', 'Y') for i in range(4)]
+    assert all(code == 0 for _, code in at_once(adds))
+    assert [len(gw.json(kind, 'list')) for kind in ('nick', 'alias', 'secure')] == [6, 4, 4]
+    for words, row in ((lambda i: ('nick', 'add', 'SAME', 's%d@example.org' % i), 'SAME'),
+                       (lambda i: ('secure', 'add', 'D%d' % i, 'MVSA', 'BOSS', 'Y', 'N'), 'BOSS')):
+        ends = at_once([words(i) for i in range(4)])
+        assert sorted(code for _, code in ends) == [0, 1, 1, 1], ends
+        assert all(row in err for (_, err), code in ends if code), ends
+    path = os.path.join(w.dir, 'two.xml')
+    gw.cli('table', 'export', path)
+    (_, imported), (_, added) = at_once([('table', 'import', path, '--replace'), ('nick', 'add', 'LATE', 'l@example.org')])
+    assert (imported, added) == (0, 0)
+    assert {'A0', 'SAME'} <= {r['nick'] for r in gw.json('nick', 'list')}
+
+
 def case_completion(w):
     """bash offers every verb that njegate knows."""
     script = ('source %s/docs/njegate.bash-completion; COMP_WORDS=("$1" ""); COMP_CWORD=1; _njegate; '

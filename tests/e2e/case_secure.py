@@ -55,7 +55,7 @@ def case_example_to_nje(w):
 
 
 def case_example_strict(w):
-    gw, p, _ = example(w)
+    gw, p, sink = example(w)
     gw.lines = ['SECURE STRICT' if ln == 'SECURE' else ln for ln in gw.lines]
     gw.restart()
     p.until(lambda: p.sessions == 2 and p.up)
@@ -63,11 +63,17 @@ def case_example_strict(w):
     assert inbound(gw, p, 'FRED1') == 550
     assert inbound(gw, p, 'TCP0') == 550
     assert inbound(gw, p, 'TCP1') == 'DEBULOIS at MLVFSC1'
+    for user, node in (('DEBULOIS', 'MLVFSC1'), ('DEBULOIS', 'MLVFSC5'), ('TCPMAINT', 'MLVFSC5')):
+        assert inbound(gw, p, '%s%%%s' % (user, node)) == '%s at %s' % (user, node)
+    to_internet(gw, p, sink)
 
 
 def case_example_to_internet(w):
-    """Envelope and header, from a note and from a batch."""
-    gw, p, sink = example(w)
+    to_internet(*example(w))
+
+
+def to_internet(gw, p, sink):
+    """Envelope and header, from a note and from a batch; who is not registered gets nothing out."""
     for user, node, address in (('DEBULOIS', 'MLVFSC1', 'TCP1@' + gw.fqdn), ('DEBULOIS', 'MLVFSC5', 'FRED1@' + gw.fqdn),
                                 ('TCPMAINT', 'MLVFSC5', 'TCPMAINT%MLVFSC5.RSCSNET@' + gw.fqdn)):
         p.send(njefile.note(user, node, 'SMTP', 'GATE', ['x'], to=['steve@example.org'])).wait()
@@ -79,6 +85,10 @@ def case_example_to_internet(w):
         assert m.sender == address and address in m.mail['From'], (address, m.sender, m.mail['From'])
         p.send(batch(user, node, address)).wait()
         assert sink.take().sender == address
+    p.send(njefile.note('BOB', 'MLVFSC5', 'SMTP', 'GATE', ['x'], to=['steve@example.org'])).wait()
+    assert 'is not a registered gateway user' in p.take_file().text()
+    gw.empty()
+    assert not sink.messages
 
 
 def case_spoofing(w):
