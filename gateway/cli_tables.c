@@ -17,6 +17,7 @@
 #include "db/queue.h"
 #include "db/readerrow.h"
 #include "gateway/cli.h"
+#include "gateway/snadsgate.h"
 #include "gateway/daemon.h"
 #include "gateway/smtp/syntax.h"
 #include "gateway/njefile.h"
@@ -142,6 +143,22 @@ int cli_nick_show(struct cli *c)
     return status;
 }
 
+/* A nickname for an address of our own would send mail in a circle. */
+static int check_target(struct cli *c, const struct smtp_path *box)
+{
+    struct addr_names names = snadsgate_names(c->conf);
+    struct str owner = c->owner != NULL ? str_of(c->owner) : STR("");
+    ptrdiff_t at = str_find_last(owner, '@');
+    if (addr_is_ours(&names, box->domain))
+        return cli_error(CLI_REFUSED,
+                         "%.*s is an address of this gateway; a nickname stands for one elsewhere",
+                         STR_ARG(box->text));
+    if (owner.n > 0 && (at <= 0 || !addr_userid_ok(str_sub(owner, 0, (size_t)at)) ||
+                        !addr_userid_ok(str_sub(owner, (size_t)at + 1, owner.n))))
+        return cli_error(CLI_REFUSED, "--owner \"%s\" is not USER@NODE", c->owner);
+    return CLI_DONE;
+}
+
 /* A name the gateway itself or one of its users has can be no nickname. */
 static int check_nick(struct cli *c, struct str nick)
 {
@@ -176,6 +193,8 @@ static int nick_put(struct cli *c, bool change)
     if (status == CLI_DONE &&
         (smtp_parse_mailbox(str_of(c->word[3]), a, &box, &w) < 0 || box.domain.n == 0))
         status = cli_error(CLI_REFUSED, "\"%s\" is no mailbox: user@host.domain", c->word[3]);
+    if (status == CLI_DONE)
+        status = check_target(c, &box);
     if (status == CLI_DONE) {
         struct nick_row old;
         bool had = change && nickrow_get(d, row.nick, a, &old, &w) == 0;

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aliases/snads.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "db/nickrow.h"
 #include "gateway/conf_private.h"
+#include "gateway/snadsgate.h"
 #include "security/sectab.h"
 
 /* --- statements
@@ -161,7 +161,7 @@ static struct str upper(struct arena *a, struct str s)
     return str_of(p);
 }
 
-static bool nick_of(void *arg, struct str user, struct str node, struct str *nick)
+static bool sec_nick(void *arg, struct str user, struct str node, struct str *nick)
 {
     struct headrules *h = arg;
     struct sec_row row;
@@ -199,30 +199,19 @@ static struct str node_in(const struct conf *c, struct str domain)
                : STR("");
 }
 
-static struct addr_names names_of(const struct conf *c)
-{
-    return (struct addr_names){.hostname = c->hostname,
-                               .alt = c->alt_host,
-                               .nalt = c->nalt_host,
-                               .local_node = c->local,
-                               .rscs_domain = c->rscs_domain,
-                               .alt_rscs_domain = c->alt_rscs_domain,
-                               .dim_node = c->dim_node};
-}
-
 /* Under SECURE a registered user has one address outside, also where it was written user%node@us:
  * the rules know him as user@node only. */
 static bool secure_mailbox(struct headrules *h, struct str local, struct str domain,
                            struct str *mailbox)
 {
     const struct conf *c = h->conf;
-    struct addr_names names = names_of(c);
+    struct addr_names names = snadsgate_names(c);
     struct str nick;
     struct why w;
     if (!c->secure || str_find(local, '%') < 0)
         return false;
     struct addr a = addr_read(h->arena, &names, local, domain, &w);
-    if (a.kind != ADDR_NJE || !nick_of(h, a.user, a.node, &nick))
+    if (a.kind != ADDR_NJE || !sec_nick(h, a.user, a.node, &nick))
         return false;
     *mailbox = arena_printf(h->arena, "%.*s@%.*s", STR_ARG(nick), STR_ARG(c->hostname));
     return true;
@@ -259,7 +248,7 @@ static bool is_user(void *arg, struct str user)
 static bool snads_mailbox(struct headrules *h, struct str user, struct str node,
                           struct str *mailbox)
 {
-    struct addr_names names = names_of(h->conf);
+    struct addr_names names = snadsgate_names(h->conf);
     struct why w;
     struct snads_world s = {.d = h->db,
                             .set = &h->conf->snads,
@@ -284,7 +273,7 @@ static bool own_mailbox(void *arg, struct str local, struct str domain, struct s
     struct why w;
     if (secure_mailbox(h, local, domain, mailbox))
         return true;
-    if (local.n == 0 || local.n > 8 || node.n == 0 || nick_of(h, local, node, &nick))
+    if (local.n == 0 || local.n > 8 || node.n == 0 || sec_nick(h, local, node, &nick))
         return false;
     if (str_eq_nocase(node, h->conf->local)) {
         const struct conf_user *u = conf_user_of(h->conf, local);
@@ -305,7 +294,7 @@ struct rules_ask headrules_ask(struct headrules *h)
 {
     return (struct rules_ask){.arg = h,
                               .is_node = is_node,
-                              .nick_of = nick_of,
+                              .nick_of = sec_nick,
                               .addr_of = addr_of,
                               .mailbox = own_mailbox};
 }

@@ -107,6 +107,8 @@ def case_names_file(w):
     bad = write(w, 'bad.names', b':nick.NEW :userid.n@x.example\n:nick.SMTP :userid.s@x.example\n')
     assert ':2:' in gw.cli('nick', 'import', bad, status=1)
     assert len(gw.json('nick', 'list')) == 3
+    assert 'of this gateway' in gw.cli('nick', 'add', 'ME', 'bob%mvsa@' + gw.fqdn, status=1)
+    assert 'USER@NODE' in gw.cli('nick', 'add', 'ME', 'a@example.org', '--owner', 'nobody', status=1)
 
 
 def case_list(w):
