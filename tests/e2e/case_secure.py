@@ -150,6 +150,28 @@ def case_at_once(w):
         'DEBULOIS MLVFSC5 FRED1 N Y'.split(), 'TCPMAINT MLVFSC5 TCP0 N N'.split()], out
 
 
+def case_next_message(w):
+    """In one session, one link: a change of any table by njegate holds for the next message."""
+    gw, p, sink = example(w)
+    gw.cli('nick', 'add', 'STEVE', 'one@example.org')
+    with gw.client() as c:
+        c.ehlo()
+        for verb, code in ((None, 550), ('add', 250), ('delete', 550), ('add', 250)):
+            if verb:
+                gw.cli('secure', verb, 'BOB', 'MLVFSC5')
+            c.rset()
+            c.mail('steve@example.org')
+            assert c.rcpt('BOB%%MLVFSC5@%s' % gw.fqdn)[0] == code, verb
+        gw.cli('restrict', 'add', 'PURGE', 'BOB@*')
+        c.rset()
+        c.mail('steve@example.org')
+        assert c.rcpt('BOB%%MLVFSC5@%s' % gw.fqdn)[0] == 550
+    for box in ('one@example.org', 'two@example.org', 'three@example.org'):
+        gw.cli('nick', 'change', 'STEVE', box)
+        p.send(njefile.note('TCPMAINT', 'MLVFSC5', 'STEVE', 'GATE', ['x'])).wait()
+        assert sink.take().rcpts == [box]
+
+
 def case_bad_tables(w):
     """Every problem with its line; nothing changed; one primary each."""
     gw, p, _ = example(w)
