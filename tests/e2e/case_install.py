@@ -1,12 +1,10 @@
 """The daemon as a service: rights it gives up, the service manager's sockets and watchdog, the unit."""
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import world as wd
@@ -167,6 +165,16 @@ def case_socket_activation(w):
     log = gw.read_log()
     assert 'socket=' + where in log and 'closed' in log, log
     gw.empty()
+
+
+def case_log_rotation(w):
+    """A log in a file is appended to: logrotate's copytruncate loses no line that comes later, and leaves no hole."""
+    gw = w.gateway()
+    gw.start()
+    os.truncate(gw.log, 0)
+    gw.hup()
+    gw.until(lambda: 'event=reload' in gw.read_log())
+    assert '\0' not in gw.read_log()
 
 
 def case_port_taken(w):

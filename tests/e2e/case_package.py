@@ -125,11 +125,18 @@ def case_package_life(w):
     p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
         'HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<operator@gate.example.test>', 'DATA', 'Subject: x', '', 'x',
         '.'])).wait()
-    gate.cli('backup', '/var/lib/njegate/copy')
+    gate.cli('backup', '/tmp/copy')
 
     # Configuring twice does no harm.
-    root.dpkg('--configure', '--force-all', 'njegate', status=None)
     root.run('/bin/sh', '/var/lib/dpkg/info/njegate.postinst', 'configure', '99.0.0')
+    gate.stop()
+
+    # Root restores, the daemon's user works with it.
+    gate.cli('restore', '/tmp/copy', '--replace')
+    gate.start()
+    assert 'STEVE' in gate.cli('nick', 'list')
+    gate.mail('A long line of it.\r\n' * 20000)
+    assert 'Subject: kept' in p.take_file().lines()
     gate.stop()
 
     # Removed: what is the administrator's stays. Purged: nothing does.

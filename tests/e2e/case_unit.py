@@ -129,3 +129,18 @@ def case_install_tree(w):
     with open(os.path.join(root, 'lib/systemd/system/njegate.service'), encoding='utf-8') as f:
         assert 'ExecStart=/opt/nje/sbin/njegated ' in f.read()
     subprocess.run([os.path.join(root, 'opt/nje/bin/njegate'), '--help'], check=True, capture_output=True)
+
+
+def case_sysusers(w):
+    """The user of the unit is made by systemd-sysusers from our file."""
+    if not shutil.which('systemd-sysusers'):
+        raise wd.Skip('no systemd-sysusers')
+    if os.geteuid():
+        raise wd.Skip('needs root')
+    root = os.path.join(w.dir, 'root')
+    os.makedirs(os.path.join(root, 'etc'))
+    os.makedirs(os.path.join(root, 'usr/lib/sysusers.d'))
+    shutil.copy(os.path.join(PACKAGING, 'njegate.sysusers'), os.path.join(root, 'usr/lib/sysusers.d/njegate.conf'))
+    wd.run(['systemd-sysusers', '--root=' + root])
+    with open(os.path.join(root, 'etc/passwd'), encoding='utf-8') as f:
+        assert re.search(r'^njegate:x:\d+:\d+:[^:]*:/var/lib/njegate:/usr/sbin/nologin$', f.read(), re.M)
