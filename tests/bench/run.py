@@ -12,10 +12,10 @@ import statistics
 import subprocess
 import time
 
+import runs  # first: it says where the others' modules lie
+from runs import SESSIONS, STREAMS, Load
 import directory
 import nje
-import runs
-from runs import SESSIONS, STREAMS, Load
 
 OURS = [('njegate SMTP -> NJE', runs.run_smtp_to_nje), ('njegate NJE -> SMTP', runs.run_nje_to_smtp)]
 BESIDE = ('Postfix SMTP -> SMTP', runs.run_postfix)
