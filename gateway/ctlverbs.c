@@ -243,9 +243,11 @@ static void line_cell(void *arg_, struct str line)
     ctl_cell(arg_, "%.*s", STR_ARG(line));
 }
 
+static const struct oper_asker console = {{"", 0}, {"", 0}, ""};
+
 static void smsg_verb(struct ctl_call *c)
 {
-    oper_smsg(c->g, STR(""), STR(""), arg(c, 1), line_cell, c);
+    oper_smsg(c->g, &console, arg(c, 1), line_cell, c);
     ctl_answer(c, 0, " ");
 }
 
@@ -468,7 +470,7 @@ static void ping_verb(struct ctl_call *c)
 
 static void shutdown_verb(struct ctl_call *c)
 {
-    oper_smsg(c->g, STR(""), STR(""), STR("SHUTDOWN"), line_cell, c);
+    oper_smsg(c->g, &console, STR("SHUTDOWN"), line_cell, c);
     ctl_answer(c, 0, " ");
 }
 

@@ -73,7 +73,9 @@ static int make_routes(const struct conf *c, struct routes **out, struct why *w)
 void gate_log_level(const struct gate *g)
 {
     const struct conf *c = g->conf;
-    log_open(2, g->debug || c->debug || c->trace ? LOG_DEBUG : c->quiet ? LOG_WARN : LOG_INFO);
+    log_open(2, g->debug || g->trace || c->debug || c->trace ? LOG_DEBUG
+                : c->quiet                                   ? LOG_WARN
+                                                             : LOG_INFO);
 }
 
 /* As IBM's server lists them on OUTPUT: one event a statement. */

@@ -35,7 +35,7 @@ struct gate {
     struct relay *relay;
     struct metrics *metrics;
     struct wall started;
-    bool debug; /* njegated -v, or the operator's DEBUG */
+    bool debug, trace; /* njegated -v, the operator's DEBUG; his TRACE */
     struct gate_stat {
         uint64_t from_smtp, from_nje, from_local; /* mails and files taken */
         uint64_t to_smtp, to_nje, to_reader;      /* recipients delivered */

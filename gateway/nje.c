@@ -689,6 +689,7 @@ struct nje *nje_new(struct gate *g)
                            .find = find_link,
                            .refused = refused,
                            .arg = n};
+    n->pace = pace_new(g->loop, nje_answer, n);
     n->port = port_new(&set);
     struct njetls_set tls = {.loop = g->loop,
                              .tls = g->tls,
@@ -787,6 +788,7 @@ void nje_free(struct nje **n)
     free((*n)->listener);
     while ((*n)->line != NULL)
         line_free(*n, (*n)->line);
+    pace_free(&(*n)->pace);
     njetls_free(&(*n)->tls);
     port_free(&(*n)->port);
     free(*n);

@@ -6,6 +6,7 @@
 #define GATEWAY_NJE_PRIVATE_H
 
 #include "gateway/nje.h"
+#include "gateway/pace.h"
 #include "gateway/njetls.h"
 
 /* A link of the configuration. */
@@ -26,7 +27,8 @@ struct nje {
     struct line *line;
     struct port *port;
     struct njetls *tls;
-    struct why unfit; /* why find_link refused the call it was last asked about, "" it did not */
+    struct pace *pace; /* answers to operators */
+    struct why unfit;  /* why find_link refused the call it was last asked about, "" it did not */
     struct listener **listener;
     size_t nlistener;
     size_t open;
@@ -44,5 +46,8 @@ struct line *nje_line_to(struct nje *n, struct str node);     /* the route's; NU
 /* Does the node that a message or file claims to come from lie behind this link? */
 bool nje_origin_ok(struct line *l, struct str node);
 void nje_got_message(void *arg, const struct nmr *m); /* link_ops.message; arg is the line */
+
+/* A pace_fn: a line without sender user, so that nothing answers it. */
+void nje_answer(void *arg, struct str user, struct str node, struct str line);
 
 #endif

@@ -145,6 +145,19 @@ static void answer(void *arg, struct str line)
     (void)nje_tell(as->nje, STR(""), as->nje->g->conf->local, as->user, as->node, line);
 }
 
+void nje_answer(void *arg, struct str user, struct str node, struct str line)
+{
+    struct nje *n = arg;
+    (void)nje_tell(n, STR(""), n->g->conf->local, user, node, line);
+}
+
+/* Long answers come a screen at a time. */
+static void answer_paced(void *arg, struct str line)
+{
+    const struct asking *as = arg;
+    pace_say(as->nje->pace, as->user, as->node, line);
+}
+
 static void answer_dim(struct gate *g, struct str user, struct str node, struct str line)
 {
     (void)nje_tell(g->nje, STR(""), g->conf->local, user, node, line);
@@ -164,7 +177,8 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
     } else if (str_is(to_user, "DIM")) {
         dim_command(g, as->user, as->node, text, answer_dim);
     } else if (admit_is_mailer(to_user)) {
-        oper_smsg(g, as->user, as->node, text, answer, as);
+        const struct oper_asker who = {as->user, as->node, l->name};
+        oper_smsg(g, &who, text, answer_paced, as);
     } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
         dim_absent(g, as->user, as->node, to_user, to_node, answer_dim);
     }

@@ -7,20 +7,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db/queue.h"
 #include "base/log.h"
-#include "gateway/admit.h"
+#include "db/queue.h"
 #include "gateway/filter.h"
+#include "gateway/metrics.h"
+#include "gateway/admit.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 
-#define QUEUE_LINES 20u
+#define QUEUE_LINES 100u       /* as on MVS */
+#define QUEUE_LINES_MOST 2000u /* of MAX=*: anybody may ask */
 
 struct command_call {
     struct gate *g;
     oper_reply_fn *fn;
     void *arg;
-    unsigned lines; /* given so far, where a list is bounded */
+    const struct oper_asker *who;
+    const struct command *command;
+    struct str operand; /* "" none was given */
+    unsigned lines;     /* given so far, where a list is bounded */
+    unsigned found;     /* messages acted on */
+    enum rcpt_state state;
+    struct change *change;
 };
 typedef void command_fn(struct command_call *c);
 
@@ -35,50 +43,176 @@ static void say(struct command_call *c, const char *fmt, ...)
     c->fn(c->arg, str_of(text));
 }
 
-static command_fn help, queues, numqueue, stats, links, shutdown_gateway, start_filters,
-    stop_filters;
+static command_fn help, queues, numqueue, stats, links, start_link, stop_link, drain_link, hold,
+    release, retry, expire, debug_on, debug_off, trace_on, trace_off, start_exit, stop_exit,
+    close_console, reboot, shutdown_gateway;
 
 static const struct command {
     const char *name;
     size_t shortest;
     bool privileged;
     command_fn *fn;
-    const char *sentence;
+    const char *operands, *sentence;
 } commands[] = {
-#define COMMAND(n, s, p, f, t) {#n, s, p, f, t},
+#define COMMAND(n, s, p, f, o, t) {#n, s, p, f, o, t},
 #include "gateway/oper.def"
 #undef COMMAND
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 
-static void help(struct command_call *c)
+static const struct command *command_named(struct str word)
 {
-    for (size_t i = 0; i < NCOMMANDS; i++)
-        say(c, "%-9s %s%s", commands[i].name, commands[i].sentence,
-            commands[i].privileged ? " (privileged)" : "");
+    for (size_t i = 0; i < NCOMMANDS; i++) {
+        const struct command *k = &commands[i];
+        if (word.n >= k->shortest && word.n <= strlen(k->name) &&
+            str_eq_nocase(word, str_sub(str_of(k->name), 0, word.n)))
+            return k;
+    }
+    return NULL;
 }
 
-static void queue_line(void *arg, const struct relay_line *l)
+static void say_form(struct command_call *c, const struct command *k)
+{
+    say(c, "The form is: %s%s%s -- %s%s", k->name, k->operands[0] != '\0' ? " " : "", k->operands,
+        k->sentence, k->privileged ? " (privileged)" : "");
+    if (k->shortest < strlen(k->name))
+        say(c, "%s may be shortened to %.*s", k->name, (int)k->shortest, k->name);
+}
+
+static void help(struct command_call *c)
+{
+    const struct command *k = command_named(c->operand);
+    if (k != NULL) {
+        say_form(c, k);
+        return;
+    }
+    if (c->operand.n > 0) {
+        say(c, "Unknown command %.*s; HELP lists the commands",
+            STR_ARG(str_sub(c->operand, 0, 20)));
+        return;
+    }
+    for (k = commands; k < commands + NCOMMANDS; k++)
+        say(c, "%-9s %s%s%s%s", k->name, k->operands, k->operands[0] != '\0' ? ": " : "",
+            k->sentence, k->privileged ? " (privileged)" : "");
+}
+
+/* --- the queue
+ * -------------------------------------------------------------------------------------------- */
+
+static bool queue_most(const struct command_call *c, uint64_t *most)
+{
+    struct str value = c->operand;
+    *most = QUEUE_LINES;
+    if (value.n == 0)
+        return true;
+    if (str_starts_nocase(value, "MAX="))
+        value = str_sub(value, 4, value.n);
+    if (!str_is(value, "*"))
+        return str_number(value, QUEUE_LINES_MOST, most) && *most > 0;
+    *most = QUEUE_LINES_MOST;
+    return true;
+}
+
+static void queue_host(void *arg, const struct relay_line *l)
 {
     struct command_call *c = arg;
-    if (++c->lines > QUEUE_LINES)
-        return;
-    say(c, "%s: %zu waiting, %u active%s%s", l->key, l->waiting, l->open,
-        l->reason[0] != '\0' ? ", " : "", l->reason);
+    if (l->reason[0] != '\0' && c->lines++ < QUEUE_LINES)
+        say(c, "%s failed, again in %lld s: %s", l->key, (long long)l->retry_s, l->reason);
 }
 
 static void queues(struct command_call *c)
 {
+    uint64_t most, others;
+    size_t n;
+    if (!queue_most(c, &most)) {
+        say_form(c, c->command);
+        return;
+    }
+    struct metrics_queue *q = metrics_queues(c->g, (size_t)most, &n, &others);
     say(c, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
-    relay_each(c->g->relay, queue_line, c);
-    if (c->lines > QUEUE_LINES)
-        say(c, "and %u more", c->lines - QUEUE_LINES);
+    for (size_t i = 0; i < n; i++)
+        say(c, "%s: %llu waiting", q[i].dest[0] != '\0' ? q[i].dest : "held here",
+            (unsigned long long)q[i].n);
+    if (others > 0)
+        say(c, "and %llu for other destinations", (unsigned long long)others);
+    metrics_queues_free(q, n);
+    relay_each(c->g->relay, queue_host, c);
 }
 
 static void numqueue(struct command_call *c)
 {
     say(c, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
 }
+
+static int act(void *arg, struct message *m)
+{
+    struct command_call *c = arg;
+    (void)relay_let_go(c->g->relay, m->id); /* what is sent this moment arrives all the same */
+    change_state(c->change, m->id, c->state);
+    change_journal(c->change, m->origin, c->state == RCPT_HELD ? "held" : "released",
+                   "by %.*s@%.*s", STR_ARG(c->who->user), STR_ARG(c->who->node));
+    c->found++;
+    message_free(&m);
+    return 0;
+}
+
+static void acted(void *arg, const struct why *w)
+{
+    (void)w; /* when the disk failed the rows stand, and the log says so */
+    relay_rescan(arg);
+}
+
+static void set_state(struct command_call *c, enum rcpt_state state)
+{
+    uint64_t id;
+    struct why w;
+    if (!str_number(c->operand, UINT64_MAX, &id)) {
+        say_form(c, c->command);
+        return;
+    }
+    c->state = state;
+    c->change = change_new(c->g->store);
+    int v = queue_family(store_reader(c->g->store), id, act, c, &w);
+    if (v < 0)
+        say(c, "The queue cannot be read now: %s", w.text);
+    else if (c->found == 0)
+        say(c, "There is no mail " MSG_ID_FMT " in the queue", MSG_ID_ARG(id));
+    if (v < 0 || c->found == 0) {
+        change_drop(&c->change);
+        return;
+    }
+    say(c, "Mail " MSG_ID_FMT " is %s", MSG_ID_ARG(id), state == RCPT_HELD ? "held" : "released");
+    change_commit(&c->change, acted, c->g->relay);
+}
+
+static void hold(struct command_call *c)
+{
+    set_state(c, RCPT_HELD);
+}
+
+static void release(struct command_call *c)
+{
+    set_state(c, RCPT_READY);
+}
+
+static void retry(struct command_call *c)
+{
+    struct change *change = change_new(c->g->store);
+    change_retry(change, DOOR_NONE, c->operand.n > 0 ? c->operand : STR("*"));
+    change_commit(&change, acted, c->g->relay);
+    say(c, "What waits for %.*s is tried again",
+        STR_ARG(c->operand.n > 0 ? str_sub(c->operand, 0, 100) : STR("any destination")));
+}
+
+static void expire(struct command_call *c)
+{
+    unsigned n = relay_expire(c->g->relay, c->operand);
+    say(c, "%u destination%s by way of %.*s expired", n, n == 1 ? "" : "s",
+        STR_ARG(str_sub(c->operand, 0, 100)));
+}
+
+/* --- what was carried, links
+ * -------------------------------------------------------------------------------------------- */
 
 static void stats(struct command_call *c)
 {
@@ -93,6 +227,9 @@ static void stats(struct command_call *c)
         (unsigned long long)s->to_nje, (unsigned long long)s->to_reader);
     say(c, "put off: %llu, returned: %llu, refused: %llu", (unsigned long long)s->deferred,
         (unsigned long long)s->returned, (unsigned long long)s->refused);
+    struct metrics_rates r = metrics_rates(c->g);
+    say(c, "last minute: %llu taken, %llu delivered", (unsigned long long)r.taken_minute,
+        (unsigned long long)r.delivered_minute);
 }
 
 static void link_line(void *arg, const struct conf_link *conf, enum link_state s,
@@ -107,10 +244,58 @@ static void links(struct command_call *c)
     nje_each(c->g->nje, link_line, c);
 }
 
-static void shutdown_gateway(struct command_call *c)
+static void link_do(struct command_call *c, enum nje_action what, const char *words)
 {
-    say(c, "The gateway stops");
-    kill(getpid(), SIGTERM); /* the same way as any other stop: transfers are waited for */
+    struct why w;
+    if (nje_link_do(c->g->nje, c->operand, what, &w) < 0)
+        say(c, "%s", w.text);
+    else
+        say(c, "Link %.*s %s", STR_ARG(c->operand), words);
+}
+
+static void start_link(struct command_call *c)
+{
+    link_do(c, NJE_START, "is started");
+}
+
+static void stop_link(struct command_call *c)
+{
+    link_do(c, NJE_STOP, "is stopped");
+}
+
+static void drain_link(struct command_call *c)
+{
+    link_do(c, NJE_DRAIN, "finishes its files and signs off");
+}
+
+/* --- the daemon
+ * -------------------------------------------------------------------------------------------- */
+
+static void set_log(struct command_call *c, bool *flag, bool on)
+{
+    *flag = on;
+    gate_log_level(c->g);
+    say(c, "%s: done", c->command->name);
+}
+
+static void debug_on(struct command_call *c)
+{
+    set_log(c, &c->g->debug, true);
+}
+
+static void debug_off(struct command_call *c)
+{
+    set_log(c, &c->g->debug, false);
+}
+
+static void trace_on(struct command_call *c)
+{
+    set_log(c, &c->g->trace, true);
+}
+
+static void trace_off(struct command_call *c)
+{
+    set_log(c, &c->g->trace, false);
 }
 
 static void filter_line(void *arg, const struct conf_milter *m, const struct milter_stat *st)
@@ -122,21 +307,43 @@ static void filter_line(void *arg, const struct conf_milter *m, const struct mil
 
 static void turn_filters(struct command_call *c, bool stop)
 {
-    filters_stop(c->g->filters, stop);
-    log_event(LOG_WARN, 0, "filters", "state=%s", stop ? "stopped" : "started");
-    say(c, stop ? "Filters are stopped: mail passes without them until STARTEXIT"
-                : "Filters are started");
+    if (filters_stopped(c->g->filters) == stop && !stop) {
+        say(c, "EZA5695I Exit previously started");
+    } else {
+        filters_stop(c->g->filters, stop);
+        log_event(LOG_WARN, 0, "filters", "state=%s", stop ? "stopped" : "started");
+        say(c, stop ? "Filters are stopped: mail passes without them until STARTEXIT"
+                    : "Filters are started");
+    }
     filters_each(c->g->filters, filter_line, c);
 }
 
-static void start_filters(struct command_call *c)
+static void start_exit(struct command_call *c)
 {
     turn_filters(c, false);
 }
 
-static void stop_filters(struct command_call *c)
+static void stop_exit(struct command_call *c)
 {
     turn_filters(c, true);
+}
+
+static void close_console(struct command_call *c)
+{
+    log_flush(NULL);
+    say(c, "The log is written; it is the service manager's, there is no console to close");
+}
+
+static void reboot(struct command_call *c)
+{
+    say(c, "The configuration is read again; the log tells what comes of it");
+    kill(getpid(), SIGHUP); /* the same way as any other reload */
+}
+
+static void shutdown_gateway(struct command_call *c)
+{
+    say(c, "The gateway stops");
+    kill(getpid(), SIGTERM); /* the same way as any other stop: transfers are waited for */
 }
 
 bool oper_privileged(const struct gate *g, struct str user, struct str node)
@@ -155,21 +362,67 @@ bool oper_privileged(const struct gate *g, struct str user, struct str node)
     return false;
 }
 
-void oper_smsg(struct gate *g, struct str user, struct str node, struct str text, oper_reply_fn *fn,
+/* Over a link with ORIGIN=ANY anybody may claim any node. */
+static bool came_its_way(const struct gate *g, const struct oper_asker *who)
+{
+    struct nje_name name;
+    if (who->node.n == 0 || who->link[0] == '\0')
+        return true;
+    const char *link = ebc_name(&name, who->node) ? routes_link(g->routes, &name) : NULL;
+    return link != NULL && strcmp(link, who->link) == 0;
+}
+
+static bool may(struct command_call *c, const struct command *k)
+{
+    const struct oper_asker *who = c->who;
+    bool named = !k->privileged || oper_privileged(c->g, who->user, who->node);
+    if (!k->privileged || (named && came_its_way(c->g, who)))
+        return true;
+    log_event(LOG_WARN, 0, "command-refused", "from=%.*s@%.*s link=%s command=%s",
+              STR_ARG(who->user), STR_ARG(who->node), who->link, k->name);
+    if (named)
+        say(c, "%s: not authorised: node %.*s does not lie behind link %s", k->name,
+            STR_ARG(who->node), who->link);
+    else
+        say(c, "%s: not authorised (SMSGAUTHLIST)", k->name);
+    return false;
+}
+
+static bool parts(char c)
+{
+    return c == ' ' || c == ',' || c == '\t';
+}
+
+/* Commas part words as blanks do. */
+static struct str next_word(struct str *text)
+{
+    size_t from = 0;
+    while (from < text->n && parts(text->p[from]))
+        from++;
+    size_t to = from;
+    while (to < text->n && !parts(text->p[to]))
+        to++;
+    struct str word = str_sub(*text, from, to);
+    *text = str_sub(*text, to, text->n);
+    return word;
+}
+
+void oper_smsg(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
                void *arg)
 {
-    struct command_call c = {.g = g, .fn = fn, .arg = arg};
-    struct str word = str_word(&text);
-    for (size_t i = 0; i < NCOMMANDS; i++) {
-        const struct command *k = &commands[i];
-        if (word.n < k->shortest || word.n > strlen(k->name) ||
-            !str_eq_nocase(word, str_sub(str_of(k->name), 0, word.n)))
-            continue;
-        if (k->privileged && !oper_privileged(g, user, node))
-            say(&c, "%s: not authorised (SMSGAUTHLIST)", k->name);
-        else
-            k->fn(&c);
+    struct command_call c = {.g = g, .fn = fn, .arg = arg, .who = who};
+    struct str word = next_word(&text);
+    const struct command *k = c.command = command_named(word);
+    if (k == NULL) {
+        say(&c, "Unknown command %.*s; HELP lists the commands", STR_ARG(str_sub(word, 0, 20)));
         return;
     }
-    say(&c, "Unknown command %.*s; HELP lists the commands", STR_ARG(str_sub(word, 0, 20)));
+    if (!may(&c, k))
+        return;
+    c.operand = next_word(&text);
+    bool none = k->operands[0] == '\0', must = !none && k->operands[0] != '[';
+    if ((none && c.operand.n > 0) || (must && c.operand.n == 0) || next_word(&text).n > 0)
+        say_form(&c, k);
+    else
+        k->fn(&c);
 }

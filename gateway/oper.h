@@ -7,8 +7,14 @@
 
 typedef void oper_reply_fn(void *arg, struct str line);
 
-/* A command of gateway/oper.def from USER at NODE; privileged ones need SMSGAUTHLIST. */
-void oper_smsg(struct gate *g, struct str user, struct str node, struct str text, oper_reply_fn *fn,
+/* Who gave a command. */
+struct oper_asker {
+    struct str user, node; /* node "": the control socket, whose permissions are the check */
+    const char *link;      /* the message came over that link; "": it was made here */
+};
+/* A command of gateway/oper.def, its words parted by blanks or commas. Privileged ones need
+ * SMSGAUTHLIST, and a message over the link behind which the asker's node lies. */
+void oper_smsg(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
                void *arg);
 /* Is USER at NODE in SMSGAUTHLIST? (NODE "": the control socket, yes.) */
 bool oper_privileged(const struct gate *g, struct str user, struct str node);

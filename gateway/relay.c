@@ -311,6 +311,16 @@ void relay_rescan(struct relay *r)
     relay_scan_soon(r, 0);
 }
 
+unsigned relay_expire(struct relay *r, struct str what)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < RELAY_TABLE_SIZE; i++)
+        for (struct dest *d = r->dest_table[i]; d != NULL; d = d->next)
+            n += d->door == DOOR_SMTP && smtpout_expire(d, what);
+    relay_rescan(r);
+    return n;
+}
+
 /* --- what the senders do
  * ------------------------------------------------------------------------------------------ */
 

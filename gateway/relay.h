@@ -17,6 +17,9 @@ void relay_add(struct relay *r, struct message *m);
 /* The queue was changed by hand (release, retry): look again. pattern: a destination to retry now,
  * "" all, or none with NULL. */
 void relay_rescan(struct relay *r);
+/* EXPIRE: look up anew the hosts of the Internet destinations that are queued to that address or
+ * have that name: how many. */
+unsigned relay_expire(struct relay *r, struct str what);
 /* Forget what is in memory of a message that is about to be deleted, held or changed by hand. False
  * when it is being sent right now: then what the peer says of this attempt still holds, but there
  * is no other. */

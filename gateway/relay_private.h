@@ -111,6 +111,8 @@ void relay_taken(struct dest *d);                            /* one item fewer w
 bool smtpout_is_stale(const struct dest *d); /* nothing is known of it that is worth to be kept */
 void smtpout_kick(struct dest *d);
 void smtpout_free(struct dest *d);
+/* Does this destination go to that address, or have that name? Then it is looked up anew. */
+bool smtpout_expire(struct dest *d, struct str what);
 void smtpout_quit(struct dest *d); /* let idle connections go */
 /* The destination key for a mail domain by DESTINATION and SMARTHOST: "smtp example.com" (MX),
  * "smtp @host:port" and "smtp *" (smart hosts). */

@@ -393,6 +393,21 @@ void smtpout_kick(struct dest *d)
     }
 }
 
+bool smtpout_expire(struct dest *d, struct str what)
+{
+    struct smtpout *o = d->smtp;
+    bool found = str_is(what, d->name);
+    char at[64];
+    for (size_t i = 0; o != NULL && i < o->ntarget && !found; i++)
+        found = str_is(what, endpoint_text(&o->target[i].at, false, at)) ||
+                str_is(what, o->target[i].name);
+    if (found && o != NULL)
+        o->ntarget = 0;
+    if (found)
+        d->not_before.us = 0;
+    return found;
+}
+
 void smtpout_quit(struct dest *d)
 {
     if (d->smtp != NULL)

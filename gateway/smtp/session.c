@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "gateway/smtp/proxy.h"
 
@@ -17,11 +18,24 @@ void smtpd_set_state(struct smtpd_session *s, enum smtpd_state state)
     s->state = state;
 }
 
+/* DEBUG shows the talk; what signs somebody on is not for the log. */
+void smtpd_debug(const struct smtpd_session *s, const char *who, struct str text)
+{
+    char at[64];
+    struct str line, shown = str_starts_nocase(text, "AUTH") ? STR("AUTH ...") : text;
+    if (!log_wants(LOG_DEBUG))
+        return;
+    while (str_line(&shown, &line))
+        log_event(LOG_DEBUG, 0, who, "peer=%s line=%s",
+                  endpoint_text(stream_peer(s->stream), true, at), log_quote(line));
+}
+
 void smtpd_say(struct smtpd_session *s, int code, const char *enh, struct str text)
 {
     struct buf *b = &s->d->reply;
     buf_reset(b);
     smtp_put_reply(b, code, enh, text);
+    smtpd_debug(s, "smtp-reply", buf_text(b));
     stream_puts(s->stream, buf_text(b));
 }
 
@@ -30,6 +44,7 @@ void smtpd_say_why(struct smtpd_session *s, const struct why *w)
     struct buf *b = &s->d->reply;
     buf_reset(b);
     smtp_put_why(b, w);
+    smtpd_debug(s, "smtp-reply", buf_text(b));
     stream_puts(s->stream, buf_text(b));
 }
 

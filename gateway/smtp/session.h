@@ -118,6 +118,8 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in);
 void smtpd_session_start(struct smtpd_session *s); /* from the first byte on */
 /* The only place that writes the state. */
 void smtpd_set_state(struct smtpd_session *s, enum smtpd_state state);
+/* With DEBUG, for the log: a command or a reply. */
+void smtpd_debug(const struct smtpd_session *s, const char *who, struct str text);
 void smtpd_say(struct smtpd_session *s, int code, const char *enh, struct str text);
 void smtpd_say_why(struct smtpd_session *s, const struct why *w);
 /* A command the client should not have given: an error of his. */

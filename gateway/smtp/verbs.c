@@ -443,6 +443,7 @@ void smtpd_command(struct smtpd_session *s, struct str line)
     struct str name, rest;
     struct why w;
     smtp_verb(line, &name, &rest);
+    smtpd_debug(s, "smtp-command", line);
     const struct verb *v = find_verb(name);
     if (s->counted && s->tx == NULL && mono_ms(s->born, mono_now()) > s->d->set.session_ms) {
         smtpd_hang_up(s, "limit", "4.4.2", "ends sessions of this length, connect again");
