@@ -14,6 +14,7 @@ import time
 
 import runs  # first: it says where the others' modules lie
 from runs import SESSIONS, STREAMS, Load
+import content
 import directory
 import nje
 
@@ -139,7 +140,15 @@ def names(table, args):
         table.say('  not measured: %s' % e)
 
 
-PARTS = [floors, rates, large, latency, memory, nodes, names]
+def contents(table, args):
+    """What the content of mail costs."""
+    try:
+        content.measure(runs, table)
+    except TROUBLE as e:
+        table.say('  not measured: %s' % e)
+
+
+PARTS = [floors, rates, large, latency, memory, nodes, names, contents]
 
 
 def main():
