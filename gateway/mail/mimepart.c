@@ -39,10 +39,11 @@ static struct mime_part part_of(struct walk *k, const struct entity *e)
 /* Is it text by its type? Then its lines are converted. */
 static bool is_text_type(const struct entity *e)
 {
-    static const char *const types[] = {
-        "application/json", "application/xml", "application/javascript",
-        "application/x-sh", "application/sql", "application/x-httpd-php",
-        "application/yaml", "message/rfc822",  "message/global"};
+    static const char *const types[] = {"application/json",       "application/xml",
+                                        "application/javascript", "application/x-sh",
+                                        "application/sql",        "application/x-httpd-php",
+                                        "application/yaml",       "application/batch-smtp",
+                                        "message/rfc822",         "message/global"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (str_is(e->type, types[i]))
             return true;
