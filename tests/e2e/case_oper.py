@@ -1,5 +1,6 @@
 """Operator commands: njegate smsg and interactive messages, one table for both."""
 import os
+import sqlite3
 
 import world as wd
 
@@ -100,3 +101,24 @@ def case_clock_and_port(w):
     fourth.start(wait=False)
     assert fourth.process.wait(wd.LIMIT) == 1
     assert 'in use' in fourth.read_log() or 'another' in fourth.read_log(), fourth.read_log()
+
+
+def case_database_locked(w):
+    """Somebody else holds the database's write lock: mail is put off with 4xx and a word in the log, and goes when he lets go."""
+    gw, p, _ = w.pair(['LOCALUSER HUGO'])
+    other = sqlite3.connect(os.path.join(gw.dir, 'db'), isolation_level=None)
+    other.execute('BEGIN IMMEDIATE')
+    c = wd.Raw(gw.smtp)
+    c.hello()
+    c.ask('MAIL FROM:<a@example.org>', 250)
+    c.ask('RCPT TO:<hugo@%s>' % gw.fqdn, 250)
+    c.ask('DATA', 354)
+    c.send('Subject: x\r\n\r\nx\r\n.\r\n')
+    assert c.reply()[0] in (451, 452)
+    c.close()
+    gw.until(lambda: 'event=store' in gw.read_log() and 'another program holds' in gw.read_log())
+    gw.cli('status')
+    other.execute('ROLLBACK')
+    other.close()
+    gw.mail('hugo@' + gw.fqdn)
+    gw.until(lambda: len(gw.json('reader', 'list')) == 1)
