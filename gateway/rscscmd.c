@@ -58,9 +58,18 @@ static const struct verb *find(const struct verb *v, size_t n, struct str word)
     return NULL;
 }
 
+/* What an answer repeats of a word: its beginning, whole characters. */
+static struct str shown(struct str word)
+{
+    size_t n = word.n < 20 ? word.n : 20;
+    while (n > 0 && n < word.n && ((unsigned char)word.p[n] & 0xC0u) == 0x80u)
+        n--;
+    return str_sub(word, 0, n);
+}
+
 static void unknown(struct call *c, const char *what, struct str word)
 {
-    say(c, "%s %.*s not recognised; HELP lists the commands", what, STR_ARG(str_sub(word, 0, 20)));
+    say(c, "%s %.*s not recognised; HELP lists the commands", what, STR_ARG(shown(word)));
 }
 
 /* --- links and nodes
@@ -171,7 +180,7 @@ static void node_line(struct call *c, struct str node)
     if (admit_is_local_node(c->g, node)) {
         query_system(c);
     } else if (i == c->g->conf->nlink) {
-        say(c, "Node %.*s not recognised.", STR_ARG(str_sub(node, 0, 20)));
+        say(c, "Node %.*s not recognised.", STR_ARG(shown(node)));
     } else {
         const struct conf_link *l = &c->g->conf->link[i];
         char name[9];
@@ -352,7 +361,7 @@ static void query_file(struct call *c)
         say(c, "QUERY FILE needs the number of a file");
     else if (queue_family(store_reader(c->g->store), id, any_file, &walk, &w) < 0 ||
              (walk.met == 0 && by_spool_id(c, id) == 0))
-        say(c, "File %.*s not found", STR_ARG(str_sub(word, 0, 20)));
+        say(c, "File %.*s not found", STR_ARG(shown(word)));
 }
 
 /* --- QUERY
@@ -386,7 +395,7 @@ static void query_link(struct call *c)
     if (link < c->g->conf->nlink)
         link_form(c, link);
     else
-        say(c, "Link %.*s not recognised.", STR_ARG(str_sub(name, 0, 20)));
+        say(c, "Link %.*s not recognised.", STR_ARG(shown(name)));
 }
 
 static void query(struct call *c)
@@ -446,7 +455,7 @@ static void cpq_user(struct call *c)
     else if (admit_is_mailer(user) || conf_user_of(c->g->conf, user) != NULL)
         say(c, "%-8.*s - DSC", STR_ARG(user));
     else
-        say(c, "%.*s NOT LOGGED ON", STR_ARG(str_sub(user, 0, 20)));
+        say(c, "%.*s NOT LOGGED ON", STR_ARG(shown(user)));
 }
 
 static void cpq_log(struct call *c)
@@ -485,7 +494,7 @@ static void hand_on(struct call *c, struct nmr *m, struct str node, struct str t
     m->from_user = ebc_name_of(c->who->user);
     nmr_set_text(m, conf_page_of(c->g->conf, node), text);
     if (!ebc_name(&m->to_node, node))
-        say(c, "Node %.*s not recognised.", STR_ARG(str_sub(node, 0, 20)));
+        say(c, "Node %.*s not recognised.", STR_ARG(shown(node)));
     else if (nje_route(c->g->nje, m, c->who->link, &w) < 0)
         say(c, "%s", w.text);
 }
@@ -499,7 +508,7 @@ static void message(struct call *c)
     else if (!admit_is_local_node(c->g, node))
         hand_on(c, &m, node, text);
     else if (!nje_tell(c->g->nje, c->who->user, c->who->node, user, node, text))
-        say(c, "USER %.*s NOT LOGGED ON", STR_ARG(str_sub(user, 0, 20)));
+        say(c, "USER %.*s NOT LOGGED ON", STR_ARG(shown(user)));
 }
 
 static void command(struct call *c)
