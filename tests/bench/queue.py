@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+"""What a message costs out of a queue of a thousand and out of one of a million: queue.py [MESSAGES]
+
+Fills the tables of a stopped gateway, starts it before smtp-sink, and takes from its journal when the first and the
+last of 10,000 deliveries (of all, when there are fewer) were made, and the processor time up to then."""
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
+os.environ.setdefault('NJEGATE_BIN', os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'build'))
+import pkgs  # noqa: E402
+import world as wd  # noqa: E402
+from fill import fill  # noqa: E402
+
+MEASURED = 10000
+
+
+def delivered(gw):
+    with open(gw.log, 'rb') as f:
+        return f.read().count(b'event=delivered')
+
+
+def cpu(pid):
+    with open('/proc/%d/stat' % pid, encoding='ascii') as f:
+        words = f.read().rsplit(')', 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def run(w, count, where):
+    gw = w.gateway('Q%d' % (count % 10 ** 6 + len(w.gateways)), lines=['DESTINATION long.test ' + where])
+    gw.start()
+    gw.stop()
+    fill(os.path.join(gw.dir, 'db'), [('n%d@long.test' % i, 'long.test') for i in range(count)], 2000)
+    begun = time.monotonic()
+    gw.start()
+    while not delivered(gw):
+        threading.Event().wait(0.005)
+    first, want = time.monotonic(), min(count, MEASURED)
+    while (n := delivered(gw)) < want:
+        threading.Event().wait(0.02)
+    took, used = time.monotonic() - first, cpu(gw.process.pid)
+    gw.kill()
+    print('%8d queued: first delivered after %.2f s, then %.0f /s, %.3f CPU s per 1000' % (
+        count, first - begun, n / took, used / n * 1000), flush=True)
+
+
+def main():
+    found = pkgs.tool('smtp-sink')
+    if found is None:
+        sys.exit('smtp-sink cannot be had')
+    w = wd.World('queue')
+    port = w.port()
+    who = ['-u', 'nobody'] if os.geteuid() == 0 else []
+    sink = subprocess.Popen([found[0]] + who + ['inet:%s:%d' % (w.address, port), '1000'], env=found[1],
+                            stderr=subprocess.DEVNULL)
+    try:
+        wd.wait_port((w.address, port))
+        for count in [int(a) for a in sys.argv[1:]] or (1000, 10000, 1000000, 10000):
+            run(w, count, '%s:%d' % (w.address, port))
+    finally:
+        sink.kill()
+        sink.wait()
+        w.clean()
+
+
+main()
