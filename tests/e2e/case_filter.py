@@ -128,6 +128,23 @@ def case_filter_quarantine(w):
     assert 'delivered' in gw.cli('trace', ident)
 
 
+def case_filter_quarantine_ends(w):
+    """What is held may be returned to its sender, or deleted, from either door."""
+    gw, p, sink, f = filtered(w)
+    f.at_end(packet('q', milterd.strings('looks odd')))
+    ident = gw.mail(BOB, subject='odd')
+    gw.cli('queue', 'bounce', ident)
+    m = sink.take()
+    assert m.sender == '' and m.rcpts == ['steve@example.org'] and b'returned by the administrator' in m.data, m.data
+    gw.cli('queue', 'delete', gw.mail(BOB, subject='odd'))
+    gw.empty()
+    note(p)
+    row = gw.until(lambda: gw.json('queue', 'list') and gw.json('queue', 'list')[0])
+    gw.cli('queue', 'bounce', row['id'])
+    assert 'returned by the administrator' in ' '.join(p.take_file().lines())
+    gw.empty()
+
+
 def broken(w, hook, want, words='ANSWER=2 VERDICT=2'):
     gw, p, _, f = filtered(w, words)
     hook(f)
@@ -241,6 +258,39 @@ def case_filter_client_gone(w):
     c.close()
     f.released.set()
     assert 'Subject: alone' in p.take_file().lines()
+
+
+def case_filter_stop_while_thinking(w):
+    """SIGTERM while filters think about mail of both doors: neither is lost nor sent twice."""
+    gw, p, sink, f = filtered(w)
+    gw.lines.append('DRAINTIME 1')
+
+    def wait(s, d):
+        f.released.wait(milterd.LIMIT)
+        return None
+    f.on('E', wait)
+    gw.restart()
+    p.wait_up()
+    c = raw(gw)
+    for line, code in (('MAIL FROM:<steve@example.org>', 250), ('RCPT TO:<%s>' % BOB, 250), ('DATA', 354)):
+        c.ask(line, code)
+    c.send('Subject: by SMTP\r\n\r\ntext\r\n.\r\n')
+    f.wait_for('E')
+    p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['text'], 'by NJE', to=['steve    at example.org']))
+    gw.until(lambda: f.letters.count('E') == 2)
+    gw.stop()
+    assert c.reply()[0] in (0, 421)
+    f.hooks.clear()
+    f.released.set()
+    gw.start()
+    p.wait_up()
+    for row in gw.json('queue', 'list'):
+        gw.cli('queue', 'retry', row['id'])
+    assert sink.take().mail['Subject'] == 'by NJE'
+    gw.empty()
+    gw.mail(BOB, subject='after')
+    assert 'Subject: after' in p.take_file().lines()
+    assert len([m for m in f.mails if ('Subject', 'by NJE') in m['headers']]) == 2
 
 
 def case_filter_reload_and_stop(w):
