@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "gateway/ctl.h"
+#include "gateway/filter.h"
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
@@ -17,6 +18,26 @@ static void put_link(void *arg, const struct conf_link *conf, enum link_state s,
     ctl_cell(arg, "%s to %.*s, files in %llu out %llu%s%s", link_state_name(s), STR_ARG(conf->node),
              (unsigned long long)st->files_in, (unsigned long long)st->files_out,
              st->reason[0] != '\0' ? ", " : "", st->reason);
+}
+
+/* How a filter does: what it has seen, what a mail costs there, its last failure while it lasts. */
+static void put_filter(void *arg, const struct conf_milter *m, const struct milter_stat *st)
+{
+    ctl_cell(arg, "filter %.*s", STR_ARG(m->name));
+    ctl_cell(arg, "%llu mails, %llu refused, %llu failures, %u open, %.1f ms a mail%s%s",
+             (unsigned long long)st->mails, (unsigned long long)st->refused,
+             (unsigned long long)st->failed, st->open,
+             st->mails > 0 ? (double)st->total_ms / (double)st->mails : 0.0,
+             st->broken ? ", now: " : "", st->broken ? st->why.text : "");
+}
+
+static void put_filters(struct ctl_call *c)
+{
+    if (filters_stopped(c->g->filters)) {
+        ctl_cell(c, "filters");
+        ctl_cell(c, "stopped by STOPEXIT: mail passes without them");
+    }
+    filters_each(c->g->filters, put_filter, c);
 }
 
 struct hosts {
@@ -118,6 +139,7 @@ void ctl_status(struct ctl_call *c)
     nje_each(c->g->nje, put_link, c);
     put_queues(c);
     relay_each(c->g->relay, put_host, &hosts);
+    put_filters(c);
     put_troubles(c);
     ctl_answer(c, 0, " ");
 }

@@ -299,7 +299,10 @@ def case_filter_reload_and_stop(w):
     gw.mail(BOB)
     p.take_file()
     assert len(f.mails) == 1
+    status = gw.json('status')
+    assert status['filter ' + f.where].startswith('1 mails, 0 refused, 0 failures'), status
     assert 'stopped' in gw.cli('smsg', 'STOPEXIT').lower()
+    assert 'STOPEXIT' in gw.json('status')['filters']
     gw.mail(BOB)
     p.take_file()
     assert len(f.mails) == 1
