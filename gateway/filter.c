@@ -367,6 +367,15 @@ static void know_helo(struct talk *t, const struct smtpd_facts *s)
                            : STR("128"));
 }
 
+/* What belonged to an earlier mail went with it. */
+static void forget_mail(struct talk *t)
+{
+    static const char *const gone[] = {"{mail_addr}", "{mail_host}", "{auth_authen}", "{rcpt_addr}",
+                                       "{rcpt_host}"};
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        milter_macro_set(chain_facts(t->chain), gone[i], STR(""));
+}
+
 static void know_mail(struct talk *t, const struct smtpd_mail *m)
 {
     struct milter_facts *facts = chain_facts(t->chain);
@@ -383,6 +392,8 @@ static void know_mail(struct talk *t, const struct smtpd_mail *m)
     milter_macro_set(facts, "{mail_addr}", m->sender.text);
     milter_macro_set(facts, "{mail_host}", m->sender.domain);
     milter_macro_set(facts, "{mail_mailer}", STR("esmtp"));
+    milter_macro_set(facts, "{auth_type}", m->login.n > 0 ? STR("PLAIN") : STR(""));
+    milter_macro_set(facts, "{auth_authen}", m->login);
     milter_macro_set(facts, "i", STR(""));
     milter_macro_set(facts, "{nrcpts}", STR(""));
 }
@@ -402,6 +413,8 @@ static void know(struct talk *t, struct smtpd_session *s, enum smtpd_stage stage
     smtpd_facts(s, &now);
     if (chain_facts(t->chain)->client_name.n == 0)
         know_client(t, &now);
+    if (stage == SMTPD_AT_HELO || stage == SMTPD_AT_MAIL)
+        forget_mail(t);
     if (stage != SMTPD_AT_CONNECT)
         know_helo(t, &now);
     if (stage == SMTPD_AT_MAIL)

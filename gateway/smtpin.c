@@ -370,6 +370,8 @@ static int prepare(struct taking *t, struct why *w)
     t->edited = true;
     int v = milter_mail_init(&t->mail, t->received, cur_str(&content),
                              (size_t)s->g->conf->max_mail_bytes, w);
+    for (size_t i = 1; i < t->mail.nfield; i++)
+        t->mail.field[i].own = false; /* filters may see what was left out */
     t->mail.sender = m->sender.text;
     for (size_t i = 0; i < m->nrcpt && v == 0; i++)
         milter_mail_rcpt(&t->mail, m->rcpt[i].path.text);

@@ -1,6 +1,7 @@
 """Filters (MILTER) at the SMTP door: what they are told, what they do, what becomes of mail without them."""
 import os
 import smtplib
+import ssl
 
 import milterd
 import njefile
@@ -523,3 +524,25 @@ def case_sender_verified_line(w):
     f.hooks.clear()
     gw.mail(BOB, headers=[('Authentication-Results', 'mx.other.example; dmarc=pass header.from=example.org')])
     assert 'Sender-verified: not known' in p.take_file().lines()
+
+
+def case_filter_submission(w):
+    """Who signed on, and his TLS, are known to filters; what his program left out they see, too."""
+    cert, key = w.tls()
+    auth, port = os.path.join(w.dir, 'users'), w.port()
+    with open(auth, 'w', encoding='utf-8') as f:
+        f.write('anne:%s\n' % wd.run(['openssl', 'passwd', '-6', 's3cret']).strip())
+    os.chmod(auth, 0o600)
+    gw, _, sink, f = filtered(w, lines=['TLSCERT ' + cert, 'TLSKEY ' + key, 'SUBMISSION AUTHFILE=' + auth,
+                                        'LISTENSMTP %s:%d SUBMISSION' % (w.address, port)])
+    context = ssl.create_default_context(cafile=cert)
+    context.check_hostname = False
+    with smtplib.SMTP(w.address, port, local_hostname='client.test', timeout=30) as c:
+        c.starttls(context=context)
+        c.login('anne', 's3cret')
+        wd.send(c, 'anne@example.org', ['steve@example.org'], b'Subject: relayed\r\n\r\nx\r\n')
+    m = f.mails[0]
+    assert m['macros']['M']['{auth_authen}'] == 'anne', m['macros']
+    assert m['macros']['H']['{tls_version}'].startswith('TLSv1') and m['macros']['H']['{cipher}'], m['macros']
+    assert [k for k, _ in m['headers']] == ['Date', 'Message-ID', 'Subject'], m['headers']
+    assert sink.take().rcpts == ['steve@example.org']
