@@ -69,6 +69,8 @@ static void copy_rcpt(struct arena *a, struct admitted *to, const struct admitte
     to->forward = arena_str(a, from->forward);
     to->original = arena_str(a, from->original);
     to->orcpt = arena_str(a, from->orcpt);
+    to->more = NULL; /* those of a list stand beside it */
+    to->nmore = 0;
 }
 
 int filternje_add(struct filternje **list, const struct filternje_mail *m, struct why *w)
