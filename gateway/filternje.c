@@ -54,7 +54,9 @@ int filternje_take(struct gate *g, struct intake *in, const struct filternje_mai
                        STR_ARG(m->rcpt[i].mailbox));
     log_event(LOG_INFO, id, "accepted", "from=%s via=nje size=%zu rcpts=%zu",
               log_quote(m->origin_sender), size, m->nrcpt);
-    g->stat.from_nje++;
+    ptrdiff_t at = str_find_last(m->origin_sender, '@');
+    struct str node = str_sub(m->origin_sender, (size_t)(at + 1), m->origin_sender.n);
+    g->stat.from_nje += !admit_is_local_node(g, node); /* our own users' are counted as such */
     return v;
 }
 
