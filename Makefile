@@ -62,7 +62,7 @@ objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # The two programs' main files stay out of the gateway archive.
 PROGRAM_SRCS := gateway/njegated.c gateway/njegate.c
 
-.PHONY: all demo check unit standalone e2e replay lint asan bench fuzz install help clean deps longest format
+.PHONY: all demo check unit standalone e2e replay lint asan bench fuzz install help clean deps longest format manuals
 all: deps $(BUILD)/njegated $(BUILD)/njegate
 	@if [ "$(BUILD)" = build ]; then ln -sf build/njegated njegated; ln -sf build/njegate njegate; fi
 
@@ -80,6 +80,7 @@ help:
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb        a Debian package, in build/deb'
 	@echo 'make deb-upgrade  the package test with a package of the commit before as the older one'
+	@echo 'make manuals    the manual pages that come from tables, after a change of a table'
 	@echo 'make longest    the longest functions and files'
 	@echo 'make clean'
 
@@ -209,6 +210,10 @@ lint: deps
 	+@tests/lint $(MAKE)
 format:
 	clang-format -i $(C_FILES)
+manuals: all
+	$(PYTHON) docs/man/mkconf.py $(BUILD)/njegate > docs/man/njegate.conf.5
+	$(PYTHON) docs/man/mkcommands.py gateway > docs/man/njegate-commands.7
+	$(PYTHON) docs/man/mktables.py docs/njegate-tables.rng > docs/man/njegate-tables.5
 longest:
 	@tests/longest $(C_FILES)
 
