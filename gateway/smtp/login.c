@@ -91,7 +91,7 @@ void smtpd_login_line(struct smtpd_session *s, struct str line)
     } else {
         check(s, str_of(s->account), buf_text(&b));
     }
-    if (b.n > 0)
+    if (b.p != NULL)
         explicit_bzero(b.p, b.n);
     buf_done(&b);
 }

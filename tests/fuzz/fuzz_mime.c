@@ -13,7 +13,8 @@ static void round_trip(struct arena *a, struct str text)
     struct buf b;
     struct mime_text back;
     struct why w;
-    struct mime_file file = {STR("x"), STR("text/plain"), cur_of_str(text), true};
+    struct mime_file file = {
+        .name = STR("x"), .type = STR("text/plain"), .content = cur_of_str(text), .text = true};
     buf_init(&b, 16 << 20);
     mime_put_text(&b, text, &file, 1, STR("seed"));
     if (mime_read(a, buf_text(&b), &back, &w) == OK && back.nparts == 1 && text_is_utf8(text) &&

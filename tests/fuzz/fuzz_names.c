@@ -19,7 +19,7 @@ static void write_again(struct arena *a, const struct names_file *f)
                                 .node = names_value(e, "node"),
                                 .name = names_value(e, "name"),
                                 .owner = names_value(e, "owner"),
-                                .list = names_members(a, &f, e),
+                                .list = names_members(a, f, e),
                                 .tags = names_tags(a, e)};
         names_put(&b, &p);
     }
