@@ -85,33 +85,6 @@ static void sent(void *arg, void *ref, const struct why *w)
     fflush(stdout);
 }
 
-static int deny(void *arg, struct link_in *in, struct why *w)
-{
-    (void)arg;
-    (void)in;
-    return why_set(w, E_DENIED, 0, NULL, "the bench's source takes no files");
-}
-
-static int no_record(void *arg, struct link_in *in, uint8_t srcb, struct cur data, struct why *w)
-{
-    (void)srcb;
-    (void)data;
-    return deny(arg, in, w);
-}
-
-static void no_end(void *arg, struct link_in *in)
-{
-    (void)arg;
-    (void)in;
-}
-
-static void no_abort(void *arg, struct link_in *in, const struct why *w)
-{
-    (void)arg;
-    (void)in;
-    (void)w;
-}
-
 static void on_input(void *arg, unsigned events)
 {
     struct bulk *s = arg;
@@ -133,10 +106,10 @@ int main(int argc, char **argv)
         return 2;
     }
     static const struct link_ops ops = {.dial = end_dial,
-                                        .file_open = deny,
-                                        .file_record = no_record,
-                                        .file_end = no_end,
-                                        .file_abort = no_abort,
+                                        .file_open = end_deny,
+                                        .file_record = end_no_record,
+                                        .file_end = end_no_end,
+                                        .file_abort = end_no_abort,
                                         .next_file = next_file,
                                         .sent = sent,
                                         .message = end_message,

@@ -44,6 +44,35 @@ static inline void end_message(void *arg, const struct nmr *m)
     (void)m;
 }
 
+/* For an end that only sends. */
+static inline int end_deny(void *arg, struct link_in *in, struct why *w)
+{
+    (void)arg;
+    (void)in;
+    return why_set(w, E_DENIED, 0, NULL, "the bench's source takes no files");
+}
+
+static inline int end_no_record(void *arg, struct link_in *in, uint8_t srcb, struct cur data,
+                                struct why *w)
+{
+    (void)srcb;
+    (void)data;
+    return end_deny(arg, in, w);
+}
+
+static inline void end_no_end(void *arg, struct link_in *in)
+{
+    (void)arg;
+    (void)in;
+}
+
+static inline void end_no_abort(void *arg, struct link_in *in, const struct why *w)
+{
+    (void)arg;
+    (void)in;
+    (void)w;
+}
+
 /* argv: addr:port, our node, the gateway's node. */
 static inline void end_open(struct end *e, char **argv, uint8_t streams, const struct link_ops *ops)
 {
