@@ -42,7 +42,7 @@ LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------
-FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway
+FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway cli
 MAY_base         := base
 MAY_db           := base db
 MAY_rscs         := base rscs
@@ -51,6 +51,7 @@ MAY_aliases      := base db security aliases
 MAY_gateway_smtp := base db security gateway/smtp
 MAY_gateway_mail := base rscs aliases gateway/mail
 MAY_gateway      := base db rscs security aliases gateway
+MAY_cli          := base db rscs security aliases gateway cli
 
 flat     = $(subst /,_,$(1))
 ar       = $(BUILD)/lib$(flat).a
@@ -60,7 +61,7 @@ may      = $(MAY_$(flat))
 srcs     = $(sort $(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # The two programs' main files stay out of the gateway archive.
-PROGRAM_SRCS := gateway/njegated.c gateway/njegate.c
+PROGRAM_SRCS := gateway/njegated.c cli/njegate.c
 
 .PHONY: all demo check unit standalone e2e replay lint asan bench fuzz install help clean deps longest format manuals
 all: deps $(BUILD)/njegated $(BUILD)/njegate
@@ -118,8 +119,8 @@ $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 ARCHIVES := $(foreach f,gateway gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
 $(BUILD)/njegated: $(BUILD)/gateway/njegated.o $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
-$(BUILD)/njegate: $(BUILD)/gateway/njegate.o $(ARCHIVES)
-	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+$(BUILD)/njegate: $(BUILD)/cli/njegate.o $(call ar,cli) $(ARCHIVES)
+	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(call ar,cli) $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 
 # --- unit tests -------------------------------------------------------------------------------------
 # tests/unit/<folder>/test_*.c make one runner per folder, linked with that folder whole and with only

@@ -4,7 +4,7 @@
  *   total(4, big-endian, of what follows) then for each word length(4) bytes
  *
  * Request: the verb and its arguments. Reply: exit status ("0"...), error text, then the rows'
- * cells, so many in a row as the verb's table has columns (gateway/table.h). */
+ * cells, so many in a row as the verb's table has columns (cli/table.h). */
 #ifndef GATEWAY_CTL_H
 #define GATEWAY_CTL_H
 

@@ -1,4 +1,4 @@
-/* gateway/cli_tables.c -- njegate's verbs on the database: nicknames, queue, journal, readers. */
+/* cli/tables.c -- njegate's verbs on the database: nicknames, queue, journal, readers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -16,7 +16,7 @@
 #include "db/journal.h"
 #include "db/queue.h"
 #include "db/readerrow.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 #include "gateway/snadsgate.h"
 #include "gateway/daemon.h"
 #include "gateway/smtp/syntax.h"

@@ -1,4 +1,4 @@
-/* gateway/cli_account.c -- njegate accounting: what was settled on one day, a line a recipient,
+/* cli/account.c -- njegate accounting: what was settled on one day, a line a recipient,
  * from the journal. CSV (RFC 4180) or JSON. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "db/journal.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 
 static const struct column columns[] = {
     {"time", COL_TIME},          {"id", COL_TEXT},      {"direction", COL_TEXT},

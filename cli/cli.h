@@ -1,4 +1,4 @@
-/* gateway/cli.h -- njegate's verbs. Each answers the exit status: 0 done; 1 refused, not found or a
+/* cli/cli.h -- njegate's verbs. Each answers the exit status: 0 done; 1 refused, not found or a
  * bad value; 2 wrong words; 3 daemon not reachable; 4 internal. Errors are one line on standard
  * error. */
 #ifndef GATEWAY_CLI_H
@@ -6,7 +6,7 @@
 
 #include "db/db.h"
 #include "gateway/conf.h"
-#include "gateway/table.h"
+#include "cli/table.h"
 
 enum { CLI_DONE = 0, CLI_REFUSED = 1, CLI_USAGE = 2, CLI_NO_DAEMON = 3, CLI_INTERNAL = 4 };
 
@@ -37,24 +37,24 @@ int cli_order(struct cli *c);
 void cli_answer_free(struct cli_answer *a);
 const char *cli_who(char out[64]); /* for the "by" columns: the login name */
 
-/* cli_tables.c: the database */
+/* tables.c: the database */
 cli_fn cli_nick_list, cli_nick_show, cli_nick_add, cli_nick_change, cli_nick_delete, cli_queue_list,
     cli_queue_show, cli_trace, cli_reader_list, cli_reader_show, cli_reader_receive,
     cli_reader_purge, cli_config_check, cli_config_show, cli_config_statements;
-/* cli_secure.c: the tables of who may */
+/* secure.c: the tables of who may */
 cli_fn cli_secure_list, cli_secure_add, cli_secure_delete, cli_secure_import, cli_secure_export,
     cli_secure_check, cli_restrict_list, cli_restrict_add, cli_restrict_delete, cli_access_list,
     cli_access_set;
-/* cli_rules.c: the header rules */
+/* rules.c: the header rules */
 cli_fn cli_rules_check, cli_rules_explain;
-/* cli_alias.c: SNADS aliases, NAMES files, XML */
+/* alias.c: SNADS aliases, NAMES files, XML */
 cli_fn cli_alias_list, cli_alias_add, cli_alias_delete, cli_alias_register, cli_nick_import,
     cli_nick_export, cli_table_export, cli_table_import;
-/* cli_setup.c: a first configuration; the queue whole in one file, and back */
+/* setup.c: a first configuration; the queue whole in one file, and back */
 cli_fn cli_init, cli_backup, cli_restore, cli_check;
-/* cli_account.c: what was settled on a day */
+/* account.c: what was settled on a day */
 cli_fn cli_accounting;
-/* cli_live.c: the daemon */
+/* live.c: the daemon */
 cli_fn cli_queue_act, cli_resolve, cli_link_list, cli_status, cli_smsg, cli_note, cli_sendfile,
     cli_tell, cli_shutdown;
 

@@ -1,4 +1,4 @@
-/* gateway/cli_setup.c -- njegate's verbs for setting up and moving: a first configuration, backup,
+/* cli/setup.c -- njegate's verbs for setting up and moving: a first configuration, backup,
  * restore, check. */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "aliases/addr.h"
 #include "base/mem.h"
 #include "db/backup.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 #include "gateway/daemon.h"
 #include "gateway/smtp/syntax.h"
 

@@ -1,5 +1,5 @@
-/* gateway/table.c -- rows for people and for programs. The only includer of jansson. */
-#include "gateway/table.h"
+/* cli/table.c -- rows for people and for programs. The only includer of jansson. */
+#include "cli/table.h"
 
 #include <ctype.h>
 #include <jansson.h>

@@ -1,8 +1,8 @@
-/* gateway/cli_rules.c -- njegate rules: a rules file checked, a header line explained. */
+/* cli/rules.c -- njegate rules: a rules file checked, a header line explained. */
 #include <stdio.h>
 #include <unistd.h>
 
-#include "gateway/cli.h"
+#include "cli/cli.h"
 #include "gateway/headrules.h"
 
 /* --- check

@@ -1,4 +1,4 @@
-/* gateway/cli_alias.c -- njegate's verbs on names that come and go in files: SNADS aliases,
+/* cli/alias.c -- njegate's verbs on names that come and go in files: SNADS aliases,
  * nicknames as CMS NAMES files, all tables as XML. */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "db/nickfile.h"
 #include "db/tablexml.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 #include "gateway/smtp/syntax.h"
 
 #define FILE_MOST (256u << 20) /* a million entries are some 80 MiB */

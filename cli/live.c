@@ -1,4 +1,4 @@
-/* gateway/cli_live.c -- njegate's verbs that ask the running daemon over its control socket. */
+/* cli/live.c -- njegate's verbs that ask the running daemon over its control socket. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 #include "gateway/ctl.h"
 
 #define INPUT_MAX (200u << 20)

@@ -1,10 +1,10 @@
-/* gateway/njegate.c -- the administration and user commands: options, the table of verbs. */
+/* cli/njegate.c -- the administration and user commands: options, the table of verbs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 
 /* A verb with its action; least and most words after them. */
 static const struct verb {

@@ -1,4 +1,4 @@
-/* gateway/cli_secure.c -- njegate's verbs on who may: the security table, RESTRICT, the access
+/* cli/secure.c -- njegate's verbs on who may: the security table, RESTRICT, the access
  * list. */
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "aliases/addr.h"
 #include "db/accessrow.h"
 #include "db/restrictrow.h"
-#include "gateway/cli.h"
+#include "cli/cli.h"
 #include "rscs/route.h"
 #include "security/sectab.h"
 

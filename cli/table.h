@@ -1,4 +1,4 @@
-/* gateway/table.h -- what njegate prints: rows with named columns, aligned for people or as JSON
+/* cli/table.h -- what njegate prints: rows with named columns, aligned for people or as JSON
  * for programs. */
 #ifndef GATEWAY_TABLE_H
 #define GATEWAY_TABLE_H
