@@ -414,8 +414,9 @@ static int reader_open(struct cli *c, struct arena *a, struct reader_row *row,
         struct cur bytes = body_cur(deck, &w);
         v = cur_left(&bytes) > 0 ? njefile_read_headers(a, bytes, in, &w) : w.err;
         if (v == 0)
-            v = njefile_read(a, bytes, conf_page_here(c->conf, row->user, in->from_node), STR(""),
-                             in, &w);
+            v = njefile_read(a, bytes,
+                             conf_page_here(c->conf, row->user, in->from_user, in->from_node),
+                             STR(""), in, &w);
     }
     body_free(&deck);
     db_close(&d);

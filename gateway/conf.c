@@ -477,13 +477,17 @@ const struct ebc_page *conf_page_of(const struct conf *c, struct str node)
 
 const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node)
 {
+    for (size_t i = 0; i < c->nterminal; i++)
+        if (str_eq_nocase(c->terminal[i].user, user) && str_eq_nocase(c->terminal[i].node, node))
+            return c->terminal[i].page;
     const struct conf_user *u = str_eq_nocase(node, c->local) ? conf_user_of(c, user) : NULL;
     return u != NULL && u->page != NULL ? u->page : conf_page_of(c, node);
 }
 
-const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_node)
+const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_user,
+                                      struct str from_node)
 {
-    const struct ebc_page *page = conf_page_of(c, from_node);
+    const struct ebc_page *page = conf_page_for(c, from_user, from_node);
     return page == c->page ? conf_page_for(c, user, c->local) : page;
 }
 

@@ -80,6 +80,11 @@ struct conf_user {
     struct str userid, mailbox;  /* mailbox "" none */
     const struct ebc_page *page; /* NULL: of the node */
 };
+/* CODEPAGE page user@node: the terminal of one user, whatever his node has. */
+struct conf_terminal {
+    struct str user, node;
+    const struct ebc_page *page;
+};
 enum tls_need { TLS_OFFERED, TLS_NEVER, TLS_NEEDED };
 /* MAILER: a machine that takes mail as batch SMTP and carries it further. */
 struct conf_mailer {
@@ -129,6 +134,8 @@ struct conf {
     size_t nnode;
     struct conf_user *user;
     size_t nuser;
+    struct conf_terminal *terminal;
+    size_t nterminal;
     int64_t maxhops;
 
     /* gateway */
@@ -185,6 +192,7 @@ struct conf {
     bool dim_closed;
     struct snads_set snads; /* SNADSADDRESS; address "": not coded */
     const struct ebc_page *page;
+    bool page_given; /* by CODEPAGE */
     struct str timezone;
     int64_t note_style; /* enum note_style */
     int64_t drain_time, inline_max;
@@ -232,10 +240,11 @@ const struct conf_node *conf_node_of(const struct conf *c,
 /* Is this where RESTRICT TRANSFERTO may send files: a LOCALUSER's name, or user@node? */
 int conf_transfer(const struct conf *c, struct str to, struct why *w) MUST_CHECK;
 const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
-/* Of one user: his own (LOCALUSER), else his node's. */
+/* Of one user: his own (CODEPAGE page user@node, LOCALUSER), else his node's. */
 const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node);
-/* The page of a file in this user's reader from that node: the node's own, else his. */
-const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_node);
+/* The page of a file in this user's reader from that sender: the sender's own, else his. */
+const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_user,
+                                      struct str from_node);
 /* The first DESTINATION for a mail domain, NULL none. */
 const struct conf_host *conf_route_of(const struct conf *c, struct str domain);
 /* TLSPOLICY of a mail domain that is reached by its MX: the first that fits, else MAY. *said: one

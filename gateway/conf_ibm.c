@@ -166,7 +166,7 @@ void finish_ibm(struct conf_reader *r)
         conf_warn(r, "BADSPOOLFILEID %s: bad files are held in the queue", w.text);
         c->bad_spool = STR("");
     }
-    if (c->dbcs != NULL && conf_seen(r, "CODEPAGE"))
+    if (c->dbcs != NULL && c->page_given)
         conf_warn(r, "DBCS has no effect: CODEPAGE is given");
     else if (c->dbcs != NULL)
         c->page = c->dbcs;

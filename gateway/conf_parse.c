@@ -490,11 +490,34 @@ void parse_dimnode(struct conf_reader *r, struct str rest)
         conf_error(r, "DIMNODE: \"%.*s\" must be OPEN or CLOSED", STR_ARG(word));
 }
 
+static void terminal(struct conf_reader *r, const struct ebc_page *page, struct str word)
+{
+    ptrdiff_t at = str_find_last(word, '@');
+    if (at <= 0 || (size_t)at + 1 >= word.n) {
+        conf_error(r, "CODEPAGE: \"%.*s\" must be user@node", STR_ARG(word));
+        return;
+    }
+    struct conf_terminal t = {
+        .user = conf_name(r, str_sub(word, 0, (size_t)at), "CODEPAGE"),
+        .node = conf_name(r, str_sub(word, (size_t)at + 1, word.n), "CODEPAGE"),
+        .page = page,
+    };
+    for (size_t i = 0; i < r->c->nterminal; i++)
+        if (str_eq(r->c->terminal[i].user, t.user) && str_eq(r->c->terminal[i].node, t.node))
+            conf_error(r, "CODEPAGE: %.*s has one already", STR_ARG(word));
+    APPEND(r, r->c->terminal, r->c->nterminal) = t;
+}
+
 void parse_codepage(struct conf_reader *r, struct str rest)
 {
     struct str word = str_word(&rest);
-    if (conf_need(r, word, "CODEPAGE page"))
-        r->c->page = page_named(r, word);
+    if (!conf_need(r, word, "CODEPAGE page [user@node ...]"))
+        return;
+    const struct ebc_page *page = page_named(r, word);
+    if (str_trim(rest).n == 0)
+        r->c->page_given = (r->c->page = page) != NULL;
+    while (page != NULL && (word = str_word(&rest)).n > 0)
+        terminal(r, page, word);
 }
 
 void parse_notify(struct conf_reader *r, struct str rest)

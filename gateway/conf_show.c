@@ -48,6 +48,9 @@ static void show_links(const struct conf *c, struct buf *out)
                    c->user[i].mailbox.n > 0 ? " MBOX=" : "", STR_ARG(c->user[i].mailbox),
                    c->user[i].page != NULL ? " CODEPAGE=" : "",
                    c->user[i].page != NULL ? ebc_page_name(c->user[i].page) : "");
+    for (size_t i = 0; i < c->nterminal; i++)
+        buf_printf(out, "CODEPAGE %s %.*s@%.*s\n", ebc_page_name(c->terminal[i].page),
+                   STR_ARG(c->terminal[i].user), STR_ARG(c->terminal[i].node));
     for (size_t i = 0; i < c->nnode; i++)
         show_node(&c->node[i], out);
 }

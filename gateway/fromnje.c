@@ -37,11 +37,12 @@ static int job_open(struct job *j, struct gate *g, struct intake *in, struct bod
     struct cur bytes = body_cur(deck, w);
     if (cur_left(&bytes) == 0)
         return w->err;
-    /* The sender's node decides the page: read the headers first. */
+    /* The sender decides the page: read the headers first. */
     int v = njefile_read_headers(j->arena, bytes, &j->file, w);
     if (v == 0)
-        v = njefile_read(j->arena, bytes, conf_page_of(g->conf, j->file.from_node), g->conf->atsign,
-                         &j->file, w);
+        v = njefile_read(j->arena, bytes,
+                         conf_page_for(g->conf, j->file.from_user, j->file.from_node),
+                         g->conf->atsign, &j->file, w);
     j->asker = j->origin_sender =
         arena_printf(j->arena, "%.*s@%.*s", STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
     j->sender = admit_internet(g, j->arena, j->file.from_user, j->file.from_node);

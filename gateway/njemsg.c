@@ -38,7 +38,7 @@ static bool tell_local(struct nje *n, struct str from_user, struct str from_node
                                 .form = STR("QUMSG"),
                                 .class = 'A',
                                 .format = FORMAT_PUNCH,
-                                .page = conf_page_here(g->conf, u->userid, from_node),
+                                .page = conf_page_here(g->conf, u->userid, from_user, from_node),
                                 .id = 0,
                                 .now = row.date};
     struct njefile_out out;
@@ -82,7 +82,7 @@ bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct 
     struct line *l = nje_line_to(n, node);
     if (l == NULL)
         return false;
-    const struct ebc_page *page = conf_page_of(n->g->conf, node);
+    const struct ebc_page *page = conf_page_for(n->g->conf, user, node);
     struct nmr m = {.from_node = ebc_name_of(from_node),
                     .from_user = ebc_name_of(from_user),
                     .to_node = ebc_name_of(node),
@@ -113,8 +113,8 @@ static bool send_pieces(struct link *link, const struct nmr *m, const struct ebc
 
 int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct why *w)
 {
-    char text[9];
-    struct str node = ebc_name_text(&m->to_node, text);
+    char text[9], name[9];
+    struct str node = ebc_name_text(&m->to_node, text), user = ebc_name_text(&m->to_user, name);
     const struct line *out = nje_line_to(n, node);
     if (out == NULL || strcmp(out->name, from_link) == 0)
         return why_set(w, E_ABSENT, 0, NULL, "Node %.*s not recognised.", STR_ARG(node));
@@ -123,7 +123,7 @@ int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct 
                        "The command for node %.*s has %zu characters, %u can be sent",
                        STR_ARG(node), m->ntext, NMR_COMMAND_MAX);
     bool ok = m->command ? link_message(out->link, m)
-                         : send_pieces(out->link, m, conf_page_of(n->g->conf, node));
+                         : send_pieces(out->link, m, conf_page_for(n->g->conf, user, node));
     if (!ok)
         return why_set(w, E_TEMP, 0, NULL, "Node %.*s cannot be reached now: link %s is not up",
                        STR_ARG(node), out->name);
@@ -195,8 +195,8 @@ void nje_got_message(void *arg, const struct nmr *m)
     struct buf text;
     db_refresh(store_reader(n->g->store));
     buf_init(&text, 1024);
-    nmr_text(m, conf_page_of(n->g->conf, from_node), &text);
     struct asking as = {n, ebc_name_text(&m->from_user, fu), from_node};
+    nmr_text(m, conf_page_for(n->g->conf, as.user, from_node), &text);
     if (!nje_origin_ok(l, from_node)) {
         log_event(LOG_WARN, 0, "message-dropped", "link=%s from=%.*s@%.*s reason=%s", l->name,
                   STR_ARG(as.user), STR_ARG(from_node),

@@ -492,7 +492,9 @@ static void hand_on(struct call *c, struct nmr *m, struct str node, struct str t
     struct why w;
     m->from_node = ebc_name_of(c->who->node);
     m->from_user = ebc_name_of(c->who->user);
-    nmr_set_text(m, conf_page_of(c->g->conf, node), text);
+    char user[9];
+    struct str to = ebc_name_text(&m->to_user, user);
+    nmr_set_text(m, conf_page_for(c->g->conf, to, node), text);
     if (!ebc_name(&m->to_node, node))
         say(c, "Node %.*s not recognised.", STR_ARG(shown(node)));
     else if (nje_route(c->g->nje, m, c->who->link, &w) < 0)

@@ -35,6 +35,40 @@ def case_german_batch(w):
     assert m.mail['To'].addresses[0].addr_spec == 'steve@example.org', m.mail['To']
 
 
+def case_terminal_of_one_user(w):
+    """CODEPAGE page user@node: notes, files and messages of that user both ways, not of others at his node."""
+    gw, p, sink = w.pair(['LOCALUSER OPER', 'NODE MVSA CODEPAGE=500', 'CODEPAGE 273 HANS@MVSA'])
+    text = 'Gr\u00fc\u00dfe an [x] \u00a7 5'
+    for user, page in (('hans', 'cp273'), ('bob', 'cp500')):
+        gw.mail(user + '%mvsa@' + gw.fqdn, text + '\r\n', headers=MIME)
+        lines = p.take_file().lines(page)
+        assert lines[-1] == text and 'Return-Path: <steve@example.org>' in lines, (user, lines)
+        p.send(njefile.note(user.upper(), 'MVSA', 'SMTP', 'GATE', [text], 'x', to=['steve@example.org'],
+                            page=page)).wait()
+        m = sink.take()
+        assert m.rcpts == ['steve@example.org'] and m.mail.get_content().strip() == text, m.mail.get_content()
+        gw.cli('tell', user.upper() + '@MVSA', 'Gr\u00fc\u00dfe', '--from', 'OPER')
+        m = p.take_message(lambda m: m['to_user'] == user.upper())
+        assert m['raw'] == 'Gr\u00fc\u00dfe'.encode(page).hex(), m
+        p.message('OPER', 'GATE', 'Gr\u00fc\u00dfe'.encode(page), user.upper())
+        row = gw.until(lambda: [r for r in gw.json('reader', 'list', 'OPER') if r['from'] == user.upper() + '@MVSA'])
+        assert 'Gr\u00fc\u00dfe' in gw.cli('reader', 'show', str(row[0]['id']))
+    p.send(njefile.note('HANS', 'MVSA', 'SMTP', 'GATE', ['x'], 'x', to=['steve@example.org'])).wait()
+    assert sink.take().rcpts == ['steve@example.org']  # X'7C' is his '@', too
+
+
+def case_message_into_another_page(w):
+    """MSG by a user of one page for one with another: converted on the way."""
+    gw = w.gateway(lines=['NODE MVSA CODEPAGE=500', 'CODEPAGE 273 HANS@MVSB'])
+    a, b = w.peer('MVSA'), w.peer('MVSB')
+    gw.link('MVSA', a.listen_at).link('MVSB', b.listen_at).start()
+    gw.links_up()
+    for user, page in (('HANS', 'cp273'), ('KARL', 'cp037')):
+        a.command('GATE', ('MSG MVSB %s \u00c4\u00d6 [!]' % user).encode('cp500'), 'BOB')
+        m = b.take_message(lambda m: m['to_user'] == user)
+        assert m['raw'] == '\u00c4\u00d6 [!]'.encode(page).hex(), (page, m)
+
+
 def japanese(w, form, most):
     try:
         gw, p, sink = w.pair(['NODE MVSA CODEPAGE=939 FORMAT=' + form])

@@ -283,7 +283,7 @@ def nmr_message(from_node, to_node, to_user, text, from_user=''):
 
 
 def nmr_command(from_node, from_user, to_node, text):
-    body = eb(text.upper())
+    body = text if isinstance(text, bytes) else eb(text.upper())
     return struct.pack('>BBBB8sB8s8sB', 0xA0 if from_user else 0x90, 0x77, 0, len(body), eb(to_node, 8),
                        0, eb(from_user, 8), eb(from_node, 8), 0) + body
 

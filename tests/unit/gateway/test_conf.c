@@ -78,6 +78,46 @@ START_TEST(values_and_defaults)
 }
 END_TEST
 
+/* A user's own page, wherever he is, goes before his node's, that before its link's and the
+ * default.
+ */
+START_TEST(code_pages_of_users)
+{
+    struct heard h;
+    struct conf *c = load(LEAST "CODEPAGE 273 hans@vmde KLAUS@VMDE\nCODEPAGE 500\n"
+                                "CODEPAGE 278 LARS@GATE\nNODE VMDE CODEPAGE=1141\n"
+                                "LINKDEFINE FR TYPE TCPNJE NODE VMFR\nPARM FR CODEPAGE=297\n"
+                                "LOCALUSER OLE CODEPAGE=277\nLOCALUSER LARS CODEPAGE=277\n",
+                          &h);
+    static const struct {
+        const char *user, *node, *page;
+    } want[] = {
+        {"HANS", "VMDE", "273"}, {"Klaus", "vmde", "273"}, {"ANNA", "VMDE", "1141"},
+        {"HANS", "VMFR", "297"}, {"HANS", "OTHER", "500"}, {"OLE", "GATE", "277"},
+        {"LARS", "GATE", "278"}, {"OLE", "VMDE", "1141"},
+    };
+    ck_assert_msg(c != NULL, "%s", h.text);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        ck_assert_str_eq(
+            ebc_page_name(conf_page_for(c, str_of(want[i].user), str_of(want[i].node))),
+            want[i].page);
+    /* In a reader: the sender's, and where that is just the default, the reader's. */
+    ck_assert_str_eq(ebc_page_name(conf_page_here(c, STR("OLE"), STR("HANS"), STR("VMDE"))), "273");
+    ck_assert_str_eq(ebc_page_name(conf_page_here(c, STR("OLE"), STR("X"), STR("OTHER"))), "277");
+    struct buf shown;
+    buf_init(&shown, 1 << 16);
+    conf_show(c, &shown);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&shown), "\nCODEPAGE 273 HANS@VMDE\n"));
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&shown), "\nCODEPAGE 500\n"));
+    buf_done(&shown);
+    conf_free(&c);
+    c = load(LEAST "CODEPAGE 273 HANS@VMDE\nDBCS SJISKANJI\n", &h); /* the default is still free */
+    if (c != NULL)
+        ck_assert_str_eq(h.text, "");
+    conf_free(&c);
+}
+END_TEST
+
 /* One statement added to the least file: what is said of it. line 4 is the statement. */
 static const struct {
     const char *statement, *want;
@@ -106,6 +146,10 @@ static const struct {
     {"LINKDEFINE VM1 TYPE TCPNJE", NULL, true},
     {"ROUTE X TO NOLINK", "conf: ROUTE X TO NOLINK: there is no such link\n", true},
     {"CODEPAGE 4711", "conf:4: code page \"4711\" is not known\n", true},
+    {"CODEPAGE 273 HANS", "conf:4: CODEPAGE: \"HANS\" must be user@node\n", true},
+    {"CODEPAGE 273 @VMDE", "conf:4: CODEPAGE: \"@VMDE\" must be user@node\n", true},
+    {"CODEPAGE 273 A@B a@b", "conf:4: CODEPAGE: a@b has one already\n", true},
+    {"CODEPAGE 273 A@TOOLONGNODE", NULL, true},
     {"SECURE LOOSE", "conf:4: SECURE: \"LOOSE\" must be STRICT, or nothing\n", true},
     {"RESTRICT KEEP A@B ENDRESTRICT",
      "conf:4: RESTRICT \"KEEP\": must be PURGE, RETURN or TRANSFERTO userid\n", true},
@@ -251,6 +295,7 @@ static Suite *conf_suite(void)
     Suite *s = suite_create("conf");
     TCase *t = tcase_create("conf");
     tcase_add_test(t, values_and_defaults);
+    tcase_add_test(t, code_pages_of_users);
     tcase_add_loop_test(t, each_problem_is_told, 0, (int)(sizeof problems / sizeof problems[0]));
     tcase_add_test(t, all_problems_not_only_the_first);
     tcase_add_test(t, include_and_relative_paths);
