@@ -283,8 +283,9 @@ static void add_made(struct intake *in, const struct mail *m, const struct fromm
     }
     if (made->file.replaced > 0)
         change_journal(in->change, origin, "replaced",
-                       "%zu characters are not in the code page of %.*s", made->file.replaced,
-                       STR_ARG(to->node));
+                       made->file.replaced == 1 ? "%zu character is not in the code page of %.*s"
+                                                : "%zu characters are not in the code page of %.*s",
+                       made->file.replaced, STR_ARG(to->node));
 }
 
 /* Tell the sender who asked for it of the recipients who have the mail in their readers now. */
