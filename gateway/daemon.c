@@ -25,6 +25,8 @@
 #define DIRECTORY_MOST ((size_t)512 << 20)
 
 #define DRAIN_LOOK_MS 20
+#define WORK_THREADS 2u
+#define WORK_LIGHT ((uint64_t)8 << 20) /* octets: who brings more waits for the first thread */
 
 struct daemon {
     struct gate gate;
@@ -178,7 +180,8 @@ static void reload(void *arg)
 static bool quiet(const struct daemon *d)
 {
     return relay_busy(d->gate.relay) == 0 && nje_open(d->gate.nje) == 0 &&
-           smtpin_undecided(d->smtpin) == 0 && store_pending(d->gate.store) == 0;
+           smtpin_undecided(d->smtpin) == 0 && work_left(d->gate.work) == 0 &&
+           store_pending(d->gate.store) == 0;
 }
 
 static void look_at_drain(void *arg)
@@ -249,6 +252,7 @@ static int open_parts(struct daemon *d, struct why *w)
         v = store_open(&g->store, &set, w);
     if (v < 0)
         return v;
+    g->work = work_new(g->loop, WORK_THREADS, WORK_LIGHT);
     db_remember(store_reader(g->store), DIRECTORY_MOST);
     g->nicks = nicks_new(g->store);
     g->snads = snads_new(g->store);
@@ -274,6 +278,7 @@ static void close_parts(struct daemon *d)
     if (g->nje != NULL)
         nje_stop(g->nje);
     filters_close(g->filters);
+    work_free(&g->work); /* what is done by now is still committed */
     store_close(&g->store);
     smtpin_free(&d->smtpin);
     nje_free(&g->nje);

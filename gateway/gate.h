@@ -7,6 +7,7 @@
 #include "aliases/nick.h"
 #include "base/dns.h"
 #include "base/loop.h"
+#include "base/work.h"
 #include "db/store.h"
 #include "gateway/conf.h"
 #include "rscs/route.h"
@@ -26,6 +27,7 @@ struct gate {
     struct addr_names names; /* of conf */
     struct routes *routes;   /* of conf */
     struct store *store;
+    struct work *work; /* what would keep the loop's thread too long; job sizes in octets */
     struct nicks *nicks;
     struct snads *snads;
     struct dns *dns;
