@@ -5,6 +5,8 @@ import re
 import pkgs
 from world import Skip, run
 
+PACKAGES = [['postfix']]
+
 
 def note_of(peer, **more):
     f = peer.take_file(**more)
