@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "db/queue.h"
+#include "gateway/smtp/client.h"
 
 #define RELAY_TABLE_SIZE 4096u /* hash chains, a power of two */
 #define HAND_MAX 4000u         /* messages in memory */
@@ -74,6 +75,7 @@ struct relay {
     bool draining;
     bool stopped; /* nothing is decided any more: the rows stand as they are */
     unsigned open_smtp;
+    struct smtp_families families; /* IPv6, IPv4: what works from here */
     size_t busy;
     struct message **fresh; /* durable, waiting for those who wait for the commit to be answered */
     size_t nfresh, fresh_space;

@@ -329,7 +329,8 @@ static void open_conversation(struct smtpout *o)
                             .lmtp = h != NULL && h->lmtp,
                             .user = signs_on ? h->user.p : NULL,
                             .password = signs_on ? h->password.p : NULL,
-                            .from = &r->g->conf->send_from};
+                            .from = &r->g->conf->send_from,
+                            .families = &r->families};
     v->out = o;
     v->next = o->first;
     o->first = v;

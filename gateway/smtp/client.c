@@ -119,6 +119,7 @@ void smtpc_lose(struct smtpc *c, const struct why *w)
     }
     if (c->state < ASK) {
         c->why = *w;
+        c->unreached = c->state == CONNECT;
         c->target++;
         c->plain = false;
         try_target(c);
@@ -486,9 +487,10 @@ static void on_stream(struct stream *s, enum stream_event ev, void *arg)
     struct smtpc *c = arg;
     unsigned connection = c->connection;
     enter(c);
-    if (ev == STREAM_OPEN)
+    if (ev == STREAM_OPEN) {
+        smtpc_connected(c);
         smtpc_await(c, GREETING);
-    else if (ev == STREAM_SECURE)
+    } else if (ev == STREAM_SECURE)
         secured(c);
     else if (ev == STREAM_FAIL && c->state == HANDSHAKE)
         handshake_failed(c, stream_why(s));
@@ -557,6 +559,7 @@ struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *t
             tlsa_ref(c->targets[i].tlsa);
     }
     c->ntargets = ntargets;
+    smtpc_order_families(c);
     c->arena = arena_new(ADDRESS_ARENA);
     smtp_reply_init(&c->reply);
     buf_init(&c->out, OUT_MOST);

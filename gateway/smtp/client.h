@@ -4,7 +4,8 @@
  * a little, says QUIT. RFC 5321; RFC 2033 (LMTP: each recipient has an answer of his own behind the
  * dot).
  *
- * Targets are walked in order: when one cannot be connected, greets with 4xx or 5xx, refuses both
+ * Targets are walked in order (those of one host with the address family last that failed lately):
+ * when one cannot be connected, greets with 4xx or 5xx, refuses both
  * EHLO and HELO or is lost before the first message, the next is tried. An idle connection that the
  * server closed just as the next message began (closed, or 421 to MAIL) is opened anew, once for a
  * message. */
@@ -69,10 +70,15 @@ struct smtpc_ops {
  * A target with TLSA records is used by them whatever the policy says, but for NO (RFC 7672 2.2):
  * its certificate must match one; when none of them is usable it must encrypt. */
 enum smtpc_tls { SMTPC_TLS_NO, SMTPC_TLS_MAY, SMTPC_TLS_ENCRYPT, SMTPC_TLS_VERIFY, SMTPC_TLS_DANE };
+/* A family of addresses at which a host could not be reached that was reached at the other: until
+ * then it is tried last. One for all conversations, all zero at birth. */
+struct smtp_families {
+    struct mono six_last, four_last;
+};
 struct smtpc_set {
     struct loop *loop;
     const char *helo;
-    int64_t connect_ms;    /* per address, 0: 30000 */
+    int64_t connect_ms;    /* per address, 0: 30000; 5000 at most where the other family follows */
     int64_t command_ms;    /* greeting HELO MAIL RCPT RSET, 0: 300000 */
     int64_t data_ms;       /* DATA 354, 0: 120000 */
     int64_t block_ms;      /* progress of content, 0: 180000 */
@@ -88,6 +94,7 @@ struct smtpc_set {
     unsigned max_messages; /* per connection, 0: 1000 */
     /* Local address to send from; any other family and the null pointer: the system's choice. */
     const union endpoint *from;
+    struct smtp_families *families; /* borrowed; NULL: nothing is remembered */
 };
 /* targets are copied, their tlsa too, in order of preference. No callback runs inside. */
 struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets,

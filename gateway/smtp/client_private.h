@@ -37,6 +37,7 @@ struct smtpc {
     char helo[256];
     struct smtp_target *targets;
     size_t ntargets, target;
+    bool unreached; /* the target before this one could not be connected */
     char peer[352];
 
     struct stream *s;
@@ -95,6 +96,9 @@ int smtpc_wants_tls(const struct smtpc *c, struct why *w) MUST_CHECK;
 bool smtpc_may_go_plain(const struct smtpc *c, const struct why *w);
 /* A failure of TLS where the policy does not do without, as a temporary reason. */
 void smtpc_tls_why(const struct smtpc *c, const char *what, struct why *w);
+
+void smtpc_order_families(struct smtpc *c);
+void smtpc_connected(struct smtpc *c); /* learn which family works */
 
 /* client.c */
 void smtpc_await(struct smtpc *c, enum state next);

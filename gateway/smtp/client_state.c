@@ -2,11 +2,14 @@
  * the TLS policy says. */
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "gateway/smtp/client_private.h"
 
-#define QUIT_MS 5000 /* the answer to QUIT is a courtesy */
+#define QUIT_MS 5000          /* the answer to QUIT is a courtesy */
+#define FAMILY_MS 5000        /* to connect, where the other family of the same host is next */
+#define FAMILY_LAST_MS 600000 /* how long one that failed is tried last */
 
 void smtpc_defaults(struct smtpc_set *set)
 {
@@ -22,12 +25,60 @@ void smtpc_defaults(struct smtpc_set *set)
         set->max_messages = 1000;
 }
 
+/* --- IPv6 and IPv4 -------------------------------------------------------------------------------
+ */
+
+static bool same_host_otherwise(const struct smtp_target *a, const struct smtp_target *b)
+{
+    return a->at.any.sa_family != b->at.any.sa_family && a->path[0] == '\0' && b->path[0] == '\0' &&
+           strcmp(a->name, b->name) == 0;
+}
+
+static struct mono *last_until(struct smtp_families *f, const struct smtp_target *t)
+{
+    return t->at.any.sa_family == AF_INET6 ? &f->six_last : &f->four_last;
+}
+
+/* Insertion by steps between neighbours: the order within a family stays, and no target passes one
+ * of another host. */
+void smtpc_order_families(struct smtpc *c)
+{
+    struct smtp_families *f = c->set.families;
+    for (size_t i = 1; f != NULL && i < c->ntargets; i++) {
+        for (size_t j = i; j > 0 && same_host_otherwise(&c->targets[j - 1], &c->targets[j]); j--) {
+            if (last_until(f, &c->targets[j - 1])->us <= mono_now().us)
+                break;
+            struct smtp_target t = c->targets[j];
+            c->targets[j] = c->targets[j - 1];
+            c->targets[j - 1] = t;
+        }
+    }
+}
+
+void smtpc_connected(struct smtpc *c)
+{
+    struct smtp_families *f = c->set.families;
+    const struct smtp_target *t = &c->targets[c->target];
+    if (f == NULL || t->path[0] != '\0')
+        return;
+    last_until(f, t)->us = 0;
+    if (c->unreached && c->target > 0 && same_host_otherwise(t - 1, t))
+        *last_until(f, t - 1) = mono_in(FAMILY_LAST_MS);
+}
+
+static int64_t connect_time(const struct smtpc *c)
+{
+    const struct smtp_target *t = &c->targets[c->target];
+    bool other = c->target + 1 < c->ntargets && same_host_otherwise(t, t + 1);
+    return other && c->set.connect_ms > FAMILY_MS ? FAMILY_MS : c->set.connect_ms;
+}
+
 /* RFC 5321 4.5.3.2 */
 int64_t smtpc_time(const struct smtpc *c)
 {
     switch (c->state) {
     case CONNECT:
-        return c->set.connect_ms;
+        return connect_time(c);
     case IDLE:
         return c->set.linger_ms;
     case DATA:

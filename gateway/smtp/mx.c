@@ -113,14 +113,16 @@ static void add_target(struct mx_ask *k, const char *name, const union endpoint 
     str_copy(t->name, sizeof t->name, str_of(name));
 }
 
-/* IPv4 first: a half-working IPv6 route costs a time-out for each connection, a missing IPv4 one
- * fails at once, and both are tried in the end. */
+/* The families take turns, IPv6 first, as RFC 8305 4 has it: neither is left to the end of a long
+ * list of the other. Which one does not work from here the client finds out (smtp_families). */
 static void add_host(struct mx_ask *k, const struct host *h)
 {
-    for (size_t i = 0; i < h->n4; i++)
-        add_target(k, h->name, &h->at4[i], h->tlsa);
-    for (size_t i = 0; i < h->n6; i++)
-        add_target(k, h->name, &h->at6[i], h->tlsa);
+    for (size_t i = 0; i < h->n4 || i < h->n6; i++) {
+        if (i < h->n6)
+            add_target(k, h->name, &h->at6[i], h->tlsa);
+        if (i < h->n4)
+            add_target(k, h->name, &h->at4[i], h->tlsa);
+    }
 }
 
 static bool host_is_self(const struct mx_ask *k, const struct host *h)

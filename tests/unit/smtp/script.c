@@ -248,7 +248,8 @@ void world_start(struct world *w)
                             .tls_policy = w->policy,
                             .lmtp = w->lmtp,
                             .user = w->user,
-                            .password = w->password};
+                            .password = w->password,
+                            .families = &w->families};
     w->c = smtpc_new(&set, w->targets, w->ntargets, &ops, w);
 }
 

@@ -49,6 +49,7 @@ struct world {
     enum smtpc_tls policy;
     bool lmtp;
     const char *user, *password;
+    struct smtp_families families;
     int open_jobs, closed;
     size_t verdicts;
     size_t free_at; /* smtpc_free inside the nth verdict, 0: no */

@@ -386,13 +386,20 @@ START_TEST(time_outs)
 END_TEST
 
 /* A listening socket whose queue is full takes no further connection and refuses none. */
-static union endpoint deaf_endpoint(int fds[4])
+static union endpoint deaf_endpoint(int fds[4], sa_family_t family)
 {
-    union endpoint at = {.in4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+    union endpoint at = {.any.sa_family = family};
     socklen_t n = sizeof at.in4;
+    if (family == AF_INET)
+        at.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else
+        at.in6.sin6_addr = in6addr_loopback, n = sizeof at.in6;
     for (int i = 0; i < 4; i++)
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    ck_assert_int_eq(bind(fds[0], &at.any, n), 0);
+        fds[i] = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (bind(fds[0], &at.any, n) < 0 && family == AF_INET6) {
+        at.any.sa_family = AF_UNSPEC; /* no IPv6 on this machine */
+        return at;
+    }
     ck_assert_int_eq(listen(fds[0], 0), 0);
     ck_assert_int_eq(getsockname(fds[0], &at.any, &n), 0);
     for (int i = 1; i < 4; i++)
@@ -406,7 +413,7 @@ START_TEST(connect_time_out)
     int fds[4];
     world_init(&w);
     w.script[0] = SERVE;
-    w.targets[0].at = deaf_endpoint(fds);
+    w.targets[0].at = deaf_endpoint(fds, AF_INET);
     world_run(&w, 2);
     clock_step(29999);
     world_settle(&w);
@@ -414,6 +421,55 @@ START_TEST(connect_time_out)
     clock_step(1);
     world_settle(&w);
     world_wants(&w, "a0:ok adone");
+    world_done(&w);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+}
+END_TEST
+
+static void again(struct world *w)
+{
+    clock_step(5000); /* the idle connection ends */
+    world_settle(w);
+    w->njobs = w->given = 0;
+    buf_reset(&w->log);
+    world_run(w, w->ntargets);
+}
+
+/* IPv6 that leads nowhere costs one message five seconds, the next ones nothing for ten minutes. */
+START_TEST(a_family_that_fails)
+{
+    struct world w;
+    int fds[4];
+    world_init(&w);
+    for (size_t i = 0; i < 4; i++)
+        w.script[i] = SERVE;
+    w.targets[2] = w.targets[1];
+    w.targets[1] = w.targets[0];
+    w.targets[0].at = deaf_endpoint(fds, AF_INET6);
+    if (w.targets[0].at.any.sa_family == AF_INET6) {
+        world_run(&w, 3);
+        clock_step(4999);
+        world_settle(&w);
+        world_wants(&w, "");
+        clock_step(1);
+        world_settle(&w);
+        world_wants(&w, "a0:ok adone");
+        again(&w);
+        world_wants(&w, "a0:ok adone");
+        /* another host's only address is not passed by */
+        snprintf(w.targets[0].name, sizeof w.targets[0].name, "other.example");
+        again(&w);
+        world_wants(&w, "");
+        clock_step(30000);
+        world_settle(&w);
+        world_wants(&w, "a0:ok adone");
+        /* later IPv6 has its turn again */
+        snprintf(w.targets[0].name, sizeof w.targets[0].name, "%s", w.targets[1].name);
+        clock_step(600000);
+        again(&w);
+        world_wants(&w, "");
+    }
     world_done(&w);
     for (int i = 0; i < 4; i++)
         close(fds[i]);
@@ -534,6 +590,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, stuck_content);
     tcase_add_loop_test(t, time_outs, 0, 7);
     tcase_add_test(t, connect_time_out);
+    tcase_add_test(t, a_family_that_fails);
     tcase_add_test(t, quit_is_not_waited_for_long);
     tcase_add_test(t, quit_at_any_turn);
     tcase_add_test(t, free_within_a_verdict);

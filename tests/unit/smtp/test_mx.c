@@ -130,9 +130,9 @@ START_TEST(domains)
     } c[] = {
         {"plain.test", "a.test=192.0.2.1:2525 "},
         {"PLAIN.test", "a.test=192.0.2.1:2525 "},
-        {"order.test", "a.test=192.0.2.1:2525 b.test=192.0.2.2:2525 b.test=[2001:db8::2]:2525 "
+        {"order.test", "a.test=192.0.2.1:2525 b.test=[2001:db8::2]:2525 b.test=192.0.2.2:2525 "
                        "c.test=[2001:db8::3]:2525 "},
-        {"implicit.test", "implicit.test=192.0.2.5:2525 implicit.test=[2001:db8::5]:2525 "},
+        {"implicit.test", "implicit.test=[2001:db8::5]:2525 implicit.test=192.0.2.5:2525 "},
         {"null.test", "p556/5.1.10 'null.test' accepts no mail (null MX)"},
         {"nullish.test", "a.test=192.0.2.1:2525 "},
         {"nosuch.test", "p550/5.1.2 Host 'nosuch.test' unknown"},
@@ -142,7 +142,7 @@ START_TEST(domains)
         {"half.test", "a.test=192.0.2.1:2525 "},
         {"soft.test", "t451/4.4.3 cannot look up the addresses of 'x.tempfail.test' now"},
         {"softhalf.test", "a.test=192.0.2.1:2525 "},
-        {"twice.test", "a.test=192.0.2.1:2525 b.test=192.0.2.2:2525 b.test=[2001:db8::2]:2525 "},
+        {"twice.test", "a.test=192.0.2.1:2525 b.test=[2001:db8::2]:2525 b.test=192.0.2.2:2525 "},
         {"we1.test", "a.test=192.0.2.1:2525 "},
         {"we2.test", "p554/5.4.6 mail for 'we2.test' loops back to this host: it is its own best "
                      "mail exchanger"},
@@ -198,8 +198,8 @@ START_TEST(hosts_of_the_configuration)
         uint16_t port;
         const char *want;
     } c[] = {
-        {"b.test", 587, "b.test=192.0.2.2:587 b.test=[2001:db8::2]:587 "},
-        {"b.test", 0, "b.test=192.0.2.2:25 b.test=[2001:db8::2]:25 "},
+        {"b.test", 587, "b.test=[2001:db8::2]:587 b.test=192.0.2.2:587 "},
+        {"b.test", 0, "b.test=[2001:db8::2]:25 b.test=192.0.2.2:25 "},
         {"self.test", 0, "self.test=192.0.2.99:25 "}, /* our words are taken */
         {"plain.test", 25,
          "t451/4.4.4 Host 'plain.test', named in the configuration, unknown"}, /* no MX */
