@@ -199,7 +199,8 @@ int db_walk(struct db *d, struct why *w)
     return walk(d, "PRAGMA quick_check(1)", w);
 }
 
-/* The tables of up to CHECK_ROWS rows, one by one. */
+/* The tables of up to CHECK_ROWS rows, one by one. A row of message is as large as a mail, so these
+ * are counted by their recipients, of whom each has at least one. */
 static int walk_small(struct db *d, struct why *w)
 {
     struct sqlite3_stmt *st;
@@ -211,8 +212,8 @@ static int walk_small(struct db *d, struct why *w)
         return unreadable(d, w);
     while (rc == OK && sqlite3_step(st) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(st, 0);
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT 1 FROM \"%s\" LIMIT %d)", name,
-                 CHECK_ROWS + 1);
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT 1 FROM \"%s\" LIMIT %d)",
+                 strcmp(name, "message") == 0 ? "rcpt" : name, CHECK_ROWS + 1);
         if (ask(d, sql, &rows, w) < 0) {
             rc = unreadable(d, w);
         } else if (rows <= CHECK_ROWS) {

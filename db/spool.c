@@ -295,11 +295,13 @@ static int sweep_folder(struct spool *sp, struct db *d, const char *sub, struct 
     return rc;
 }
 
+/* The conditions let the indexes answer: without them every body would be read. */
 int spool_sweep(struct spool *sp, struct db *d, struct why *w)
 {
     struct sqlite3_stmt *st = db_stmt(d,
-                                      "SELECT max(ifnull((SELECT max(file) FROM message), 0),"
-                                      " ifnull((SELECT max(file) FROM reader), 0))",
+                                      "SELECT max(ifnull((SELECT max(file) FROM message WHERE"
+                                      " file IS NOT NULL), 0), ifnull((SELECT max(file) FROM"
+                                      " reader WHERE file IS NOT NULL), 0))",
                                       w);
     if (st == NULL)
         return (int)w->err;

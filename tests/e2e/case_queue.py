@@ -1,16 +1,18 @@
 """The queue runner with more in the queue than it keeps in memory."""
 import os
+import re
 import threading
+import time
 
 import world as wd
 from fill import fill
 
 
-def prepared(w, lines, rows):
+def prepared(w, lines, rows, *more, **columns):
     gw = w.gateway(lines=lines)
     gw.start()
     gw.stop()
-    fill(os.path.join(gw.dir, 'db'), rows)
+    fill(os.path.join(gw.dir, 'db'), rows, *more, **columns)
     return gw
 
 
@@ -48,6 +50,17 @@ def case_more_than_memory_holds(w):
 
 
 case_more_than_memory_holds.limit = 180
+
+
+def case_start_reads_no_bodies(w):
+    """A start reads where mail goes, not the mail: 80 MB of it are queued, it has read a few."""
+    gw = prepared(w, ['DESTINATION long.test %s:9' % w.address], mails('long.test', 10000), 8000,
+                  rcpt={'due': int((time.time() + 3600) * 1e6)})
+    gw.start()
+    with open('/proc/%d/io' % gw.process.pid, encoding='ascii') as f:
+        read = int(re.search(r'rchar: (\d+)', f.read()).group(1))
+    assert os.path.getsize(os.path.join(gw.dir, 'db')) > 80e6
+    assert read < 10e6, read
 
 
 def case_many_destinations(w):
