@@ -6,7 +6,9 @@
  * the destination remembers the first such place (missed). What lies beyond the front has not been
  * looked at. When a destination has room again a walk begins at its place and ends as soon as those
  * it was begun for are full again, or at the front. So each row is looked at a few times, however
- * long the queue is and whatever stands before it. */
+ * long the queue is and whatever stands before it. The front rests while the tally of the queue
+ * names no destination but those that rows were passed by of: a million for one host are not looked
+ * through for the sake of others that are not there. */
 #include <stdio.h>
 #include <string.h>
 
@@ -131,7 +133,24 @@ struct slice {
     unsigned loads;
     bool more; /* it was left before its end */
     struct why *w;
+    struct dest *dest; /* of the row before, which was for: */
+    enum door door;
+    char name[256];
 };
+
+/* Neighbours in the queue are often for the same destination. */
+static struct dest *dest_of_row(struct slice *s, const struct queue_row *row)
+{
+    if (s->dest != NULL && s->door == row->door && str_eq(row->dest, str_of(s->name)))
+        return s->dest;
+    s->dest = relay_dest_for(s->relay, row->door, row->dest);
+    s->door = row->door;
+    if (row->dest.n < sizeof s->name)
+        str_copy(s->name, sizeof s->name, row->dest);
+    else
+        s->name[0] = '\0';
+    return s->dest;
+}
 
 /* 0 to go on, 1 to stop, negative on failure. */
 static int take(struct slice *s, const struct queue_row *row)
@@ -162,7 +181,7 @@ static int one_row(void *arg, const struct queue_row *row)
     } else if (row->door == DOOR_NONE) {
         rc = nje_resuming(r->g->nje, row->at.msg) ? 0 : take(s, row);
     } else {
-        struct dest *d = relay_dest_for(r, row->door, row->dest);
+        struct dest *d = dest_of_row(s, row);
         if (relay_resting(d) || !relay_has_room(d)) {
             relay_pass(d, row->at);
         } else {
@@ -215,6 +234,42 @@ static void wait_for_next(struct relay *r, struct db *reader)
             relay_scan_soon(r, mono_ms(mono_now(), d->not_before) + 1);
 }
 
+#define OTHERS_MOST 64u /* destinations: of more some has room anyway */
+
+struct others {
+    struct relay *relay;
+    struct str dest[OTHERS_MOST];
+    size_t n;
+    bool many;
+    struct arena *arena;
+};
+
+static void note_other(void *arg, struct str dest, uint64_t n)
+{
+    struct others *o = arg;
+    (void)n;
+    o->many = o->many || o->n == OTHERS_MOST;
+    if (!o->many)
+        o->dest[o->n++] = arena_str(o->arena, dest);
+}
+
+/* Does all that waits wait for destinations that rows were passed by of? A mail domain has a dot, a
+ * node has none. */
+static bool only_missed(struct relay *r)
+{
+    if (LIST_EMPTY(&r->missed))
+        return false;
+    struct others o = {.relay = r, .arena = arena_new(OTHERS_MOST * 512u)};
+    store_queued_each(r->g->store, note_other, &o);
+    bool all = !o.many && !arena_full(o.arena);
+    for (size_t i = 0; i < o.n && all; i++) {
+        enum door door = str_find(o.dest[i], '.') >= 0 ? DOOR_SMTP : DOOR_NJE;
+        all = o.dest[i].n > 0 && relay_dest_for(r, door, o.dest[i])->missed;
+    }
+    arena_free(&o.arena);
+    return all;
+}
+
 static void scan(void *arg)
 {
     struct relay *r = arg;
@@ -226,6 +281,10 @@ static void scan(void *arg)
     if (!r->filling)
         begin_fill(r);
     bool filling = r->filling;
+    if (!filling && only_missed(r)) {
+        wait_for_next(r, s.reader);
+        return;
+    }
     struct queue_at now = {.due = wall_now(), .msg = INT64_MAX, .n = UINT32_MAX};
     int n = queue_walk(s.reader, filling ? r->fill : r->front, filling ? r->front : now, SLICE_ROWS,
                        one_row, &s, &w);
