@@ -1,6 +1,7 @@
 /* gateway/smtp/mx.h -- where mail for a domain goes: MX records in order of preference (random
- * within one; the IPv6 and IPv4 addresses of a host in turns), A and AAAA when there is none (RFC 5321 5.1), null MX (RFC 7505), address literals,
- * or a host and port given by configuration (no MX then). */
+ * within one; the IPv6 and IPv4 addresses of a host in turns), A and AAAA when there is none (RFC
+ * 5321 5.1), null MX (RFC 7505), address literals, or a host and port given by configuration (no MX
+ * then). */
 #ifndef GATEWAY_SMTP_MX_H
 #define GATEWAY_SMTP_MX_H
 
