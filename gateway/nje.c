@@ -522,6 +522,22 @@ static void link_changed(void *arg, enum link_state s, const struct why *w)
         relay_link_up(l->nje->g->relay, l->name);
 }
 
+/* A peer can cause any number of these: one a second is told, and how many were not. */
+static void link_odd(void *arg, const struct why *w)
+{
+    struct line *l = arg;
+    struct mono now = mono_now();
+    if (l->odd_told && mono_ms(l->odd, now) < 1000) {
+        l->odd_more++;
+        return;
+    }
+    log_event(LOG_WARN, 0, "link-odd", "link=%s reason=%s untold=%u", l->name,
+              log_quote(str_of(w->text)), l->odd_more);
+    l->odd = now;
+    l->odd_told = true;
+    l->odd_more = 0;
+}
+
 /* PARM HOST may be a name: it is looked up when the link dials, and the link dials again with the
  * answer. */
 static void host_found(const struct dns_reply *r, void *arg)
@@ -576,6 +592,7 @@ static const struct link_ops link_ops = {
     .sent = file_sent,
     .passed = file_passed,
     .message = nje_got_message,
+    .odd = link_odd,
     .state = link_changed,
 };
 

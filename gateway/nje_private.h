@@ -21,6 +21,9 @@ struct line {
     union endpoint at;   /* what it was last */
     bool resolved;
     struct njetls_call call;
+    struct mono odd; /* when something odd of the peer's was told last */
+    bool odd_told;
+    unsigned odd_more; /* ... and how many times since it was not */
 };
 struct nje {
     struct gate *g;

@@ -287,6 +287,7 @@ static void step_end(struct link *k, enum link_event ev, const struct why *w)
     default:
         why_set(&mine, E_SYNTAX, 0, NULL, "%s sent %s while the link was %s", k->them,
                 what[ev] != NULL ? what[ev] : "something else", link_state_name(k->state));
+        line_show(&mine, k->at);
         hang_up(k, LINK_WAITING, false, &mine);
     }
 }

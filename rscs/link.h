@@ -79,6 +79,9 @@ struct link_ops {
      * for now; the memory behind a mapped file may be given back. It may be read again. */
     void (*passed)(void *arg, void *ref, struct cur part);
     void (*message)(void *arg, const struct nmr *m);
+    /* Optional: the peer sent something that cannot be read or stands where it cannot, and was
+     * dropped; the link goes on. The words show its bytes. A peer can cause any number of these. */
+    void (*odd)(void *arg, const struct why *w);
     void (*state)(void *arg, enum link_state s, const struct why *w); /* w NULL: nothing wrong */
 };
 

@@ -78,6 +78,7 @@ static void open_file(struct link *k, struct in_slot *in, bool fast)
 void in_request(struct link *k, uint8_t rcb, bool fast)
 {
     if (!wire_rcb_is_stream(rcb)) {
+        line_odd(k, "a request for a stream that cannot be");
         out_reply(k, RCB_CANCEL, rcb);
         return;
     }
@@ -178,6 +179,8 @@ static void open_record(struct link *k, struct in_slot *in, const struct wire_re
     uint8_t srcb = rec->srcb;
     struct cur data = rec->data;
     int r = judge(k, in, &srcb, &data, &w);
+    if (r == E_SYNTAX)
+        line_show(&w, k->at);
     if (r > 0)
         r = k->ops.file_record(k->arg, &in->pub, srcb, data, &w);
     if (r < 0 && k->gen == gen)
@@ -194,6 +197,7 @@ void in_record(struct link *k, const struct wire_record *rec)
         break;
     case IN_IDLE:
         if (!rec->eof && !rec->abort) { /* never asked for: say so once */
+            line_odd(k, "a record of a file it never asked to send");
             out_reply(k, RCB_CANCEL, rec->rcb);
             close_slot(in, IN_SWALLOW);
         }
@@ -203,6 +207,7 @@ void in_record(struct link *k, const struct wire_record *rec)
             close_slot(in, IN_IDLE);
         break;
     case IN_DONE:
+        line_odd(k, "a record behind the end of its file");
         break;
     }
 }

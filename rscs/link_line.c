@@ -4,6 +4,9 @@
  *   TTR:   | FF 00 LL LL | block |                   FF X'80': fast open
  *   block: | DLE STX | BCB | FCS FCS | record | record ... | 00 |
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "rscs/link_priv.h"
 
 static const uint8_t fcs_go[2] = {0x8F, 0xCF}; /* all streams and the console may send */
@@ -131,6 +134,38 @@ static void take_fcs(struct link *k, const struct wire_block *blk)
 
 /* --- in ------------------------------------------------------------------ */
 
+/* No more of them than an I record has before its passwords: these are for nobody to see. */
+#define SHOWN 20u
+
+void line_show(struct why *w, struct cur at)
+{
+    char hex[3 * SHOWN + 60] = "";
+    struct buf b;
+    size_t all = cur_left(&at);
+    if (all == 0)
+        return;
+    buf_init(&b, sizeof hex - 1);
+    for (size_t i = 0; i < SHOWN && cur_left(&at) > 0; i++)
+        buf_printf(&b, " %02X", cur_u8(&at));
+    if (all > SHOWN)
+        buf_printf(&b, " ... (%zu bytes)", all);
+    str_copy(hex, sizeof hex, buf_text(&b));
+    buf_done(&b);
+    size_t room = sizeof w->text - 1 - strlen(hex) - 1, n = strlen(w->text);
+    (void)snprintf(w->text + (n < room ? n : room), sizeof w->text - (n < room ? n : room), ":%s",
+                   hex);
+}
+
+void line_odd(struct link *k, const char *what)
+{
+    struct why w = {0};
+    if (k->ops.odd == NULL)
+        return;
+    why_set(&w, E_SYNTAX, 0, NULL, "%s sent %s", k->them, what);
+    line_show(&w, k->at);
+    k->ops.odd(k->arg, &w);
+}
+
 /* 1 go on with the block, 0 drop it, negative: the sequence is broken and the peer is told. */
 static int take_bcb(struct link *k, uint8_t bcb, struct why *w)
 {
@@ -157,22 +192,8 @@ static int take_bcb(struct link *k, uint8_t bcb, struct why *w)
                    k->bcb_due);
 }
 
-static int unknown(const struct link *k, const struct wire_record *rec, struct cur at,
-                   struct why *w)
-{
-    char hex[3 * 12 + 1] = "";
-    struct buf b;
-    buf_init(&b, sizeof hex - 1);
-    for (size_t i = 0; i < 12 && cur_left(&at) > 0; i++)
-        buf_printf(&b, "%s%02X", i > 0 ? " " : "", cur_u8(&at));
-    str_copy(hex, sizeof hex, buf_text(&b));
-    buf_done(&b);
-    return why_set(w, E_SYNTAX, 0, NULL, "%s sent the unknown record control byte X'%02X': %s",
-                   k->them, rec->rcb, hex);
-}
-
 /* RCB F0. What only JES2 networks need (K, L, M, N) and what nobody knows is let pass, as UnixNJE
- * does. */
+ * does; the latter is told. */
 static int general(struct link *k, const struct wire_record *rec, struct why *w)
 {
     if (rec->srcb == SIGNOFF_B) {
@@ -182,6 +203,8 @@ static int general(struct link *k, const struct wire_record *rec, struct why *w)
         if (err < 0)
             return err;
         link_step(k, rec->srcb == SIGNON_I ? LINK_EV_I : LINK_EV_J, NULL);
+    } else if (rec->srcb < SIGNON_K || rec->srcb > SIGNON_N) {
+        line_odd(k, "a general record that nobody knows");
     }
     return OK;
 }
@@ -191,14 +214,15 @@ static void message(struct link *k, const struct wire_record *rec)
 {
     struct nmr m;
     struct why w = {0};
-    if (rec->abort || nmr_get(rec->data, &m, &w) < 0)
+    if (rec->abort || nmr_get(rec->data, &m, &w) < 0) {
+        line_odd(k, rec->abort ? "a message broken off" : w.text);
         return;
+    }
     k->stat.messages_in++;
     k->ops.message(k->arg, &m);
 }
 
-static int record(struct link *k, const struct wire_record *rec, struct cur at, bool fast,
-                  struct why *w)
+static int record(struct link *k, const struct wire_record *rec, bool fast, struct why *w)
 {
     int err = OK;
     if (rec->rcb == RCB_GENERAL)
@@ -225,7 +249,8 @@ static int record(struct link *k, const struct wire_record *rec, struct cur at, 
                        rec->srcb);
     default:
         if (!wire_rcb_is_stream(rec->rcb))
-            return unknown(k, rec, at, w);
+            return why_set(w, E_SYNTAX, 0, NULL, "%s sent the unknown record control byte X'%02X'",
+                           k->them, rec->rcb);
         in_record(k, rec);
     }
     return err;
@@ -234,7 +259,7 @@ static int record(struct link *k, const struct wire_record *rec, struct cur at, 
 static int block(struct link *k, const struct wire_block *blk, bool fast, struct why *w)
 {
     unsigned gen = k->gen;
-    struct cur records = blk->records, at;
+    struct cur records = blk->records;
     struct wire_record rec;
     if (k->state < LINK_SIGNON)
         return why_set(w, E_SYNTAX, 0, NULL, "%s sent a data block without SOH ENQ", k->them);
@@ -243,8 +268,8 @@ static int block(struct link *k, const struct wire_block *blk, bool fast, struct
         return r;
     if (link_is_up(k))
         take_fcs(k, blk);
-    while (at = records, (r = wire_record_get(&records, &k->scratch, &rec, w)) > 0) {
-        r = record(k, &rec, at, fast, w);
+    while (k->at = records, (r = wire_record_get(&records, &k->scratch, &rec, w)) > 0) {
+        r = record(k, &rec, fast, w);
         if (r < 0 || k->gen != gen)
             return r;
     }
@@ -262,6 +287,7 @@ static int ttr(struct link *k, uint8_t flags, struct cur data, struct why *w)
         [WIRE_K_SYN_NAK] = LINK_EV_YOU_ENQ,
     };
     struct wire_block blk;
+    k->at = data;
     int err = wire_block_get(data, &blk, w);
     if (err < 0) {
         why_prefix(w, "%s", k->them);
@@ -295,6 +321,7 @@ static int ttb(struct link *k, struct cur ttrs, struct why *w)
 /* The answer to our OPEN comes bare, all else in TTBs. 1 with the bytes used, 0 not all here. */
 static int piece(struct link *k, struct cur in, size_t *used, struct why *w)
 {
+    k->at = in;
     if (k->state == LINK_OPENING && k->primary) {
         int r = signon_answer(k, in, w);
         *used = WIRE_CTL_SIZE;
@@ -321,6 +348,9 @@ void line_input(struct link *k)
     while (r > 0 && k->state > LINK_DIALLING) {
         size_t used = 0;
         r = piece(k, stream_in(k->s), &used, &w);
+        if (r < 0)
+            line_show(&w, k->at);
+        k->at = cur_of(NULL, 0);
         if (k->gen != gen)
             return;
         if (r > 0) {

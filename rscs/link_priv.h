@@ -108,6 +108,7 @@ struct link {
 
     /* input */
     struct buf scratch;
+    struct cur at;    /* what of the input is being read, innermost; empty outside of it */
     uint8_t bcb_due;  /* count the next block must have */
     bool bcb_follows; /* a counted block has come since the start or the last reset */
     uint8_t fcs[2];
@@ -162,6 +163,10 @@ int signon_check(struct link *k, struct why *w) MUST_CHECK;
 /* link_line.c */
 void line_reset(struct link *k);
 void line_input(struct link *k);
+/* Append to the words the first of these bytes, in hex. */
+void line_show(struct why *w, struct cur at);
+/* Tell the owner of something that was dropped and is not worth the link. */
+void line_odd(struct link *k, const char *what);
 void line_control(struct link *k, uint8_t first, uint8_t second); /* a TTB of its own */
 /* A block with room for `need` bytes of records at least; line_left: how many still fit. */
 void line_begin(struct link *k, size_t need);

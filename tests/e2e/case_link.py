@@ -291,6 +291,11 @@ def case_hostile_after_signon(w):
         except OSError:
             pass
         s.close()
+    log = gw.read_log()
+    for words in ("unknown record control byte X'97': 97 00 00", "of 4 bytes", ": 00 00 00 04 00 00 00 00",
+                  'event=link-odd link=MVSX reason="MVSX sent a record of a file it never asked to send: 99 80 C3'):
+        assert words in log, words
+    assert p.sessions == 1
     gw.mail('bob%mvsa@' + gw.fqdn)
     p.take_file()
 

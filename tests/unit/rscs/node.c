@@ -131,6 +131,13 @@ static void op_abort(void *arg, struct link_in *in, const struct why *w)
     tell(n, "abort");
 }
 
+static void op_odd(void *arg, const struct why *w)
+{
+    struct node *n = arg;
+    buf_printf(&n->log, "odd: %s\n", w->text);
+    tell(n, "odd");
+}
+
 static bool op_next(void *arg, struct link_out *out)
 {
     struct node *n = arg;
@@ -223,6 +230,7 @@ void node_init(struct node *n, struct loop *l, const struct link_conf *conf)
         .sent = op_sent,
         .passed = op_passed,
         .message = op_message,
+        .odd = op_odd,
         .state = op_state,
     };
     memset(n, 0, sizeof *n);

@@ -1,7 +1,9 @@
 /* tests/unit/rscs/test_link_hostile.c -- every kind of record, whole, cut short at many places,
  * made longer than it may be, twice and in a wrong state: whatever comes, each file of ours and
- * theirs has one end, the link is up or tells why not, it comes up again, and another link does not
- * notice. */
+ * theirs has one end and none is half, the link is up or tells why not and shows the bytes, memory
+ * is bounded, it comes up again, and another link does not notice. */
+#include <stdio.h>
+
 #include "unit/rscs/node.h"
 #include "unit/rscs/scene.h"
 #include "unit/unit.h"
@@ -76,6 +78,39 @@ static void file_begun(void)
     buf_done(&deck);
 }
 
+static void file_behind_trailer(void)
+{
+    file_begun();
+    struct buf njt;
+    buf_init(&njt, 200);
+    njt_put(&njt, 3, 0, 0);
+    peer_record(&p, 0x99, SRCB_DATA, cur_of("\x50\xC1", 2));
+    peer_record(&p, 0x99, SRCB_NJT, buf_cur(&njt));
+    buf_done(&njt);
+}
+
+static void file_not_safe(void)
+{
+    n.hold_done = true;
+    file_behind_trailer();
+    peer_block(&p, "99 80 00");
+}
+
+static void file_cancelled(void)
+{
+    n.fail_record = 3;
+    file_begun();
+    peer_record(&p, 0x99, SRCB_DATA, cur_of("\x50\xC1", 2));
+}
+
+/* The first segment of two of a job header. */
+static void within_a_header(void)
+{
+    static const uint8_t segment[100] = {0, 100, 0, 0x80, 0, 96};
+    asked_for();
+    peer_record(&p, 0x99, SRCB_NJH, cur_of(segment, sizeof segment));
+}
+
 static void we_asked(void)
 {
     up();
@@ -108,7 +143,11 @@ static const struct {
     {"calling, ACK0", calling_enq, true},
     {"up", up, false},
     {"file asked for", asked_for, false},
+    {"within a header", within_a_header, false},
     {"file begun", file_begun, false},
+    {"behind the trailer", file_behind_trailer, false},
+    {"file not yet safe", file_not_safe, false},
+    {"file cancelled", file_cancelled, false},
     {"we asked", we_asked, false},
     {"we sent all", we_sent, false},
     {"draining", draining, false},
@@ -328,15 +367,91 @@ static unsigned told(const char *word)
     return count;
 }
 
+/* The bytes at the end of the words, " 10 02 97 ..." behind a colon, must be some of those that
+ * came. */
+static void shows_bytes(const char *name, const char *text, const struct buf *bytes)
+{
+    uint8_t shown[32];
+    size_t count = 0;
+    const char *at = strrchr(text, ':');
+    for (at = at != NULL ? at + 1 : ""; count < sizeof shown; at += 3) {
+        unsigned v;
+        if (at[0] != ' ' || sscanf(at, " %2X", &v) != 1)
+            break;
+        shown[count++] = (uint8_t)v;
+    }
+    ck_assert_msg(count > 0 && bytes->n >= count &&
+                      memmem(bytes->p, bytes->n, shown, count) != NULL,
+                  "%s: '%s' does not show what came", name, text);
+}
+
+/* Reasons of a peer's that are no malformed bytes. */
+static bool is_decision(const char *reason)
+{
+    static const char *const words[] = {
+        "signed off",        "NODEB closed", "refuses the link", "node that signs",
+        "answered with NAK", "password",     "reports a block",  "drained"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(reason, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+static void judge_words(const char *name, const char *reason, const struct buf *bytes)
+{
+    struct str log = buf_text(&n.log), line;
+    if (p.closed && reason[0] != '\0' && !is_decision(reason))
+        shows_bytes(name, reason, bytes);
+    while (str_line(&log, &line))
+        if (str_starts_nocase(line, "odd: ")) {
+            char text[500];
+            str_copy(text, sizeof text, line);
+            shows_bytes(name, text, bytes);
+        }
+}
+
+/* What the program has allocated, when a sanitizer counts it. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+#define MEMORY_MOST 524288u /* of a link, its owner and its peer here, whatever comes */
+static size_t memory;       /* before it came */
+static size_t allocated(void)
+{
+    return __sanitizer_get_current_allocated_bytes != NULL
+               ? __sanitizer_get_current_allocated_bytes()
+               : 0;
+}
+
+/* Whole files only: a header first, the trailer last. */
+static void whole_files(const char *name)
+{
+    for (int i = 0; i < n.nin; i++) {
+        struct cur c = buf_cur(n.in[i]);
+        struct deck_item item = {0};
+        struct why w;
+        uint8_t kind, first = 0;
+        int r;
+        ck_assert_int_eq(deck_kind(&c, &kind, &w), 0);
+        while ((r = deck_next(&c, &item, &w)) > 0)
+            first = first == 0 ? item.srcb : first;
+        ck_assert_msg(r == 0 && first == SRCB_NJH && item.srcb == SRCB_NJT, "%s: half a file",
+                      name);
+    }
+}
+
 static void judge(const char *name, const struct buf *bytes)
 {
     struct link_stat st;
     link_stat(n.link, &st);
     enum link_state s = link_state_of(n.link);
-    unsigned opened = told("open "), ended = told("end ") + told("abort ");
-    ck_assert_msg(opened == ended + st.open_in, "%s: %u files begun, %u ended, %u open", name,
-                  opened, ended, st.open_in);
-    ck_assert_int_eq(n.nin, (int)told("end "));
+    unsigned opened = told("open "), aborted = told("abort ");
+    ck_assert_msg(opened == (unsigned)n.nin + aborted + st.open_in,
+                  "%s: %u files begun, %d taken, %u given up, %u open", name, opened, n.nin,
+                  aborted, st.open_in);
+    ck_assert_int_le(n.nin, (int)told("end "));
+    ck_assert_msg(allocated() < memory + MEMORY_MOST, "%s: %zu bytes of memory more", name,
+                  allocated() - memory);
+    judge_words(name, st.reason, bytes);
+    whole_files(name);
     ck_assert_int_eq(n.sent_ok + n.sent_why + (int)st.open_out, n.next);
     if ((s == LINK_WAITING || s == LINK_STOPPED) && p.closed)
         ck_assert_msg(st.reason[0] != '\0', "%s: ended by %zu bytes without a word", name,
@@ -352,6 +467,8 @@ static void comes_back(void)
     link_stop(n.link, "the test begins anew");
     link_dials(n.link, false);
     int had = n.nin;
+    n.hold_done = false;
+    n.fail_record = 0;
     buf_reset(&p.seen);
     peer_up_called(&p);
     buf_init(&deck, 1 << 20);
@@ -366,6 +483,7 @@ static void comes_back(void)
 static void one(int state, const struct buf *bytes)
 {
     struct link_conf c = node_conf("NODEA", "NODEB");
+    memory = allocated();
     c.dial = states[state].dials;
     node_init(&n, loop, &c);
     peer_init(&p, &n);

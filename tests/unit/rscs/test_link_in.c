@@ -138,7 +138,9 @@ START_TEST(no_such_stream)
     peer_block(&p, "90 9A 00 00");
     peer_block(&p, "90 00 00 00");
     peer_expect(&p, "80 B0-89\n81 B0-9A\n82 B0-00\n");
-    log_expect(&n, "");
+    log_expect(&n, "odd: NODEB sent a request for a stream that cannot be: 90 89 00 00\n"
+                   "odd: NODEB sent a request for a stream that cannot be: 90 9A 00 00\n"
+                   "odd: NODEB sent a request for a stream that cannot be: 90 00 00 00\n");
     down();
 }
 END_TEST
@@ -365,7 +367,11 @@ START_TEST(records_never_asked_for)
     peer_block(&p, "A9 80 00 00");
     peer_block(&p, "A9 80 40 00");
     peer_expect(&p, "");
-    log_expect(&n, "");
+    struct str log = buf_text(&n.log), line;
+    ck_assert(str_line(&log, &line));
+    ck_assert(str_starts_nocase(
+        line, "odd: NODEB sent a record of a file it never asked to send: 99 C0 "));
+    ck_assert_uint_eq(log.n, 0); /* said once */
     down();
 }
 END_TEST
