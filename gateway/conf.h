@@ -115,6 +115,10 @@ struct conf_milter {
 };
 enum exit_direction { EXIT_BOTH, EXIT_FROM_TCP, EXIT_FROM_NJE };
 
+enum verify_client { VERIFY_NO, VERIFY_YES, VERIFY_EXIT };
+/* HELOCHECK */
+enum { HELO_SYNTAX = 1, HELO_OWNNAME = 2, HELO_RESOLVES = 4 };
+
 struct conf {
     struct arena *arena;
     struct str path;
@@ -175,6 +179,9 @@ struct conf {
     struct conf_net *trust;
     size_t ntrust;
     bool trust_said;
+    int64_t verify_client; /* enum verify_client */
+    unsigned helo_check;   /* HELO_... */
+    int64_t client_lookup; /* seconds, 0: names of clients are not asked for */
     int64_t greet_pause, tarpit, least_rate, session_time, min_free;
     union endpoint send_from; /* LISTENONADDRESS; AF_UNSPEC: as the system likes */
     struct conf_host *smarthost;

@@ -25,6 +25,7 @@ const char *conf_limit_name(enum conf_limit_kind kind)
 
 void conf_limit_defaults(struct conf *c)
 {
+    c->helo_check = HELO_SYNTAX | HELO_OWNNAME;
     c->limit[LIMIT_MESSAGES] = 100;
     c->limit[LIMIT_ERRORS] = 20;
     c->limit[LIMIT_JUNK] = 100;
@@ -60,6 +61,41 @@ void parse_limit(struct conf_reader *r, struct str rest)
         r->c->rate[k] = most, r->c->rate_seconds[k] = seconds;
     else
         r->c->limit[k] = most;
+}
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} helo_checks[] = {{"SYNTAX", HELO_SYNTAX}, {"OWNNAME", HELO_OWNNAME}, {"RESOLVES", HELO_RESOLVES}};
+#define NHELO (sizeof helo_checks / sizeof helo_checks[0])
+
+void parse_helocheck(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    unsigned checks = 0;
+    bool none = str_is(word, "NONE") && str_trim(rest).n == 0;
+    if (!none && !conf_need(r, word, "HELOCHECK SYNTAX|OWNNAME|RESOLVES ... | NONE"))
+        return;
+    for (; !none && word.n > 0; word = str_word(&rest)) {
+        size_t i = 0;
+        while (i < NHELO && !str_is(word, helo_checks[i].name))
+            i++;
+        if (i == NHELO)
+            conf_error(r, "HELOCHECK %.*s: must be SYNTAX, OWNNAME or RESOLVES, or NONE alone",
+                       STR_ARG(word));
+        else
+            checks |= helo_checks[i].bit;
+    }
+    r->c->helo_check = checks;
+}
+
+static void show_helocheck(const struct conf *c, struct buf *out)
+{
+    buf_z(out, "HELOCHECK");
+    for (size_t i = 0; i < NHELO; i++)
+        if ((c->helo_check & helo_checks[i].bit) != 0)
+            buf_printf(out, " %s", helo_checks[i].name);
+    buf_z(out, c->helo_check == 0 ? " NONE\n" : "\n");
 }
 
 /* "192.0.2.0/24", "2001:db8::/32", or one address. */
@@ -204,6 +240,7 @@ void conf_show_smtp(const struct conf *c, struct buf *out)
         if (c->rate[k] > 0)
             buf_printf(out, "LIMIT %s %llu PER %llu\n", kinds[k], (unsigned long long)c->rate[k],
                        (unsigned long long)c->rate_seconds[k]);
+    show_helocheck(c, out);
     buf_z(out, "TRUST");
     for (size_t i = 0; i < c->ntrust; i++) {
         const struct conf_net *n = &c->trust[i];

@@ -33,7 +33,7 @@ struct talk {
     enum milter_place place;
     size_t rcpt;
     /* what the facts point to */
-    char addr[64], client[70], both[140], port[8], local[64], helo[SMTP_DOMAIN_MAX + 1];
+    char addr[64], client[256], ptr[256], both[330], port[8], local[64], helo[SMTP_DOMAIN_MAX + 1];
     char tls[80], cipher[80], bits[4], id[24], nrcpts[24], params[120], user[20];
     struct str mail_host, rcpt_host;
 };
@@ -299,7 +299,7 @@ void filters_close(struct filters *f)
             filter_fn *fn = t->fn;
             void *arg = t->arg;
             if (t->s != NULL)
-                *smtpd_user(t->s) = NULL;
+                *smtpd_user(t->s, SMTPD_FILTERS) = NULL;
             talk_free(t);
             fn(arg, &w, false);
             t = f->talk; /* anything may have gone with it */
@@ -333,12 +333,24 @@ static void set_text(char *to, size_t size, struct milter_facts *facts, const ch
 
 static void know_client(struct talk *t, const struct smtpd_facts *s)
 {
+    static const char *const resolved[] = {[RDNS_UNASKED] = "FAIL",
+                                           [RDNS_CONFIRMED] = "OK",
+                                           [RDNS_NONE] = "FAIL",
+                                           [RDNS_OTHER] = "FORGED",
+                                           [RDNS_FAILED] = "TEMP"};
     struct milter_facts *facts = chain_facts(t->chain);
     facts->peer = *s->peer;
     endpoint_text(s->peer, false, t->addr);
     endpoint_text(s->local, false, t->local);
-    snprintf(t->client, sizeof t->client, "[%s]", t->addr);
-    snprintf(t->both, sizeof t->both, "%s", t->client);
+    if (s->client->name[0] != '\0') {
+        str_copy(t->client, sizeof t->client, str_of(s->client->name));
+        snprintf(t->both, sizeof t->both, "%s [%s]", t->client, t->addr);
+    } else {
+        snprintf(t->client, sizeof t->client, "[%s]", t->addr);
+        str_copy(t->both, sizeof t->both, str_of(t->client));
+    }
+    str_copy(t->ptr, sizeof t->ptr,
+             s->client->ptr[0] != '\0' ? str_of(s->client->ptr) : STR("unknown"));
     snprintf(t->port, sizeof t->port, "%u", endpoint_port(s->peer));
     facts->client_name = str_of(t->client);
     milter_macro_set(facts, "{daemon_name}", STR("SMTP"));
@@ -347,8 +359,8 @@ static void know_client(struct talk *t, const struct smtpd_facts *s)
     milter_macro_set(facts, "{client_addr}", str_of(t->addr));
     milter_macro_set(facts, "{client_name}", str_of(t->client));
     milter_macro_set(facts, "{client_port}", str_of(t->port));
-    milter_macro_set(facts, "{client_ptr}", STR("unknown"));
-    milter_macro_set(facts, "{client_resolve}", STR("FAIL"));
+    milter_macro_set(facts, "{client_ptr}", str_of(t->ptr));
+    milter_macro_set(facts, "{client_resolve}", str_of(resolved[s->client->status]));
     milter_macro_set(facts, "_", str_of(t->both));
 }
 
@@ -430,7 +442,7 @@ int filter_gate(struct filters *f, struct smtpd_session *s, enum smtpd_stage sta
                                                [SMTPD_AT_MAIL] = MILTER_AT_MAIL,
                                                [SMTPD_AT_RCPT] = MILTER_AT_RCPT,
                                                [SMTPD_AT_DATA] = MILTER_AT_DATA};
-    struct talk *t = *smtpd_user(s);
+    struct talk *t = *smtpd_user(s, SMTPD_FILTERS);
     (void)w;
     if (f == NULL || f->stopped)
         return 0;
@@ -439,7 +451,7 @@ int filter_gate(struct filters *f, struct smtpd_session *s, enum smtpd_stage sta
     if (t == NULL) {
         t = talk_new(f, &f->gen->smtp_set);
         t->s = s;
-        *smtpd_user(s) = t;
+        *smtpd_user(s, SMTPD_FILTERS) = t;
     }
     know(t, s, stage);
     if (!chain_ask(t->chain, places[stage]))
@@ -450,11 +462,11 @@ int filter_gate(struct filters *f, struct smtpd_session *s, enum smtpd_stage sta
 
 void filter_gone(struct filters *f, struct smtpd_session *s)
 {
-    struct talk *t = *smtpd_user(s);
+    struct talk *t = *smtpd_user(s, SMTPD_FILTERS);
     (void)f;
     if (t == NULL)
         return;
-    *smtpd_user(s) = NULL;
+    *smtpd_user(s, SMTPD_FILTERS) = NULL;
     t->s = NULL;
     if (t->doing != DOING_CONTENT) /* else the verdict on its mail still counts */
         talk_free(t);
@@ -463,7 +475,7 @@ void filter_gone(struct filters *f, struct smtpd_session *s)
 enum filter_answer filter_content(struct filters *f, struct smtpd_mail *m, struct milter_mail *mail,
                                   msg_id id, filter_fn *fn, void *arg)
 {
-    struct talk *t = m->session != NULL ? *smtpd_user(m->session) : NULL;
+    struct talk *t = m->session != NULL ? *smtpd_user(m->session, SMTPD_FILTERS) : NULL;
     if (t == NULL || f == NULL || f->stopped)
         return FILTER_GO_ON;
     struct milter_facts *facts = chain_facts(t->chain);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/caller.h"
 #include "gateway/filter.h"
 #include "gateway/ibmlog.h"
 #include "gateway/intake.h"
@@ -118,6 +119,26 @@ static const char *protocol(const struct smtpd_mail *m)
     return !m->esmtp ? "SMTP" : m->login.n > 0 ? "ESMTPSA" : m->tls[0] != '\0' ? "ESMTPS" : "ESMTP";
 }
 
+/* RFC 5321 4.4: what the DNS has told of the address stands beside it. */
+static const char *client_name(const struct smtpd_mail *m)
+{
+    if (m->client.n > 0)
+        return arena_printf(m->arena, "%.*s ", STR_ARG(m->client)).p;
+    return m->client_status == RDNS_UNASKED ? "" : "unknown ";
+}
+
+/* VERIFYCLIENT */
+static const char *helo_facts(const struct smtpd_mail *m)
+{
+    static const char *const said[] = {[RDNS_UNASKED] = "",
+                                       [RDNS_CONFIRMED] = " (HELO verified)",
+                                       [RDNS_NONE] = " (HELO not verified: no such name)",
+                                       [RDNS_OTHER] = " (HELO not verified: it is another host)",
+                                       [RDNS_FAILED] =
+                                           " (HELO not verified: name servers did not answer)"};
+    return said[m->helo_status];
+}
+
 static struct str received(const struct smtpin *s, const struct smtpd_mail *m, msg_id id)
 {
     char at[64];
@@ -126,13 +147,14 @@ static struct str received(const struct smtpin *s, const struct smtpd_mail *m, m
     buf_init(&field, 4096);
     date_put(&date, wall_now(), 0);
     hdr_put(&field, "Received",
-            arena_printf(m->arena,
-                         "from %.*s ([%s%s])%s%s%s by %.*s (njegate) with %s id " MSG_ID_FMT
-                         "; %.*s",
-                         STR_ARG(m->helo), m->peer.any.sa_family == AF_INET6 ? "IPv6:" : "",
-                         endpoint_text(&m->peer, false, at), m->tls[0] != '\0' ? " (using " : "",
-                         m->tls, m->tls[0] != '\0' ? ")" : "", STR_ARG(s->g->names.hostname),
-                         protocol(m), MSG_ID_ARG(id), STR_ARG(buf_text(&date))));
+            arena_printf(
+                m->arena,
+                "from %.*s (%s[%s%s])%s%s%s%s by %.*s (njegate) with %s id " MSG_ID_FMT "; %.*s",
+                STR_ARG(m->helo), client_name(m), m->peer.any.sa_family == AF_INET6 ? "IPv6:" : "",
+                endpoint_text(&m->peer, false, at), helo_facts(m),
+                m->tls[0] != '\0' ? " (using " : "", m->tls, m->tls[0] != '\0' ? ")" : "",
+                STR_ARG(s->g->names.hostname), protocol(m), MSG_ID_ARG(id),
+                STR_ARG(buf_text(&date))));
     struct str out = arena_str(m->arena, buf_text(&field));
     buf_done(&date);
     buf_done(&field);
@@ -409,12 +431,19 @@ static void on_event(void *arg, const union endpoint *peer, const char *event, c
 static int on_gate(void *arg, struct smtpd_session *session, enum smtpd_stage stage, struct why *w)
 {
     const struct smtpin *s = arg;
-    return filter_gate(s->g->filters, session, stage, w);
+    return caller_gate(s->g, session, stage, w);
+}
+
+static void on_arrived(void *arg, struct smtpd_session *session)
+{
+    const struct smtpin *s = arg;
+    caller_came(s->g, session);
 }
 
 static void on_gone(void *arg, struct smtpd_session *session)
 {
     const struct smtpin *s = arg;
+    caller_gone(session);
     filter_gone(s->g->filters, session);
     passcheck_gone(s->passwords, session);
 }
@@ -521,6 +550,7 @@ void smtpin_start(struct smtpin *s)
                                          .rcpt = on_rcpt,
                                          .data = on_data,
                                          .event = on_event,
+                                         .arrived = on_arrived,
                                          .gate = on_gate,
                                          .gone = on_gone,
                                          .login = on_login,

@@ -273,6 +273,7 @@ void smtpd_session_free(struct smtpd_session *s)
         stream_free(&s->stream);
     free(s->account);
     free(s->helo);
+    free(s->names);
     free(s);
 }
 
@@ -299,11 +300,14 @@ void smtpd_event(struct smtpd_session *s, const char *event, const struct why *w
 
 void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out)
 {
+    static const struct rdns_result unknown = {.status = RDNS_UNASKED};
     struct smtpd_tx *tx = s->tx;
     *out = (struct smtpd_facts){
         .peer = &s->peer,
         .local = &s->local,
         .trusted = !s->counted,
+        .submission = s->door->submission,
+        .client = s->names != NULL ? s->names : &unknown,
         .login = s->authed ? s->account : NULL,
         .helo = str_of(s->helo),
         .esmtp = s->esmtp,
@@ -313,9 +317,21 @@ void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out)
     };
 }
 
-void **smtpd_user(struct smtpd_session *s)
+void smtpd_know_client(struct smtpd_session *s, const struct rdns_result *r)
 {
-    return &s->user;
+    if (s->names == NULL)
+        s->names = mem_new(sizeof *s->names);
+    *s->names = *r;
+}
+
+void smtpd_know_helo(struct smtpd_session *s, enum rdns_status status)
+{
+    s->helo_status = status;
+}
+
+void **smtpd_user(struct smtpd_session *s, enum smtpd_slot slot)
+{
+    return &s->user[slot];
 }
 
 void smtpd_answer(struct smtpd_session *s, const struct why *w)
@@ -334,6 +350,9 @@ struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s)
     tx->m = (struct smtpd_mail){
         .arena = a,
         .peer = s->peer,
+        .client = arena_str(a, str_of(s->names != NULL ? s->names->name : "")),
+        .client_status = s->names != NULL ? s->names->status : RDNS_UNASKED,
+        .helo_status = s->helo_status,
         .helo = arena_str(a, str_of(s->helo)),
         .esmtp = s->esmtp,
         .tls = arena_cstr(a, str_of(stream_tls_facts(s->stream))),

@@ -11,6 +11,7 @@
 #include "db/store.h"
 #include "gateway/smtp/limits.h"
 #include "gateway/smtp/params.h"
+#include "gateway/smtp/rdns.h"
 #include "security/tls.h"
 
 struct smtpd;
@@ -24,6 +25,8 @@ struct smtpd_rcpt {
 struct smtpd_mail {
     struct arena *arena; /* freed with the transaction */
     union endpoint peer;
+    struct str client; /* name of the peer, confirmed; "" none */
+    enum rdns_status client_status, helo_status;
     struct str helo;
     bool esmtp;
     const char *tls;         /* facts for Received, "" without TLS */
@@ -50,8 +53,9 @@ enum smtpd_stage {
 /* What is known of a session at such a place; borrowed until the return to the loop. */
 struct smtpd_facts {
     const union endpoint *peer, *local; /* as the PROXY header says */
-    bool trusted;
-    struct str helo; /* "" before HELO */
+    bool trusted, submission;
+    const struct rdns_result *client; /* what the DNS says of it, as far as is known */
+    struct str helo;                  /* "" before HELO */
     bool esmtp;
     const char *tls;               /* "" without TLS */
     const char *login;             /* who signed on, NULL nobody */
@@ -68,6 +72,8 @@ struct smtpd_ops {
     void (*data)(void *arg, struct smtpd_mail *m);
     /* For the log: a session's notable event ("refused", "closed", "limit"); may be NULL. */
     void (*event)(void *arg, const union endpoint *peer, const char *event, const struct why *w);
+    /* The client is here, its address known; the greeting comes later. May be NULL. */
+    void (*arrived)(void *arg, struct smtpd_session *s);
     /* Asked, unless NULL, where the answer would be yes: 0 it is; negative: no, with *w (421 ends
      * the session, at SMTPD_AT_CONNECT every no does); SMTPD_LATER: the client waits, and nothing
      * it sends is read, until smtpd_answer. */
@@ -124,7 +130,12 @@ void smtpd_take(struct smtpd *d, struct stream *s, const struct smtpd_door *door
  * be gone afterwards. */
 void smtpd_answer(struct smtpd_session *s, const struct why *w);
 void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out);
-void **smtpd_user(struct smtpd_session *s); /* the owner's, NULL at first */
+/* What the DNS says of the client; of the name it gave at the last HELO. */
+void smtpd_know_client(struct smtpd_session *s, const struct rdns_result *r);
+void smtpd_know_helo(struct smtpd_session *s, enum rdns_status status);
+/* Places for the owner's own, NULL at first. */
+enum smtpd_slot { SMTPD_CALLER, SMTPD_FILTERS, SMTPD_SLOTS };
+void **smtpd_user(struct smtpd_session *s, enum smtpd_slot slot);
 /* Verdict on the data: w NULL accepts and says "2.0.0 Queued as <id>". */
 void smtpd_verdict(struct smtpd_mail *m, msg_id id, const struct why *w);
 /* Stop taking: new sessions and new MAIL get 421; open transactions go on. */

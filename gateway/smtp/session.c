@@ -314,10 +314,24 @@ static bool unread_replies(const struct smtpd_session *s)
     return stream_queued(s->stream) > OUTPUT_MAX;
 }
 
+/* RFC 5321 4.3.1: a client waits for the greeting. Who does not is seldom a mail server. */
+static void early_talker(struct smtpd_session *s)
+{
+    struct why w;
+    why_set(&w, E_DENIED, 554, "5.5.0", "%s: you spoke before the greeting", s->d->hostname);
+    smtpd_refuse(s, &w);
+    smtpd_set_state(s, SMTPD_OVER);
+}
+
 static void finish_connect(struct smtpd_session *s, const struct why *w)
 {
-    (void)w; /* a no is said by finish */
+    struct cur in = stream_in(s->stream);
     struct buf *b = &s->d->reply;
+    (void)w; /* a no is said by finish */
+    if (s->counted && cur_left(&in) > 0) {
+        early_talker(s); /* while the owner was asked */
+        return;
+    }
     buf_reset(b);
     buf_printf(b, "220 %s ESMTP njegate\r\n", s->d->hostname);
     stream_puts(s->stream, buf_text(b));
@@ -344,6 +358,8 @@ static void on_pause(void *arg)
 static void arrive(struct smtpd_session *s)
 {
     smtpd_set_state(s, SMTPD_PAUSE);
+    if (s->d->ops.arrived != NULL)
+        s->d->ops.arrived(s->d->arg, s);
     if (s->counted)
         loop_arm(s->d->set.loop, &s->pause, s->d->set.greet_ms > 0 ? s->d->set.greet_ms : 1,
                  on_pause, s);
@@ -420,15 +436,6 @@ static void secured(struct smtpd_session *s)
     s->fresh = true;
     stream_timeout(s->stream, smtpd_idle(s));
     smtpd_set_state(s, SMTPD_START);
-}
-
-/* RFC 5321 4.3.1: a client waits for the greeting. Who does not is seldom a mail server. */
-static void early_talker(struct smtpd_session *s)
-{
-    struct why w;
-    why_set(&w, E_DENIED, 554, "5.5.0", "%s: you spoke before the greeting", s->d->hostname);
-    smtpd_refuse(s, &w);
-    smtpd_set_state(s, SMTPD_OVER);
 }
 
 /* One piece of input or a verdict; false when there is none to go on with. */

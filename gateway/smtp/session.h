@@ -76,9 +76,11 @@ struct smtpd_session {
     char *helo; /* NULL before HELO */
     struct smtpd_tx *tx;
     uint64_t chunk, chunk_left; /* octets of a BDAT, and those still to come */
-    void *user;                 /* the owner's */
-    const struct why *answer;   /* within smtpd_answer: NULL yes */
-    enum smtpd_stage asked;     /* while in SMTPD_ASK, and where it came from */
+    void *user[SMTPD_SLOTS];    /* the owner's */
+    struct rdns_result *names;  /* NULL: not known (yet) */
+    enum rdns_status helo_status;
+    const struct why *answer; /* within smtpd_answer: NULL yes */
+    enum smtpd_stage asked;   /* while in SMTPD_ASK, and where it came from */
     enum smtpd_state back;
     unsigned errors, refused, junk;
     unsigned counted_errors; /* of errors, those in the ledger */

@@ -45,6 +45,7 @@ static bool hello(struct smtpd_session *s, struct str rest, bool esmtp)
     }
     free(s->helo);
     s->helo = mem_copy(name.p, name.n);
+    s->helo_status = RDNS_UNASKED;
     s->esmtp = esmtp;
     smtpd_tx_free(&s->tx); /* RFC 5321 4.1.4: as RSET */
     smtpd_set_state(s, SMTPD_READY);

@@ -4,7 +4,8 @@ record made for the question (RFC 4470).
 
     Dns({'example.org': {'MX': [(10, 'mx1.example.org')]}, 'mx1.example.org': {'A': ['127.0.0.9']},
          'broken.org': 'SERVFAIL'}, ('127.0.0.1', 0))
-Names that are not in the table do not exist. Answers over UDP and TCP; `asked` lists the questions."""
+SERVFAIL and SILENT (no answer by UDP) may stand for the records of a name. Names that are not in the table do not
+exist. Answers over UDP and TCP; `asked` lists the questions."""
 import base64
 import ipaddress
 import socket
@@ -100,6 +101,10 @@ class Dns:
         class Udp(socketserver.BaseRequestHandler):
             def handle(self):
                 data, sock = self.request
+                name, _ = read_name(data, 12)
+                if dns.table.get(name) == 'SILENT':
+                    dns.asked.append((name, 'SILENT'))
+                    return
                 sock.sendto(dns.answer(data), self.client_address)
 
         class Tcp(socketserver.BaseRequestHandler):
