@@ -31,7 +31,7 @@ def case_filter_is_told(w):
     ident = gw.mail(BOB, 'one\r\n.two\r\n', headers=[('X-Fold', 'a\r\n\tb')])
     p.take_file()
     m = f.mails[0]
-    assert m['client'] == '[%s]' % m['macros']['C']['{client_addr}'], m
+    assert m['client'] == m['macros']['C']['{client_name}'] == 'localhost', m
     assert m['helo'] == 'client.test' and m['sender'] == '<steve@example.org>' and m['rcpts'] == ['<%s>' % BOB], m
     assert ('X-Fold', 'a\n\tb') in m['headers'] and ('Subject', 'Testing') in m['headers'], m['headers']
     assert not any(k == 'Received' for k, _ in m['headers']), 'our own trace is not shown'
