@@ -14,6 +14,7 @@
 #include "aliases/nicklist.h"
 #include "aliases/snads.h"
 #include "base/mem.h"
+#include "db/history.h"
 #include "db/nickfile.h"
 #include "db/tablexml.h"
 #include "cli/cli.h"
@@ -278,9 +279,11 @@ static int take_file(struct nick_import *im)
     struct why w;
     if (db_begin(im->d, &w) < 0)
         return failed(&w);
-    find_twins(im);
+    int rc = history_begin(im->d, im->by, HISTORY_IMPORT_ROOM, &w);
+    if (rc == OK)
+        find_twins(im);
     bool terminal = isatty(STDERR_FILENO) != 0;
-    for (size_t i = 0; i < im->file.nentry; i++) {
+    for (size_t i = 0; rc == OK && i < im->file.nentry; i++) {
         if (terminal && (i + 1) % PROGRESS_STEP == 0)
             fprintf(stderr, "\r%zu entries", i + 1);
         take_entry(im, &im->file.entry[i]);
@@ -292,7 +295,13 @@ static int take_file(struct nick_import *im)
         return cli_error(CLI_REFUSED, "%s has %zu problem%s: nothing was changed", im->path,
                          im->bad, im->bad == 1 ? "" : "s");
     }
-    if (db_commit(im->d, &w) < 0) {
+    struct str what = arena_printf(im->arena, "%zu nicknames of %.200s%s", im->taken, im->path,
+                                   im->c->replace ? ", in place of those there" : "");
+    if (rc == OK)
+        rc = history_end_import(im->d, STR("nick"), what, im->by, &w);
+    if (rc == OK)
+        rc = db_commit(im->d, &w);
+    if (rc < 0) {
         db_rollback(im->d);
         return failed(&w);
     }

@@ -52,6 +52,8 @@ cli_fn cli_alias_list, cli_alias_add, cli_alias_delete, cli_alias_register, cli_
     cli_nick_export, cli_table_export, cli_table_import;
 /* setup.c: a first configuration; the queue whole in one file, and back */
 cli_fn cli_init, cli_backup, cli_restore, cli_check;
+/* history.c: who changed what */
+cli_fn cli_history;
 /* account.c: what was settled on a day */
 cli_fn cli_accounting;
 /* live.c: the daemon */

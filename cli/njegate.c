@@ -42,6 +42,7 @@ static const struct verb {
     {"restrict", "add", 2, 2, cli_restrict_add,
      "restrict add PURGE|RETURN|TRANSFERTO:USER USER@NODE"},
     {"restrict", "delete", 1, 1, cli_restrict_delete, "restrict delete USER@NODE"},
+    {"history", NULL, 0, 2, cli_history, "history [TABLE [NAME]]"},
     {"queue", "list", 0, 0, cli_queue_list, "queue list [--to PATTERN]"},
     {"queue", "show", 1, 1, cli_queue_show, "queue show ID"},
     {"queue", "hold", 1, 1000, cli_queue_act, "queue hold ID ..."},

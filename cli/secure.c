@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aliases/addr.h"
 #include "db/accessrow.h"
@@ -154,7 +155,8 @@ int cli_secure_delete(struct cli *c)
     int status = cli_db(c, DB_CREATE, &d);
     if (status != CLI_DONE)
         return status;
-    if (secrow_delete(d, word(c, 2), word(c, 3), word(c, 4), &w) < 0)
+    char who[64];
+    if (secrow_delete(d, word(c, 2), word(c, 3), word(c, 4), str_of(cli_who(who)), &w) < 0)
         status = failed(&w);
     db_close(&d);
     return status;
@@ -212,6 +214,11 @@ int cli_secure_check(struct cli *c)
     return status;
 }
 
+static void show_progress(size_t rows)
+{
+    fprintf(stderr, "\r%zu rows", rows);
+}
+
 int cli_secure_import(struct cli *c)
 {
     struct db *d;
@@ -226,7 +233,15 @@ int cli_secure_import(struct cli *c)
     if (status == CLI_DONE)
         status = cli_db(c, DB_CREATE, &d);
     if (status == CLI_DONE) {
-        if (secrow_import(d, t.row, t.n, c->replace, &bad, &w) < 0)
+        bool terminal = isatty(STDERR_FILENO) != 0;
+        const struct secrow_how how = {.replace = c->replace,
+                                       .source = word(c, 2),
+                                       .by = str_of(cli_who(who)),
+                                       .progress = terminal ? show_progress : NULL};
+        int rc = secrow_import(d, t.row, t.n, &how, &bad, &w);
+        if (terminal)
+            fputs("\r\033[K", stderr);
+        if (rc < 0)
             status = w.err == E_DENIED ? cli_error(CLI_REFUSED, "%s:%u: %s; nothing was changed",
                                                    c->word[2], t.line[bad], w.text)
                                        : failed(&w);
@@ -354,7 +369,8 @@ int cli_restrict_delete(struct cli *c)
     if (status == CLI_DONE)
         status = cli_db(c, DB_CREATE, &d);
     if (status == CLI_DONE) {
-        if (restrictrow_delete(d, user, node, &w) < 0)
+        char who[64];
+        if (restrictrow_delete(d, user, node, str_of(cli_who(who)), &w) < 0)
             status = failed(&w);
         db_close(&d);
     }

@@ -226,8 +226,9 @@ int cli_nick_delete(struct cli *c)
     int status = cli_db(c, DB_CREATE, &d);
     if (status != CLI_DONE)
         return status;
+    char who[64];
     struct arena *a = arena_new(4096);
-    if (nickrow_delete(d, upper(a, c->word[2]), &w) < 0)
+    if (nickrow_delete(d, upper(a, c->word[2]), str_of(cli_who(who)), &w) < 0)
         status = failed(&w);
     arena_free(&a);
     db_close(&d);

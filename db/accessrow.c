@@ -62,5 +62,5 @@ static int put(struct db *d, const void *row, struct why *w)
 
 int accessrow_set(struct db *d, const struct access_row *row, struct why *w)
 {
-    return row_alone(d, put, row, w);
+    return row_alone(d, row->by, put, row, w);
 }

@@ -180,12 +180,12 @@ static int delete_row(struct db *d, const void *given, struct why *w)
 
 int aliasrow_add(struct db *d, const struct alias_row *row, struct why *w)
 {
-    return row_alone(d, add_new, row, w);
+    return row_alone(d, row->by, add_new, row, w);
 }
 
 int aliasrow_delete(struct db *d, const struct alias_row *key, struct why *w)
 {
-    return row_alone(d, delete_row, key, w);
+    return row_alone(d, key->by, delete_row, key, w);
 }
 
 /* --- walking ---------------------------------------------------------------------------------- */

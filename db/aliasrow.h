@@ -38,6 +38,7 @@ int aliasrow_has_address(struct db *d, struct str owner, struct str address,
                          struct why *w) MUST_CHECK;
 /* E_DENIED when it exists already; E_ABSENT. Own transaction each. */
 int aliasrow_add(struct db *d, const struct alias_row *row, struct why *w) MUST_CHECK;
+/* key->by: who deletes it. */
 int aliasrow_delete(struct db *d, const struct alias_row *key, struct why *w) MUST_CHECK;
 /* As aliasrow_add, inside the caller's transaction; for the store. The same row twice is one row:
  * then ALIASROW_THERE. */

@@ -6,12 +6,14 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/history.h"
 #include "db/spool.h"
 #include "db/trace.h"
 
 /* Rows of one message in one microsecond: more than this many is no clock. */
 #define SAME_STAMP_MOST 1000
 #define PRUNE_ROUND 500
+#define HISTORY_DAYS 60
 
 /* Run a statement that answers no rows. */
 static int run(struct sqlite3_stmt *st, struct why *w)
@@ -516,7 +518,8 @@ static int prune_seen(struct apply *a, struct wall now, struct why *w)
 
 int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall now, struct why *w)
 {
-    int rc = db_begin(a->d, w), rows = 0, keys = 0, threads = 0;
+    int rc = db_begin(a->d, w), rows = 0, keys = 0, threads = 0, changes = 0;
+    struct wall kept = {now.us - HISTORY_DAYS * 86400 * US_PER_S}; /* there is no journal */
     if (rc < 0)
         return rc;
     if (a->safe > 0) /* the journal may have been the last to know the greatest number */
@@ -528,10 +531,12 @@ int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall
     if (rc >= 0)
         rc = threads = threadrow_prune(a->d, now, PRUNE_ROUND, w);
     if (rc >= 0)
+        rc = changes = history_prune(a->d, before.us < now.us ? before : kept, PRUNE_ROUND, w);
+    if (rc >= 0)
         rc = db_commit(a->d, w);
     if (rc < 0) {
         db_rollback(a->d);
         return rc;
     }
-    return rows > 0 || keys == PRUNE_ROUND || threads == PRUNE_ROUND;
+    return rows > 0 || keys == PRUNE_ROUND || threads == PRUNE_ROUND || changes == PRUNE_ROUND;
 }

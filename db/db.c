@@ -30,7 +30,7 @@
 #define ABSENT_MOST ((size_t)2 << 20)
 
 /* Step i brings version i to i + 1. Each runs inside the one transaction of the migration. */
-static const char *const migration[] = {schema_sql};
+static const char *const migration[] = {schema_sql, schema_2_sql};
 
 struct cached {
     const char *sql;

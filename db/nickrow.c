@@ -2,6 +2,7 @@
 #include "db/nickrow.h"
 
 #include "base/text.h"
+#include "db/history.h"
 #include "db/row.h"
 
 #define NICK_MOST 8
@@ -147,8 +148,8 @@ static int delete_row(struct db *d, const struct nick_row *row, struct why *w)
     return rc == OK && changed == 0 ? no_nick(nick.s, w) : rc;
 }
 
-int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
-                 struct why *w)
+static int edit_row(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
+                    struct why *w)
 {
     if (edit == NICK_ADD)
         return nickrow_insert(d, row, w);
@@ -173,6 +174,15 @@ int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, 
     return rc;
 }
 
+int nickrow_edit(struct db *d, enum nick_edit edit, const struct nick_row *row, struct str owner,
+                 struct why *w)
+{
+    int rc = history_begin(d, row->by, 0, w);
+    if (rc == OK)
+        rc = edit_row(d, edit, row, owner, w);
+    return rc == OK ? history_end(d, w) : rc;
+}
+
 static int insert_one(struct db *d, const void *row, struct why *w)
 {
     return nickrow_insert(d, row, w);
@@ -190,18 +200,18 @@ static int delete_one(struct db *d, const void *row, struct why *w)
 
 int nickrow_add(struct db *d, const struct nick_row *row, struct why *w)
 {
-    return row_alone(d, insert_one, row, w);
+    return row_alone(d, row->by, insert_one, row, w);
 }
 
 int nickrow_change(struct db *d, const struct nick_row *row, struct why *w)
 {
-    return row_alone(d, update_one, row, w);
+    return row_alone(d, row->by, update_one, row, w);
 }
 
-int nickrow_delete(struct db *d, struct str nick, struct why *w)
+int nickrow_delete(struct db *d, struct str nick, struct str by, struct why *w)
 {
     struct nick_row row = {.nick = nick};
-    return row_alone(d, delete_one, &row, w);
+    return row_alone(d, by, delete_one, &row, w);
 }
 
 /* --- walking ---------------------------------------------------------------------------------- */

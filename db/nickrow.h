@@ -28,8 +28,9 @@ int nickrow_of_mailbox(struct db *d, struct str mailbox, struct arena *a, struct
 /* E_DENIED when it exists already. Own transaction each. */
 int nickrow_add(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK;
 int nickrow_change(struct db *d, const struct nick_row *row,
-                   struct why *w) MUST_CHECK;                                /* E_ABSENT */
-int nickrow_delete(struct db *d, struct str nick, struct why *w) MUST_CHECK; /* E_ABSENT */
+                   struct why *w) MUST_CHECK; /* E_ABSENT */
+int nickrow_delete(struct db *d, struct str nick, struct str by,
+                   struct why *w) MUST_CHECK; /* E_ABSENT */
 int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const struct nick_row *r),
                  void *arg, struct why *w) MUST_CHECK;
 /* As nickrow_add, inside the caller's transaction; for the store. */

@@ -100,11 +100,11 @@ static int drop(struct db *d, const void *given, struct why *w)
 
 int restrictrow_add(struct db *d, const struct restrict_row *row, struct why *w)
 {
-    return row_alone(d, add, row, w);
+    return row_alone(d, row->by, add, row, w);
 }
 
-int restrictrow_delete(struct db *d, struct str user, struct str node, struct why *w)
+int restrictrow_delete(struct db *d, struct str user, struct str node, struct str by, struct why *w)
 {
     struct restrict_row row = {.user = user, .node = node};
-    return row_alone(d, drop, &row, w);
+    return row_alone(d, by, drop, &row, w);
 }

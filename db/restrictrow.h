@@ -17,7 +17,8 @@ struct restrict_row {
 };
 /* E_DENIED when the user is restricted already. Own transaction. */
 int restrictrow_add(struct db *d, const struct restrict_row *row, struct why *w) MUST_CHECK;
-int restrictrow_delete(struct db *d, struct str user, struct str node, struct why *w) MUST_CHECK;
+int restrictrow_delete(struct db *d, struct str user, struct str node, struct str by,
+                       struct why *w) MUST_CHECK;
 int restrictrow_each(struct db *d, int (*fn)(void *arg, const struct restrict_row *r), void *arg,
                      struct why *w) MUST_CHECK;
 /* The row that holds for user at node: his own, else "*" at his node, else he at "*", else "*" at

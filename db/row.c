@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "db/history.h"
 #include "db/memo.h"
 
 /* --- keys --------------------------------------------------------------------------------------
@@ -200,9 +201,16 @@ int row_settle(struct db *d, int rc, struct why *w)
     return rc;
 }
 
-int row_alone(struct db *d, int (*fn)(struct db *d, const void *row, struct why *w),
+int row_alone(struct db *d, struct str who, int (*fn)(struct db *d, const void *row, struct why *w),
               const void *row, struct why *w)
 {
     int rc = db_begin(d, w);
-    return rc < 0 ? rc : row_settle(d, fn(d, row, w), w);
+    if (rc < 0)
+        return rc;
+    rc = history_begin(d, who, 0, w);
+    if (rc == OK)
+        rc = fn(d, row, w);
+    if (rc == OK)
+        rc = history_end(d, w);
+    return row_settle(d, rc, w);
 }

@@ -45,8 +45,9 @@ int row_each(struct db *d, const struct row_query *q, row_fn *fn, void *arg,
  * it touched. */
 int row_run(struct db *d, const char *sql, const char *cells, const struct cell *value,
             int *changed, struct why *w) MUST_CHECK;
-/* One change in a transaction of its own; waits up to 5 s for another writer (db.c). */
-int row_alone(struct db *d, int (*fn)(struct db *d, const void *row, struct why *w),
+/* One change in a transaction of its own, in this person's name ("": the row's own `by`); waits up
+ * to 5 s for another writer (db.c). */
+int row_alone(struct db *d, struct str who, int (*fn)(struct db *d, const void *row, struct why *w),
               const void *row, struct why *w) MUST_CHECK;
 /* The end of a transaction begun with db_begin: committed when rc is OK. Answers the error. */
 int row_settle(struct db *d, int rc, struct why *w) MUST_CHECK;

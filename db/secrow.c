@@ -1,6 +1,9 @@
 /* db/secrow.c -- rows of the security table: see secrow.h */
 #include "db/secrow.h"
 
+#include <stdio.h>
+
+#include "db/history.h"
 #include "db/row.h"
 
 #define COLUMNS "user, node, nick, primary_nick, primary_mbox, changed, by"
@@ -164,42 +167,95 @@ static int drop(struct db *d, const void *given, struct why *w)
     return rc;
 }
 
-static int drop_existing(struct db *d, const struct sec_row *row, struct why *w)
-{
-    const struct cell cell[] = {cell_text(row->user), cell_text(row->node), cell_text(row->nick)};
-    return row_run(d, "DELETE FROM secure WHERE user = upper(?) AND node = upper(?) AND nick = ?",
-                   "ttt", cell, NULL, w);
-}
+/* --- files ------------------------------------------------------------------------------------ */
 
-/* Rows that come again go first: a Y that moves from one to another is no conflict. */
-static int import(struct db *d, const struct sec_row *row, size_t n, bool replace, size_t *bad,
-                  struct why *w)
+#define PROGRESS_STEP 10000u
+
+/* cells: "ttt" the keys, "tttnn" with the flags. */
+static int for_each(struct db *d, const char *sql, const char *cells, const struct sec_row *row,
+                    size_t n, struct why *w)
 {
-    int rc = replace ? row_run(d, "DELETE FROM secure", "", NULL, NULL, w) : OK;
-    for (size_t i = 0; rc == OK && !replace && i < n; i++)
-        rc = drop_existing(d, &row[i], w);
+    int rc = OK;
     for (size_t i = 0; rc == OK && i < n; i++) {
-        *bad = i;
-        rc = put(d, &row[i], w);
+        const struct cell cell[] = {cell_text(row[i].user), cell_text(row[i].node),
+                                    cell_text(row[i].nick), cell_number(row[i].primary_nick),
+                                    cell_number(row[i].primary_mbox)};
+        rc = row_run(d, sql, cells, cell, NULL, w);
     }
     return rc;
 }
 
-int secrow_put(struct db *d, const struct sec_row *row, struct why *w)
+/* What the file does not have goes; the others stay, so that the history tells what became
+ * different. */
+static int drop_others(struct db *d, const struct sec_row *row, size_t n, struct why *w)
 {
-    return row_alone(d, put, row, w);
+    int rc = row_run(d,
+                     "CREATE TEMP TABLE IF NOT EXISTS secure_keep (user, node, nick COLLATE NOCASE,"
+                     " PRIMARY KEY (user, node, nick)) WITHOUT ROWID",
+                     "", NULL, NULL, w);
+    if (rc == OK)
+        rc = for_each(d, "INSERT OR IGNORE INTO temp.secure_keep VALUES (upper(?), upper(?), ?)",
+                      "ttt", row, n, w);
+    if (rc == OK)
+        rc = row_run(d,
+                     "DELETE FROM secure WHERE NOT EXISTS (SELECT 1 FROM temp.secure_keep k WHERE"
+                     " k.user = secure.user AND k.node = secure.node AND k.nick = secure.nick)",
+                     "", NULL, NULL, w);
+    if (rc == OK)
+        rc = row_run(d, "DELETE FROM temp.secure_keep", "", NULL, NULL, w);
+    return rc;
 }
 
-int secrow_import(struct db *d, const struct sec_row *row, size_t n, bool replace, size_t *bad,
-                  struct why *w)
+/* Rows that come again lose their flags first: a Y that moves from one to another is no conflict.
+ */
+static int import(struct db *d, const struct sec_row *row, size_t n, const struct secrow_how *how,
+                  size_t *bad, struct why *w)
 {
+    int rc = how->replace ? drop_others(d, row, n, w) : OK;
+    if (rc == OK)
+        rc = for_each(d,
+                      "UPDATE secure SET primary_nick = 0, primary_mbox = 0 WHERE user = upper(?1)"
+                      " AND node = upper(?2) AND nick = ?3"
+                      " AND (primary_nick > ?4 OR primary_mbox > ?5)",
+                      "tttnn", row, n, w);
+    for (size_t i = 0; rc == OK && i < n; i++) {
+        *bad = i;
+        rc = put(d, &row[i], w);
+        if (how->progress != NULL && (i + 1) % PROGRESS_STEP == 0)
+            how->progress(i + 1);
+    }
+    return rc;
+}
+
+int secrow_import(struct db *d, const struct sec_row *row, size_t n, const struct secrow_how *how,
+                  size_t *bad, struct why *w)
+{
+    char what[ROW_MAILBOX_MAX];
     int rc = db_begin(d, w);
     *bad = 0;
-    return rc < 0 ? rc : row_settle(d, import(d, row, n, replace, bad, w), w);
+    if (rc < 0)
+        return rc;
+    snprintf(what, sizeof what, "%zu rows of %.*s%s", n, STR_ARG(str_sub(how->source, 0, 200)),
+             how->replace ? ", in place of the table" : "");
+    rc = history_begin(d, how->by, HISTORY_IMPORT_ROOM, w);
+    if (rc == OK)
+        rc = import(d, row, n, how, bad, w);
+    if (rc == OK)
+        rc = history_end_import(d, STR("secure"), str_of(what), how->by, w);
+    return row_settle(d, rc, w);
 }
 
-int secrow_delete(struct db *d, struct str user, struct str node, struct str nick, struct why *w)
+/* --- one row -----------------------------------------------------------------------------------
+ */
+
+int secrow_put(struct db *d, const struct sec_row *row, struct why *w)
+{
+    return row_alone(d, row->by, put, row, w);
+}
+
+int secrow_delete(struct db *d, struct str user, struct str node, struct str nick, struct str by,
+                  struct why *w)
 {
     struct sec_row row = {.user = user, .node = node, .nick = nick};
-    return row_alone(d, drop, &row, w);
+    return row_alone(d, by, drop, &row, w);
 }

@@ -21,12 +21,17 @@ struct sec_row {
  * primary already. Own transaction. */
 int secrow_put(struct db *d, const struct sec_row *row, struct why *w) MUST_CHECK;
 /* nick "": every row of the pair. E_ABSENT when there is none. Own transaction. */
-int secrow_delete(struct db *d, struct str user, struct str node, struct str nick,
+int secrow_delete(struct db *d, struct str user, struct str node, struct str nick, struct str by,
                   struct why *w) MUST_CHECK;
-/* All rows or none; replace: the table is exactly these. *bad is the row refused. Own transaction.
- */
-int secrow_import(struct db *d, const struct sec_row *row, size_t n, bool replace, size_t *bad,
-                  struct why *w) MUST_CHECK;
+struct secrow_how {
+    bool replace;                  /* the table is exactly these rows; else they are added */
+    struct str source;             /* where they came from, for the history */
+    struct str by;                 /* who imports */
+    void (*progress)(size_t rows); /* each 10,000 rows, may be NULL */
+};
+/* All rows or none. *bad is the row refused. Own transaction. */
+int secrow_import(struct db *d, const struct sec_row *row, size_t n, const struct secrow_how *how,
+                  size_t *bad, struct why *w) MUST_CHECK;
 /* Rows in order of user, node and nick, lent during the call; fn answers other than 0 to stop. */
 int secrow_each(struct db *d, int (*fn)(void *arg, const struct sec_row *r), void *arg,
                 struct why *w) MUST_CHECK;

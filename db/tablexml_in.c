@@ -7,12 +7,14 @@
 #include <libxml/xmlreader.h>
 #include <libxml/xmlregexp.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "db/history.h"
 #include "db/tablexml.h"
 #include "db/tablexml_private.h"
 
@@ -344,12 +346,46 @@ static void drop_stages(struct import *im)
 /* --- the real tables ---------------------------------------------------------------------------
  */
 
+/* " WHERE [NOT] EXISTS (the staged row of the same keys": the caller closes it. */
+static void put_staged(struct buf *b, const struct xml_table *t, const char *no)
+{
+    buf_printf(b, " WHERE %sEXISTS (SELECT 1 FROM temp.stage_%s s WHERE true", no, t->element);
+    for (size_t c = 0; c < t->ncolumn; c++)
+        if (t->column[c].key)
+            buf_printf(b, " AND s.%s = %s.%s", t->column[c].column, t->table, t->column[c].column);
+}
+
+/* What the file does not have goes; the others stay, so that the history tells what became
+ * different. */
+static void put_drop_others(struct buf *b, const struct xml_table *t)
+{
+    buf_printf(b, "DELETE FROM main.%s", t->table);
+    put_staged(b, t, "NOT ");
+    buf_z(b, ");");
+}
+
+/* Rows that come again lose their flags first: a Y that moves from one to another is no conflict.
+ */
+static void put_lower_flags(struct buf *b, const struct xml_table *t)
+{
+    for (size_t c = 0; c < t->ncolumn; c++) {
+        const char *flag = t->column[c].column;
+        if (t->column[c].kind != XML_FLAG)
+            continue;
+        buf_printf(b, "UPDATE main.%s SET %s = 0", t->table, flag);
+        put_staged(b, t, "");
+        buf_printf(b, " AND s.%s < %s.%s);", flag, t->table, flag);
+    }
+}
+
 static int move_rows(struct import *im, const struct xml_table *t, struct why *w)
 {
     struct buf sql;
     buf_init(&sql, 8192);
     if (im->how->replace)
-        buf_printf(&sql, "DELETE FROM main.%s;", t->table);
+        put_drop_others(&sql, t);
+    if (t->unique[0] != NULL)
+        put_lower_flags(&sql, t);
     buf_printf(&sql, "INSERT INTO main.%s (", t->table);
     put_columns(&sql, t, false, NULL);
     buf_z(&sql, ") SELECT ");
@@ -376,13 +412,19 @@ static int move_rows(struct import *im, const struct xml_table *t, struct why *w
     return rc;
 }
 
-static int move_all(struct import *im, struct why *w)
+static int move_all(struct import *im, const char *path, struct why *w)
 {
+    char what[400];
     int rc = db_begin(im->d, w);
     if (rc < 0)
         return rc;
+    snprintf(what, sizeof what, "%zu rows of %.200s%s", im->rows, path,
+             im->how->replace ? ", in place of the tables" : "");
+    rc = history_begin(im->d, im->how->by, HISTORY_IMPORT_ROOM, w);
     for (size_t i = 0; rc == OK && i < tablexml_ntable; i++)
         rc = move_rows(im, &tablexml_table[i], w);
+    if (rc == OK)
+        rc = history_end_import(im->d, STR(""), str_of(what), im->how->by, w);
     if (rc == OK)
         rc = db_commit(im->d, w);
     if (rc < 0)
@@ -483,7 +525,7 @@ static int import_file(struct import *im, int fd, const char *path, struct why *
         rc = with_schema(im, fd, path, w);
         xmlSetExternalEntityLoader(before);
     }
-    return rc == OK ? move_all(im, w) : rc;
+    return rc == OK ? move_all(im, path, w) : rc;
 }
 
 int tablexml_import(struct db *d, const char *path, const struct tablexml_how *how, size_t *rows,

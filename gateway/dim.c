@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/accessrow.h"
+#include "db/history.h"
 #include "db/nickrow.h"
 #include "gateway/admit.h"
 #include "gateway/oper.h"
@@ -164,10 +166,41 @@ static int query_line(void *arg, const struct nick_row *r)
     return 0;
 }
 
+static int change_line(void *arg, const struct history_row *r)
+{
+    struct dim *d = arg;
+    char when[32];
+    time_t at = (time_t)wall_s(r->at);
+    struct tm tm;
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
+    d->lines++;
+    say(d, "%s %.*s by %.*s%s%.*s", when, STR_ARG(r->action),
+        STR_ARG(r->by.n > 0 ? r->by : STR("?")), r->now.n > 0 ? ": " : "", STR_ARG(r->now));
+    return 0;
+}
+
+/* QUERY nick HISTORY: its latest changes, also when it is gone. */
+static bool query_history(struct dim *d, struct str nick)
+{
+    struct why w;
+    if (history_of(store_reader(d->g->store), STR("nick"), upper(d->arena, nick), QUERY_LINES,
+                   change_line, d, &w) < 0)
+        say(d, "%s", w.text);
+    else if (d->lines == 0)
+        say(d, "No change of %.*s is known", STR_ARG(str_sub(nick, 0, 40)));
+    return false;
+}
+
 static bool query(struct dim *d, struct str rest)
 {
     struct why w;
-    struct str pattern = str_word(&rest);
+    struct str pattern = str_word(&rest), word = str_word(&rest);
+    if (word.n > 0 && (word.n > 7 || !str_eq_nocase(word, str_sub(STR("HISTORY"), 0, word.n)))) {
+        say(d, "The form is: QUERY [pattern], or QUERY nick HISTORY");
+        return false;
+    }
+    if (word.n > 0)
+        return query_history(d, pattern);
     if (nickrow_each(store_reader(d->g->store), pattern.n > 0 ? pattern : STR("*"), query_line, d,
                      &w) < 0)
         say(d, "%s", w.text);
@@ -237,6 +270,7 @@ static const struct verb {
     {"CHANGE", 1, false, change, "CHANGE nick user@host.domain", "give yours another mailbox"},
     {"DELETE", 3, false, delete, "DELETE nick", "take yours away"},
     {"QUERY", 1, false, query, "QUERY [pattern]", "nicknames; * stands for any characters"},
+    {"QUERY", 1, false, query, "QUERY nick HISTORY", "who changed it, and when"},
     {"HELP", 1, false, help, "HELP", "these lines"},
     {"DENY", 3, true, deny, "DENY user AT node", "no nicknames for him"},
     {"ALLOW", 2, true, allow, "ALLOW user AT node", "nicknames for him again"},

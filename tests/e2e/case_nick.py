@@ -1,5 +1,7 @@
 """Nicknames: by njegate, by message to DIM, by CMS NAMES files; who may."""
 import os
+import pwd
+import re
 
 import njefile
 from world import Skip
@@ -137,3 +139,50 @@ def case_snads(w):
     m = sink.take()
     assert m.rcpts == ['steve@example.org'] and 'snads reply' in m.mail.get_content()
     assert gw.json('alias', 'list')[0]['mailbox'] == 'steve@example.org'
+
+
+def case_history(w):
+    """Who changed what and when, deletions too: by njegate and for NJE users; a table file does not carry it, a backup does."""
+    gw, p, _ = w.pair(['SMSGAUTHLIST CHIEF@MVSA ENDSMSGAUTHLIST'])
+    me = pwd.getpwuid(os.getuid()).pw_name
+    ask(p, 'GATE', 'ADD STEVE steve@example.org')
+    gw.cli('nick', 'change', 'STEVE', 's2@example.org', '--name', 'Steve')
+    ask(p, 'GATE', 'DELETE STEVE', 'CHIEF')
+    gw.cli('nick', 'add', 'OTHER', 'o@example.org')
+    gw.cli('restrict', 'add', 'PURGE', 'EVIL@MVSA')
+    gw.cli('restrict', 'delete', 'EVIL@MVSA')
+    gw.cli('secure', 'add', 'BOB', 'MVSA')
+    gw.cli('secure', 'delete', 'BOB', 'MVSA')
+    gw.cli('alias', 'add', 'CRAB', 'REEF', 'c@example.org')
+    gw.cli('alias', 'delete', 'CRAB', 'REEF')
+    gw.cli('access', 'deny', 'EVE@MVSA')
+    rows = gw.json('history', 'nick', 'st*')
+    assert [(r['action'], r['by']) for r in rows] == [('add', 'BOB@MVSA'), ('change', me), ('delete', 'CHIEF@MVSA')], rows
+    assert rows[1]['was'].startswith('steve@example.org') and rows[1]['now'].startswith('s2@example.org name: Steve'), rows
+    assert all(r['table'] == 'nick' and r['name'] == 'STEVE' and re.fullmatch(r'\d{4}(-\d\d){2}T.*Z', r['time']) for r in rows)
+    every = [(r['table'], r['name'], r['action']) for r in gw.json('history')][4:]
+    assert every == [('restrict', 'EVIL@MVSA', 'add'), ('restrict', 'EVIL@MVSA', 'delete'), ('secure', 'BOB@MVSA', 'add'),
+                     ('secure', 'BOB@MVSA', 'delete'), ('alias', 'CRAB@REEF', 'add'), ('alias', 'CRAB@REEF', 'delete'),
+                     ('access', 'EVE@MVSA', 'add')], every
+    assert {r['by'] for r in gw.json('history')[3:]} == {me}
+    assert 'ACTION' in gw.cli('history', 'restrict') and 'OTHER' not in gw.cli('history', 'nick', 'STEVE')
+    assert 'no table' in gw.cli('history', 'nicks', status=1)
+    gw.cli('history', 'nick', 'A', 'B', status=2)
+    p.message('DIM', 'GATE', 'QUERY steve HISTORY', 'BOB')
+    lines = [p.take_message(lambda m: m['to_user'] == 'BOB')['text'] for _ in range(3)]
+    assert 'add by BOB@MVSA: steve@example.org' in lines[0] and lines[2].endswith('delete by CHIEF@MVSA'), lines
+    assert 'No change' in ask(p, 'GATE', 'QUERY NOBODY HISTORY')
+    assert 'form is' in ask(p, 'GATE', 'QUERY STEVE NONSENSE')
+    xml, copy = os.path.join(w.dir, 't.xml'), os.path.join(w.dir, 'copy')
+    before = gw.json('history')
+    gw.cli('table', 'export', xml)
+    with open(xml, encoding='utf-8') as f:
+        assert 'history' not in f.read()
+    gw.cli('table', 'import', xml, '--replace')
+    after = gw.json('history')
+    assert after[:-1] == before and after[-1]['action'] == 'import' and after[-1]['by'] == me, after[-2:]
+    gw.cli('backup', copy)
+    gw.stop()
+    gw.cli('restore', copy, '--replace')
+    assert gw.json('history') == after
+    gw.start()

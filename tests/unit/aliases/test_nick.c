@@ -185,7 +185,7 @@ START_TEST(edited_by_njegate)
     durable();
     for (int i = 0; i < 3; i++) /* the overlay has seen them arrive */
         IS(mailbox_of(nicks, "QSM01"), "a@example.com");
-    ck_assert_int_eq(nickrow_delete(other, STR("QSM01"), &w), 0);
+    ck_assert_int_eq(nickrow_delete(other, STR("QSM01"), STR("tester"), &w), 0);
     IS(mailbox_of(nicks, "QSM01"), "none");
     IS(name_of(nicks, "a@example.com"), "none");
     struct nick_row row = {
@@ -256,7 +256,7 @@ START_TEST(all_numbers_used)
                          E_LIMIT);
         ck_assert_ptr_nonnull(strstr(w.text, "QSM99999"));
     }
-    ck_assert_int_eq(nickrow_delete(other, STR("QSM70000"), &w), 0);
+    ck_assert_int_eq(nickrow_delete(other, STR("QSM70000"), STR("tester"), &w), 0);
     clock_step(60000);
     IS(nick_made("a@example.com", "", c).nick, "QSM70000");
     clock_fake(false);

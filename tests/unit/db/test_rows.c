@@ -92,7 +92,7 @@ START_TEST(nick_bad_keys)
     struct nick_row r;
     ck_assert_int_eq(nickrow_get(f.reader, STR("NINECHARS"), a, &r, &w), E_ABSENT);
     ck_assert_int_eq(nickrow_of_mailbox(f.reader, str_of(longest), a, &r, &w), E_ABSENT);
-    ck_assert_int_eq(nickrow_delete(f.reader, STR(""), &w), E_ABSENT);
+    ck_assert_int_eq(nickrow_delete(f.reader, STR(""), STR("tester"), &w), E_ABSENT);
 }
 END_TEST
 
@@ -101,12 +101,12 @@ START_TEST(nick_change_and_delete)
     struct why w;
     struct nick_row r = row("bob", "new@B.example");
     ck_assert_int_eq(nickrow_change(f.reader, &r, &w), E_ABSENT);
-    ck_assert_int_eq(nickrow_delete(f.reader, STR("bob"), &w), E_ABSENT);
+    ck_assert_int_eq(nickrow_delete(f.reader, STR("bob"), STR("tester"), &w), E_ABSENT);
     add("BOB", "old@b.example", false, false);
     ck_assert_int_eq(nickrow_change(f.reader, &r, &w), OK);
     ck_assert_str_eq(reverse("old@b.example"), "none");
     ck_assert_str_eq(reverse("new@b.example"), "BOB");
-    ck_assert_int_eq(nickrow_delete(f.reader, STR("bob"), &w), OK);
+    ck_assert_int_eq(nickrow_delete(f.reader, STR("bob"), STR("tester"), &w), OK);
     ck_assert_str_eq(reverse("new@b.example"), "none");
 }
 END_TEST

@@ -347,7 +347,7 @@ static int import_kind(int kind)
         snprintf(user[i], sizeof user[i], "S%d", i);
         row[i] = (struct sec_row){.user = str_of(user[i]), .node = STR("N"), .by = STR("t")};
     }
-    return secrow_import(d, row, 200, true, &bad_row, &w);
+    return secrow_import(d, row, 200, &(struct secrow_how){.replace = true}, &bad_row, &w);
 }
 
 /* Old is 0, new 1, anything else the test's failure. */

@@ -55,8 +55,9 @@ START_TEST(one_primary_each)
     ck_assert_int_eq(put("A", "FRED", false, false, &w), OK); /* the same row: new flags */
     ck_assert_int_eq(put("B", "FRED", true, true, &w), OK);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM secure"), 2);
-    ck_assert_int_eq(secrow_delete(f.reader, STR("a"), STR("n"), STR("Nobody"), &w), E_ABSENT);
-    ck_assert_int_eq(secrow_delete(f.reader, STR("a"), STR("n"), STR(""), &w), OK);
+    ck_assert_int_eq(secrow_delete(f.reader, STR("a"), STR("n"), STR("Nobody"), STR("tester"), &w),
+                     E_ABSENT);
+    ck_assert_int_eq(secrow_delete(f.reader, STR("a"), STR("n"), STR(""), STR("tester"), &w), OK);
     ck_assert_int_eq(secrow_registered(f.reader, STR("A"), STR("N"), &w), 0);
     ck_assert_int_eq(secrow_registered(f.reader, STR("b"), STR("n"), &w), 1);
     ck_assert_int_eq(secrow_has_nick(f.reader, STR("b"), STR("n"), STR("fReD"), &w), 1);
@@ -70,14 +71,19 @@ START_TEST(import_is_whole)
     struct why w = {.text = ""};
     size_t bad = 77;
     struct sec_row first[] = {sec("A", "X", true, true), sec("B", "X", false, false)};
-    ck_assert_int_eq(secrow_import(f.reader, first, 2, false, &bad, &w), OK);
+    ck_assert_int_eq(
+        secrow_import(f.reader, first, 2, &(struct secrow_how){.replace = false}, &bad, &w), OK);
     struct sec_row moved[] = {sec("B", "X", true, false), sec("A", "X", false, true)};
-    ck_assert_int_eq(secrow_import(f.reader, moved, 2, false, &bad, &w), OK);
+    ck_assert_int_eq(
+        secrow_import(f.reader, moved, 2, &(struct secrow_how){.replace = false}, &bad, &w), OK);
     struct sec_row clash[] = {sec("C", "", false, false), sec("D", "X", true, false)};
-    ck_assert_int_eq(secrow_import(f.reader, clash, 2, false, &bad, &w), E_DENIED);
+    ck_assert_int_eq(
+        secrow_import(f.reader, clash, 2, &(struct secrow_how){.replace = false}, &bad, &w),
+        E_DENIED);
     ck_assert_uint_eq(bad, 1);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM secure"), 2);
-    ck_assert_int_eq(secrow_import(f.reader, clash, 2, true, &bad, &w), OK);
+    ck_assert_int_eq(
+        secrow_import(f.reader, clash, 2, &(struct secrow_how){.replace = true}, &bad, &w), OK);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM secure WHERE user IN ('C','D')"), 2);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM secure"), 2);
 }
@@ -116,8 +122,8 @@ START_TEST(the_best_fit_counts)
     int all = restrictrow_fits(STR("*"), STR("*"), STR("u"), STR("n"));
     ck_assert(own > at_node && at_node > anywhere && anywhere > all && all > 0);
     ck_assert_int_eq(restrictrow_fits(STR("U"), STR("M"), STR("u"), STR("n")), 0);
-    ck_assert_int_eq(restrictrow_delete(f.reader, STR("U"), STR("n"), &w), OK);
-    ck_assert_int_eq(restrictrow_delete(f.reader, STR("U"), STR("n"), &w), E_ABSENT);
+    ck_assert_int_eq(restrictrow_delete(f.reader, STR("U"), STR("n"), STR("tester"), &w), OK);
+    ck_assert_int_eq(restrictrow_delete(f.reader, STR("U"), STR("n"), STR("tester"), &w), E_ABSENT);
     ck_assert_int_eq(restrictrow_find(f.reader, STR("u"), STR("n"), a, &row, &w), 1);
     ck_assert_int_eq(row.action, RESTRICT_RETURN); /* his node's before his own anywhere */
 }

@@ -40,7 +40,9 @@ static void load(const char *text)
     struct why w = {.text = ""};
     size_t bad;
     ck_assert_msg(sectab_read(arena, str_of(text), &t, hear, NULL) == 0, "%s", buf_cstr(&said));
-    ck_assert_msg(secrow_import(db, t.row, t.n, true, &bad, &w) == 0, "%s", w.text);
+    ck_assert_msg(secrow_import(db, t.row, t.n, &(struct secrow_how){.replace = true}, &bad, &w) ==
+                      0,
+                  "%s", w.text);
 }
 
 static const char seed[] = "* the table of the manual\n"
