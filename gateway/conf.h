@@ -61,6 +61,7 @@ struct conf_link {
     int64_t transfer_s;          /* a file without progress for so long restarts the link */
     const struct ebc_page *page; /* NULL: CODEPAGE */
     bool origin_any;
+    bool ahead; /* files of a stream without waiting for X'C0', with a neighbour that does so too */
     enum link_tls tls;
 };
 struct conf_route {

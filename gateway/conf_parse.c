@@ -98,6 +98,7 @@ static struct conf_link *link_make(struct conf_reader *r, struct str name)
     *k = (struct conf_link){.name = name,
                             .bufsize = 8192,
                             .streams = 7,
+                            .ahead = true,
                             .keepalive_s = 60,
                             .retry_s = 5,
                             .transfer_s = 600};
@@ -188,6 +189,8 @@ static void parm(struct conf_reader *r, struct conf_link *k, struct str key, str
         k->page = page_named(r, value);
     else if (str_is(key, "ORIGIN") && (str_is(value, "VERIFY") || str_is(value, "ANY")))
         k->origin_any = str_is(value, "ANY");
+    else if (str_is(key, "AHEAD"))
+        k->ahead = conf_one_of(r, "PARM AHEAD", value, "NO|YES") == 1;
     else if (str_is(key, "TLS"))
         k->tls = (enum link_tls)conf_one_of(r, "PARM TLS", value, "NO|YES|VERIFY");
     else

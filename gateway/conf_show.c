@@ -36,9 +36,11 @@ static void show_links(const struct conf *c, struct buf *out)
         if (k->host.n > 0)
             buf_printf(out, " HOST=%.*s PORT=%u", STR_ARG(k->host), k->port);
         buf_printf(out,
-                   " BUFF=%u STREAMS=%u KEEPALIVE=%lld RETRY=%lld TRANSFER=%lld ORIGIN=%s TLS=%s\n",
-                   k->bufsize, k->streams, (long long)k->keepalive_s, (long long)k->retry_s,
-                   (long long)k->transfer_s, k->origin_any ? "ANY" : "VERIFY", link_tls[k->tls]);
+                   " BUFF=%u STREAMS=%u AHEAD=%s KEEPALIVE=%lld RETRY=%lld TRANSFER=%lld ORIGIN=%s"
+                   " TLS=%s\n",
+                   k->bufsize, k->streams, k->ahead ? "YES" : "NO", (long long)k->keepalive_s,
+                   (long long)k->retry_s, (long long)k->transfer_s,
+                   k->origin_any ? "ANY" : "VERIFY", link_tls[k->tls]);
     }
     for (size_t i = 0; i < c->nroute; i++)
         buf_printf(out, "ROUTE %.*s TO %.*s\n", STR_ARG(c->route[i].pattern),

@@ -516,8 +516,11 @@ static void link_changed(void *arg, enum link_state s, const struct why *w)
 {
     struct line *l = arg;
     enum log_level level = s == LINK_UP || w != NULL ? LOG_INFO : LOG_DEBUG;
-    log_event(level, 0, "link", "link=%s state=%s%s%s", l->name, link_state_name(s),
-              w != NULL ? " reason=" : "", w != NULL ? log_quote(str_of(w->text)) : "");
+    struct link_stat st;
+    link_stat(l->link, &st);
+    log_event(level, 0, "link", "link=%s state=%s%s%s%s", l->name, link_state_name(s),
+              st.ahead ? " ahead=yes" : "", w != NULL ? " reason=" : "",
+              w != NULL ? log_quote(str_of(w->text)) : "");
     if (s == LINK_UP)
         relay_link_up(l->nje->g->relay, l->name);
 }
@@ -603,6 +606,7 @@ static void fill_link_conf(const struct line *l, struct link_conf *c)
                             .them = ebc_name_of(l->conf.node),
                             .bufsize = l->conf.bufsize,
                             .streams = l->conf.streams,
+                            .ahead = l->conf.ahead,
                             .line_password = ebc_name_of(l->conf.line_password),
                             .node_password = ebc_name_of(l->conf.password),
                             .dial = l->conf.start && l->conf.host.n > 0,
@@ -743,10 +747,10 @@ void nje_start(struct nje *n)
 static bool same_link(const struct conf_link *a, const struct conf_link *b)
 {
     return str_eq(a->node, b->node) && str_eq(a->host, b->host) && a->port == b->port &&
-           a->bufsize == b->bufsize && a->streams == b->streams && a->start == b->start &&
-           str_eq(a->password, b->password) && str_eq(a->line_password, b->line_password) &&
-           a->keepalive_s == b->keepalive_s && a->retry_s == b->retry_s &&
-           a->transfer_s == b->transfer_s && a->tls == b->tls;
+           a->bufsize == b->bufsize && a->streams == b->streams && a->ahead == b->ahead &&
+           a->start == b->start && str_eq(a->password, b->password) &&
+           str_eq(a->line_password, b->line_password) && a->keepalive_s == b->keepalive_s &&
+           a->retry_s == b->retry_s && a->transfer_s == b->transfer_s && a->tls == b->tls;
 }
 
 void nje_reload(struct nje *n)

@@ -145,6 +145,8 @@ static void hang_up(struct link *k, enum link_state next, bool polite, const str
     struct why reason = *w;
     if (next == LINK_WAITING && k->state == LINK_DRAINING)
         next = LINK_STOPPED;
+    if (k->state == LINK_SIGNON && k->i_sent) /* was it our offer that he did not like? */
+        k->no_offer = !k->no_offer;
     unsigned gen = ++k->gen;
     disarm(k);
     if (k->s != NULL && polite) {
@@ -214,7 +216,7 @@ static void on_stream(struct stream *s, enum stream_event ev, void *arg)
 static void begin(struct link *k, bool primary)
 {
     k->primary = primary;
-    k->i_sent = false;
+    k->i_sent = k->ahead = false;
     k->enqs = 0;
     k->heard = k->spoke = mono_now();
     line_reset(k);
@@ -298,7 +300,7 @@ static void step_idle(struct link *k, enum link_event ev, const struct why *w)
     case LINK_EV_START:
         k->retry_ms = k->conf.retry_ms;
         if (k->state == LINK_STOPPED) {
-            k->one_stream = false;
+            k->one_stream = k->no_offer = false;
             if (!k->conf.dial)
                 set_state(k, LINK_WAITING, NULL);
         }
@@ -440,8 +442,11 @@ void link_leave(struct link *k)
 
 static void on_flush(void *arg)
 {
-    link_enter(arg);
-    link_leave(arg);
+    struct link *k = arg;
+    link_enter(k);
+    if (k->in_paused)
+        line_input(k);
+    link_leave(k);
 }
 
 /* The owner gave cause to send something. He may do so many times in a turn, and from a barrier: it
@@ -633,6 +638,7 @@ void link_stat(const struct link *k, struct link_stat *st)
     st->since = k->since;
     st->bufsize = link_is_up(k) ? k->bufsize : 0;
     st->streams = (uint8_t)out_usable(k);
+    st->ahead = link_is_up(k) && k->ahead;
     st->open_in = in_count(k);
     st->open_out = out_count(k);
     str_copy(st->reason, sizeof st->reason, str_of(k->reason));

@@ -37,9 +37,13 @@ struct link_conf {
     int64_t signon_ms;   /* limit for the TCP connection, and from there to UP; 0: 60 s */
     int64_t transfer_ms; /* restart when a file begun makes no progress for so long; 0: never */
     size_t file_max;     /* most bytes of one incoming file; 0: no limit */
+    /* Files of a stream follow each other without waiting for X'C0', both ways, when the peer's
+     * sign-on says that he does the same (docs/NJE.md, "Files ahead"). */
+    bool ahead;
 };
 
-/* An incoming file, kept by the link from request to complete; `user` is the owner's. */
+/* An incoming file, kept by the link from request to complete; `user` is the owner's. With files
+ * ahead there are several of one stream between file_end and link_in_done. */
 struct link_in {
     struct link *link;
     unsigned stream;
@@ -106,6 +110,7 @@ struct link_stat {
     uint64_t files_in, files_out, bytes_in, bytes_out, messages_in, messages_out;
     uint16_t bufsize;           /* agreed */
     uint8_t streams;            /* usable now, after fall-back */
+    bool ahead;                 /* both ends send files ahead */
     unsigned open_in, open_out; /* files under way */
     char reason[400];           /* why it is not up, "" */
 };

@@ -55,6 +55,11 @@ static void begin_ttr(struct link *k, size_t need)
     k->ttr_place = wire_ttr_begin(&k->out, 0);
 }
 
+void line_fast_open(struct link *k)
+{
+    k->out.p[k->ttr_place - 2] |= WIRE_TTR_FAST_OPEN; /* the flags stand before the length */
+}
+
 void line_control(struct link *k, uint8_t first, uint8_t second)
 {
     line_end_ttb(k);
@@ -345,7 +350,8 @@ void line_input(struct link *k)
     unsigned gen = k->gen;
     struct why w = {0};
     int r = 1;
-    while (r > 0 && k->state > LINK_DIALLING) {
+    k->in_paused = in_full(k);
+    while (r > 0 && k->state > LINK_DIALLING && !k->in_paused) {
         size_t used = 0;
         r = piece(k, stream_in(k->s), &used, &w);
         if (r < 0)
@@ -356,6 +362,7 @@ void line_input(struct link *k)
         if (r > 0) {
             stream_take(k->s, used);
             k->stat.bytes_in += used;
+            k->in_paused = in_full(k);
         }
     }
     if (r >= 0 && k->replies.over)

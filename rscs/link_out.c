@@ -5,8 +5,14 @@
  * by turns. Nothing is produced while the peer says wait-a-bit or while LINK_OUT_MAX bytes wait for
  * the socket; STREAM_DRAINED goes on.
  *
+ * Files ahead: the request says fast open, the file follows at once, and the next one after it,
+ * while up to LINK_AHEAD of a stream wait for their X'C0'. The peer answers each file of a stream
+ * once, in their order, so an answer is that of the oldest. Without, the most is one.
+ *
  * A deck is checked whole before its request is sent: a file begun can always be ended. So we never
  * send the sender's abort, which UnixNJE takes for a broken line. */
+#include <string.h>
+
 #include "rscs/deck.h"
 #include "rscs/link_priv.h"
 
@@ -39,21 +45,29 @@ void out_reset(struct link *k)
     k->nmessages = 0;
     k->dry = k->answered = k->many = false;
     k->turn = 0;
+    k->out_kept = 0;
     for (size_t i = 0; i < LINK_STREAMS; i++)
         k->slots[i] = (struct out_slot){.state = OUT_IDLE};
 }
 
+/* Has it a file that is not sent whole? */
 static bool busy(const struct out_slot *o)
 {
-    return o->state == OUT_ASKED || o->state == OUT_SENDING || o->state == OUT_ENDED;
+    return o->state == OUT_ASKED || o->state == OUT_SENDING;
 }
 
 unsigned out_count(const struct link *k)
 {
     unsigned n = 0;
     for (size_t i = 0; i < LINK_STREAMS; i++)
-        n += busy(&k->slots[i]);
+        n += busy(&k->slots[i]) + k->slots[i].nended;
     return n;
+}
+
+/* Of a slot without a file under way. */
+static enum out_state at_rest(const struct link *k, const struct out_slot *o)
+{
+    return o->nended < (k->ahead ? LINK_AHEAD : 1) ? OUT_IDLE : OUT_ENDED;
 }
 
 static unsigned streams(const struct link *k)
@@ -86,13 +100,48 @@ void out_lost(struct link *k, const struct why *why)
     buf_reset(&k->replies);
     buf_reset(&k->messages);
     k->nmessages = 0;
+    k->out_kept = 0;
     for (size_t i = 0; i < LINK_STREAMS; i++) {
-        struct out_slot *o = &k->slots[i];
-        bool owned = busy(o);
-        o->state = OUT_IDLE;
-        if (owned)
-            k->ops.sent(k->arg, o->ref, &w);
+        struct out_slot o = k->slots[i];
+        k->slots[i] = (struct out_slot){.state = OUT_IDLE};
+        if (busy(&o))
+            k->ops.sent(k->arg, o.ref, &w);
+        while (o.nended > 0) /* the oldest last: so it is the first that is offered again */
+            k->ops.sent(k->arg, o.ended[--o.nended].ref, &w);
     }
+}
+
+/* All of the file has been sent; whether it arrived is the peer's to say. */
+static void ended(struct link *k, struct out_slot *o)
+{
+    size_t n = (size_t)(o->rest.end - o->begin);
+    uint32_t kept = n < LINK_FILE_KEPT ? (uint32_t)n : LINK_FILE_KEPT;
+    o->ended[o->nended++] =
+        (struct out_ended){.ref = o->ref, .rcb = o->rcb, .kept = kept, .since = mono_now()};
+    o->ref = NULL;
+    k->out_kept += kept;
+    set_slot(k, o, at_rest(k, o));
+}
+
+/* The oldest of that kind that awaits its answer; nended: none. */
+static unsigned oldest(const struct out_slot *o, uint8_t rcb)
+{
+    unsigned i = 0;
+    while (i < o->nended && o->ended[i].rcb != rcb)
+        i++;
+    return i;
+}
+
+/* The answer to a file sent whole. */
+static void settle(struct link *k, struct out_slot *o, unsigned i, const struct why *w)
+{
+    void *ref = o->ended[i].ref;
+    k->out_kept -= o->ended[i].kept;
+    memmove(&o->ended[i], &o->ended[i + 1], (--o->nended - i) * sizeof o->ended[0]);
+    if (o->state == OUT_ENDED || o->state == OUT_IDLE)
+        set_slot(k, o, w == NULL ? at_rest(k, o) : OUT_REFUSED);
+    k->dry = false;
+    k->ops.sent(k->arg, ref, w);
 }
 
 /* --- answers to our requests --------------------------------------------- */
@@ -129,13 +178,29 @@ static const char *cancel_reason(struct cur c)
 static void cancelled(struct link *k, struct out_slot *o, const struct wire_record *rec)
 {
     struct why w = {0};
-    static const char *const when[] = {
-        [OUT_ASKED] = "does not take the file",
-        [OUT_SENDING] = "broke off the file",
-        [OUT_ENDED] = "gave the file back after its end",
-    };
-    why_set(&w, E_TEMP, 0, NULL, "%s %s: %s", k->them, when[o->state], cancel_reason(rec->data));
-    give_back(k, o, OUT_REFUSED, &w);
+    const char *reason = cancel_reason(rec->data);
+    unsigned i = oldest(o, rec->srcb);
+    if (i < o->nended) {
+        why_set(&w, E_TEMP, 0, NULL, "%s gave the file back after its end: %s", k->them, reason);
+        settle(k, o, i, &w);
+    } else if (busy(o) && o->rcb == rec->srcb) {
+        why_set(&w, E_TEMP, 0, NULL, "%s %s: %s", k->them,
+                o->state == OUT_ASKED ? "does not take the file" : "broke off the file", reason);
+        give_back(k, o, OUT_REFUSED, &w);
+    }
+}
+
+static int completed(struct link *k, struct out_slot *o, const struct wire_record *rec,
+                     struct why *w)
+{
+    unsigned i = oldest(o, rec->srcb);
+    if (i < o->nended) {
+        k->stat.files_out++;
+        settle(k, o, i, NULL);
+    } else if (o->state == OUT_SENDING && o->rcb == rec->srcb) {
+        return why_set(w, E_SYNTAX, 0, NULL, "%s confirms a file before its end was sent", k->them);
+    }
+    return OK;
 }
 
 void out_answer(struct link *k, const struct wire_record *rec, struct why *w, int *err)
@@ -143,23 +208,19 @@ void out_answer(struct link *k, const struct wire_record *rec, struct why *w, in
     if (!wire_rcb_is_stream(rec->srcb))
         return;
     struct out_slot *o = &k->slots[wire_rcb_stream(rec->srcb) - 1];
-    if (o->rcb != rec->srcb)
-        return; /* nothing of ours was ever there */
-    if (o->state == OUT_ASKED && (rec->rcb == RCB_PERMIT || rec->rcb == RCB_CANCEL)) {
+    bool asked = o->state == OUT_ASKED && o->rcb == rec->srcb;
+    if (asked && (rec->rcb == RCB_PERMIT || rec->rcb == RCB_CANCEL)) {
         k->answered = true;
         k->many |= o != k->slots;
     }
-    if (rec->rcb == RCB_PERMIT && o->state == OUT_ASKED) {
+    if (rec->rcb == RCB_PERMIT && asked) {
         set_slot(k, o, OUT_SENDING);
-    } else if (rec->rcb == RCB_CANCEL && busy(o)) {
+    } else if (rec->rcb == RCB_CANCEL) {
         cancelled(k, o, rec);
-    } else if (rec->rcb == RCB_COMPLETE && o->state == OUT_ENDED) {
-        k->stat.files_out++;
-        give_back(k, o, OUT_IDLE, NULL);
-    } else if (rec->rcb == RCB_COMPLETE && o->state == OUT_SENDING) {
-        *err = why_set(w, E_SYNTAX, 0, NULL, "%s confirms a file before its end was sent", k->them);
-    } else if (rec->rcb == RCB_READY && o->state == OUT_REFUSED) {
-        set_slot(k, o, OUT_IDLE);
+    } else if (rec->rcb == RCB_COMPLETE) {
+        *err = completed(k, o, rec, w);
+    } else if (rec->rcb == RCB_READY && o->state == OUT_REFUSED && o->rcb == rec->srcb) {
+        set_slot(k, o, at_rest(k, o));
         k->dry = false;
     }
 }
@@ -185,31 +246,32 @@ bool out_tick(struct link *k)
         struct out_slot *o = &k->slots[i];
         int64_t age = mono_ms(o->since, now);
         if (o->state == OUT_REFUSED && age >= REFUSED_MS) {
-            set_slot(k, o, OUT_IDLE);
+            set_slot(k, o, at_rest(k, o));
             k->dry = false;
         } else if (o->state == OUT_ASKED && age >= UNANSWERED_MS && k->answered) {
             unanswered(k, o);
         }
-        wait |= o->state == OUT_REFUSED || busy(o);
+        wait |= o->state == OUT_REFUSED || busy(o) || o->nended > 0;
     }
     return wait && k->gen == gen;
 }
 
 int64_t out_stuck(const struct link *k, const char **what)
 {
-    static const char *const missing[] = {
-        [OUT_ASKED] = "answered the request for a file",
-        [OUT_SENDING] = "let us send on a file begun",
-        [OUT_ENDED] = "confirmed the end of a file",
-    };
     struct mono now = mono_now();
     int64_t most = 0;
     for (size_t i = 0; i < LINK_STREAMS; i++) {
         const struct out_slot *o = &k->slots[i];
         int64_t age = busy(o) ? mono_ms(o->since, now) : 0;
+        int64_t unconfirmed = o->nended > 0 ? mono_ms(o->ended[0].since, now) : 0;
         if (age > most) {
             most = age;
-            *what = missing[o->state];
+            *what = o->state == OUT_ASKED ? "answered the request for a file"
+                                          : "let us send on a file begun";
+        }
+        if (unconfirmed > most) {
+            most = unconfirmed;
+            *what = "confirmed the end of a file";
         }
     }
     return most;
@@ -316,12 +378,17 @@ static void ask_one(struct link *k, unsigned i, const struct link_out *file)
         k->ops.sent(k->arg, file->ref, &w);
         return;
     }
-    *o = (struct out_slot){
-        .ref = file->ref, .rest = file->deck, .passed = file->deck.p, .empty = empty};
+    o->ref = file->ref;
+    o->rest = file->deck;
+    o->begin = o->passed = file->deck.p;
+    o->empty = empty;
+    o->head = cur_of(NULL, 0);
     cur_skip(&o->rest, 1);
     o->rcb = (uint8_t)(kind + 0x10 * i);
-    set_slot(k, o, OUT_ASKED);
+    set_slot(k, o, k->ahead ? OUT_SENDING : OUT_ASKED);
     one_record(k, RCB_REQUEST, o->rcb, cur_of(NULL, 0));
+    if (k->ahead)
+        line_fast_open(k);
 }
 
 /* Offer a file on each free stream. Until the peer has answered on a second one, only one is tried
@@ -331,9 +398,9 @@ static void ask(struct link *k)
     unsigned gen = k->gen, tries = BAD_DECKS;
     unsigned n = streams(k);
     for (unsigned i = 0; i < n && room(k); i++) {
-        while ((i < 2 || k->many) && k->slots[i].state == OUT_IDLE) {
+        while ((i < 2 || k->many || k->ahead) && k->slots[i].state == OUT_IDLE) {
             struct link_out file = {0};
-            if (k->dry || tries-- == 0 || k->state != LINK_UP)
+            if (k->dry || tries-- == 0 || k->state != LINK_UP || k->out_kept >= LINK_AHEAD_BYTES)
                 return;
             k->dry = !k->ops.next_file(k->arg, &file);
             if (k->gen != gen) {
@@ -395,7 +462,7 @@ static void send_block(struct link *k, struct out_slot *o)
     struct cur rest = o->rest;
     if (deck_next(&rest, &item, &w) <= 0) {
         one_record(k, o->rcb, SRCB_DATA, cur_of(NULL, 0)); /* end of file */
-        set_slot(k, o, OUT_ENDED);
+        ended(k, o);
         return;
     }
     if (item.srcb == SRCB_NJT && o->empty) {
@@ -413,9 +480,11 @@ static void send_block(struct link *k, struct out_slot *o)
     }
 }
 
-static void files(struct link *k)
+/* True when a stream has become free for another. */
+static bool files(struct link *k)
 {
     unsigned idle = 0;
+    bool freed = false;
     struct mono now = mono_now();
     while (idle < LINK_STREAMS && room(k)) {
         struct out_slot *o = &k->slots[k->turn];
@@ -423,11 +492,15 @@ static void files(struct link *k)
         idle++;
         if (o->state == OUT_SENDING && line_may(k, o->rcb)) {
             send_block(k, o);
-            passed(k, o->ref, &o->passed, o->rest.p);
             o->since = now;
             idle = 0;
+            if (busy(o))
+                passed(k, o->ref, &o->passed, o->rest.p);
+            else
+                freed |= o->state == OUT_IDLE;
         }
     }
+    return freed;
 }
 
 void out_pump(struct link *k)
@@ -437,8 +510,9 @@ void out_pump(struct link *k)
         return;
     out_replies(k);
     messages(k);
-    ask(k);
-    if (!link_is_up(k))
-        return;
-    files(k);
+    do {
+        ask(k);
+        if (!link_is_up(k))
+            return;
+    } while (files(k) && room(k) && !k->dry);
 }

@@ -17,12 +17,19 @@
 #include "rscs/link.h"
 
 #define LINK_STREAMS 7u
-#define LINK_TTB_MAX 8192u      /* bytes of one TTB we send: the TCP-SIZE of every peer's default */
-#define LINK_OUT_MAX 65536u     /* nothing more is produced while this waits for the socket */
-#define LINK_MESSAGES 1000u     /* messages that may wait */
-#define LINK_REPLIES 8192u      /* answers (A0, B0, C0) that may wait */
-#define LINK_BUFSIZE_LEAST 300u /* a smaller offer is no usable statement ... */
-#define LINK_BUFSIZE_SMALL 400u /* ... and means this */
+#define LINK_TTB_MAX 8192u  /* bytes of one TTB we send: the TCP-SIZE of every peer's default */
+#define LINK_OUT_MAX 65536u /* nothing more is produced while this waits for the socket */
+#define LINK_MESSAGES 1000u /* messages that may wait */
+#define LINK_REPLIES 8192u  /* answers (A0, B0, C0) that may wait */
+/* Files ahead: what one stream, and what all together, have sent whole or got whole and is not
+ * confirmed. A file counts LINK_FILE_KEPT at most: more of it is on a disk. */
+#define LINK_AHEAD 32u
+#define LINK_AHEAD_BYTES (512u << 10)
+#define LINK_FILE_KEPT 65536u
+#define LINK_UNSAFE_FILES 512u /* a peer that does not keep to the above is not listened to ... */
+#define LINK_UNSAFE_BYTES (1u << 20) /* ... while so much of his is not safe */
+#define LINK_BUFSIZE_LEAST 300u      /* a smaller offer is no usable statement ... */
+#define LINK_BUFSIZE_SMALL 400u      /* ... and means this */
 
 enum link_event {
     LINK_EV_START,
@@ -48,16 +55,25 @@ enum link_event {
 enum in_state {
     IN_IDLE,
     IN_OPEN,    /* permitted; its records come */
-    IN_DONE,    /* whole; X'C0' waits for link_in_done */
     IN_SWALLOW, /* cancelled; what is still under way is dropped up to its end */
 };
-struct in_slot {
+/* From its request to our answer. The answers of a stream are given in the order of its files. */
+struct in_file {
     struct link_in pub;
+    struct in_file *next;
+    uint8_t
+        answer;  /* X'B0' or X'C0', when those before it have theirs; 0: the owner has the file */
+    size_t kept; /* counted in link.in_kept */
+};
+struct in_slot {
     enum in_state state;
-    bool again;          /* IN_DONE: the next file is already asked for */
-    struct mono since;   /* IN_OPEN: of its last record */
-    bool njh, dsh, njt;  /* whole headers seen */
-    uint8_t header_srcb; /* the header whose segments come, 0: none */
+    uint8_t rcb;
+    struct in_file *file;           /* IN_OPEN */
+    struct in_file *first, **after; /* ended, the oldest first */
+    bool again;                     /* asked for before the one before has its answer */
+    struct mono since;              /* IN_OPEN: of its last record */
+    bool njh, dsh, njt;             /* whole headers seen */
+    uint8_t header_srcb;            /* the header whose segments come, 0: none */
     struct buf header;
     size_t bytes;
 };
@@ -66,7 +82,7 @@ enum out_state {
     OUT_IDLE,
     OUT_ASKED,   /* request sent */
     OUT_SENDING, /* permitted */
-    OUT_ENDED,   /* end of file sent, X'C0' awaited */
+    OUT_ENDED,   /* as much sent whole as may wait for its X'C0' */
     OUT_REFUSED, /* left alone for a while after X'B0' */
     OUT_MUTE,    /* the peer does not answer requests here: not used on this connection */
 };
@@ -76,11 +92,19 @@ struct out_slot {
     bool empty; /* the deck has no data record: a blank one is made up */
     void *ref;
     struct cur rest;       /* items still to come */
-    const uint8_t *passed; /* the deck before is not needed for now */
+    const uint8_t *begin;  /* of the deck */
+    const uint8_t *passed; /* what is before is not needed for now */
     struct cur head;       /* header being cut into segments */
     uint8_t head_srcb;
     unsigned segment;  /* the next one of head; 0 with an empty head: none under way */
     struct mono since; /* of the state; OUT_SENDING: of the last block */
+    struct out_ended { /* sent whole, X'C0' awaited, the oldest first */
+        void *ref;
+        uint8_t rcb;
+        uint32_t kept; /* counted in link.out_kept */
+        struct mono since;
+    } ended[LINK_AHEAD];
+    unsigned nended;
 };
 
 struct link {
@@ -103,6 +127,8 @@ struct link {
     /* sign-on */
     bool primary; /* we send SOH ENQ and I */
     bool i_sent;
+    bool ahead;    /* both sides send files ahead */
+    bool no_offer; /* the last sign-on failed behind our I: offer nothing in the next */
     unsigned enqs; /* SOH ENQ sent */
     struct wire_signon theirs;
 
@@ -128,7 +154,11 @@ struct link {
 
     /* files */
     struct in_slot in[2 * LINK_STREAMS]; /* SYSIN and SYSOUT of each stream by turns */
+    unsigned in_files;                   /* of all slots */
+    size_t in_kept;                      /* bytes of those that wait for link_in_done */
+    bool in_paused;                      /* input waits for them */
     struct out_slot slots[LINK_STREAMS];
+    size_t out_kept;
     struct buf segment;
     unsigned turn;   /* slot whose block is sent next */
     bool dry;        /* next_file had nothing: not asked again before a kick or a freed stream */
@@ -172,6 +202,7 @@ void line_control(struct link *k, uint8_t first, uint8_t second); /* a TTB of it
 void line_begin(struct link *k, size_t need);
 size_t line_left(const struct link *k);
 void line_end(struct link *k, bool rcb_end);
+void line_fast_open(struct link *k); /* for the block under way */
 void line_end_ttb(struct link *k);
 void line_alive(struct link *k);                  /* an empty TTB */
 void line_flush(struct link *k);                  /* give it all to the stream */
@@ -182,7 +213,8 @@ bool line_may(const struct link *k, uint8_t rcb); /* may records of this RCB be 
 void in_init(struct link *k);
 void in_request(struct link *k, uint8_t rcb, bool fast);
 void in_record(struct link *k, const struct wire_record *rec);
-void in_again(struct link *k); /* open what was asked for while its stream was IN_DONE */
+void in_again(struct link *k);      /* open what was asked for while its stream was IN_DONE */
+bool in_full(const struct link *k); /* nothing more is taken before some of it is safe */
 void in_lost(struct link *k, const struct why *w);
 unsigned in_count(const struct link *k);
 /* The time since a file under way made progress, the longest; *what says what is missing. */

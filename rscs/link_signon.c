@@ -117,6 +117,26 @@ void signon_ack0(struct link *k)
     line_control(k, DLE, ACK0);
 }
 
+/* In the feature bytes that IBM leaves reserved, so that others let it pass; not the same both
+ * ways, so that who gives us our own bytes back is not taken for one of us. */
+#define AHEAD_I 0x0000D5C7u
+#define AHEAD_J 0x0000D5D1u
+#define AHEAD_MASK 0x00FFFFFFu
+
+static bool offers_ahead(const struct wire_signon *s)
+{
+    return (s->features & AHEAD_MASK) == (s->srcb == SIGNON_I ? AHEAD_I : AHEAD_J);
+}
+
+static uint32_t features(const struct link *k, uint8_t srcb)
+{
+    if (!k->conf.ahead)
+        return 0;
+    if (srcb == SIGNON_J)
+        return offers_ahead(&k->theirs) ? AHEAD_J : 0;
+    return k->no_offer ? 0 : AHEAD_I;
+}
+
 /* Sign-on and sign-off records go in a TTB of their own and without a closing RCB, as UnixNJE, RSCS
  * and NJE38 send them. */
 void signon_send(struct link *k, uint8_t srcb)
@@ -129,6 +149,7 @@ void signon_send(struct link *k, uint8_t srcb)
         .bufsize = srcb == SIGNON_J ? k->bufsize : k->conf.bufsize,
         .line_password = k->conf.line_password,
         .node_password = k->conf.node_password,
+        .features = features(k, srcb),
     };
     line_begin(k, 64);
     wire_signon_put(&k->out, &s);
@@ -178,5 +199,6 @@ int signon_check(struct link *k, struct why *w)
     uint16_t offer = s->bufsize < LINK_BUFSIZE_LEAST ? LINK_BUFSIZE_SMALL : s->bufsize;
     k->bufsize = offer < k->conf.bufsize ? offer : k->conf.bufsize;
     k->block_max = k->bufsize;
+    k->ahead = k->conf.ahead && offers_ahead(s);
     return OK;
 }

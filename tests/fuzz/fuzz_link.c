@@ -9,12 +9,15 @@
 #include "rscs/deck.h"
 #include "rscs/port.h"
 
+#define DONE_MAX 512
+
 static struct {
     struct loop *loop;
     struct link *link;
-    struct link_in *done[14];
+    struct link_in *done[DONE_MAX];
     unsigned ndone, open, out, asked;
-    uint8_t mood; /* 01 we dial, 02 refuse some files, 04 cancel some, 08 done later, 10 drain */
+    uint8_t mood; /* 01 we dial, 02 refuse some files, 04 cancel some, 08 done later, 10 drain, 20
+                     ahead */
     int far;      /* the peer's end */
     struct stream *near;
     stream_fn *fn;
@@ -73,7 +76,7 @@ static void all_done(void)
 static void file_end(void *arg, struct link_in *in)
 {
     (void)arg;
-    expect(t.ndone < 14);
+    expect(t.ndone < DONE_MAX);
     t.done[t.ndone++] = in;
     if ((t.mood & 8) == 0)
         all_done();
@@ -186,7 +189,8 @@ static struct link_conf conf(bool dials)
                           .dead_ms = 60000,
                           .transfer_ms = 40000,
                           .signon_ms = 30000,
-                          .file_max = 20000};
+                          .file_max = 20000,
+                          .ahead = (t.mood & 0x20) != 0};
     return c;
 }
 

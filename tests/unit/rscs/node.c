@@ -104,6 +104,7 @@ static void op_end(void *arg, struct link_in *in)
     struct node *n = arg;
     buf_printf(&n->log, "end %02X\n", in->rcb);
     tell(n, "end");
+    ck_assert_int_lt(n->ndone, HELD_MAX);
     if (n->hold_done)
         n->done[n->ndone++] = in;
     else
@@ -485,6 +486,7 @@ void peer_signon(struct peer *p, uint8_t srcb, const char *node, uint16_t bufsiz
                                   .member = 1,
                                   .event = srcb == SIGNON_J ? UINT32_MAX : 0,
                                   .bufsize = bufsize,
+                                  .features = p->features,
                                   .line_password = name_of(""),
                                   .node_password = name_of("")};
     struct buf b;
@@ -538,6 +540,8 @@ static void say_record(struct buf *out, const struct wire_record *rec)
     } else if (rec->rcb == RCB_GENERAL) {
         ck_assert_int_eq(wire_signon_get(rec->data, &s, &w), 0);
         buf_printf(out, " %c %s %u", s.srcb == SIGNON_I ? 'I' : 'J', text_of(&s.node), s.bufsize);
+        if (s.features != 0)
+            buf_printf(out, " %08X", s.features);
     } else if (rec->rcb == RCB_NMR) {
         say_message(out, rec->data);
     } else {
@@ -581,6 +585,8 @@ static void say_ttb(struct peer *p, struct cur ttrs)
             p->block_most = cur_left(&data);
         ck_assert_int_eq(wire_block_get(data, &blk, &w), 0);
         ck_assert(blk.kind == WIRE_K_BLOCK || cur_left(&data) == 2);
+        if ((flags & WIRE_TTR_FAST_OPEN) != 0)
+            buf_z(&p->seen, "fast ");
         if (blk.kind == WIRE_K_BLOCK)
             say_block(&p->seen, &blk);
         else

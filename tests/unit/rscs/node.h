@@ -3,7 +3,8 @@
  *
  * Transcript, a line each:  OPEN US THEM 0 | ACK .. | NAK US THEM 3 | ENQ | ACK0 | NAK | empty |
  * closed block:  BCB, then the records:  A0 I NODEA 8192 | 80 90-99 | 81 99-C0/204 | 82 99-80/5
- * 99-80/7 messages: 83 msg(USER text) cmd(text); sign-off: 84 B */
+ * 99-80/7 messages: 83 msg(USER text) cmd(text); sign-off: 84 B; features of a sign-on, when there
+ * are some, behind its size; "fast " before a block with FAST OPEN */
 #ifndef TESTS_NODE_H
 #define TESTS_NODE_H
 
@@ -12,6 +13,7 @@
 #include "rscs/port.h"
 
 #define FILES_MAX 4096
+#define HELD_MAX 1024
 
 struct node {
     struct loop *loop;
@@ -26,7 +28,7 @@ struct node {
     int again[FILES_MAX], nagain;
     /* incoming */
     bool hold_done; /* link_in_done only by node_done */
-    struct link_in *done[32];
+    struct link_in *done[HELD_MAX];
     int ndone;
     int refuse_open; /* deny this many requests */
     int fail_record; /* refuse the nth record of a file, 0 none */
@@ -52,7 +54,8 @@ struct peer {
     struct buf rx;   /* bytes not yet decoded */
     struct buf seen; /* transcript since the last peer_expect */
     uint8_t bcb;
-    bool ctl; /* control records come before TTBs */
+    uint32_t features; /* of its sign-on records */
+    bool ctl;          /* control records come before TTBs */
     bool closed;
     size_t ttb_most; /* largest TTB and block seen */
     size_t block_most;

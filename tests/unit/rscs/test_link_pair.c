@@ -1,6 +1,7 @@
 /* tests/unit/rscs/test_link_pair.c -- two links of ours back to back: many files of many sizes, a
  * connection cut at every byte, recorded sessions bent in every way, both dialling at once */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,8 +45,11 @@ static struct port *port_of(struct node *n, const char *us)
     return port_new(&set);
 }
 
-static void begin(const struct link_conf *ca, const struct link_conf *cb)
+static bool ahead; /* both send files ahead */
+
+static void begin(struct link_conf *ca, struct link_conf *cb)
 {
+    ca->ahead = cb->ahead = ahead;
     clock_fake(true);
     loop = loop_new();
     node_init(&a, loop, ca);
@@ -183,6 +187,7 @@ static void queue_sizes(struct node *n, int files)
 
 START_TEST(many_files_both_ways)
 {
+    ahead = _i;
     begin_usual();
     start();
     queue_sizes(&a, 308);
@@ -203,6 +208,7 @@ END_TEST
 
 START_TEST(small_buffers_and_one_stream)
 {
+    ahead = _i;
     struct link_conf ca = node_conf("NODEA", "NODEB"), cb = node_conf("NODEB", "NODEA");
     ca.dial = true;
     ca.bufsize = 400;
@@ -221,6 +227,7 @@ END_TEST
 
 START_TEST(thousands_of_small_files)
 {
+    ahead = _i;
     begin_usual();
     start();
     for (int i = 0; i < 4000; i++)
@@ -240,6 +247,7 @@ static void barrier(void *arg)
 
 START_TEST(done_in_a_barrier)
 {
+    ahead = _i;
     begin_usual();
     a.hold_done = b.hold_done = true;
     loop_barrier(loop, barrier, &a);
@@ -345,6 +353,102 @@ START_TEST(cut_at_every_byte)
 }
 END_TEST
 
+/* Six files each way over one stream, all on their way or waiting for their X'C0' together: the
+ * owner makes them safe some turns later, the younger of two first. */
+static int delay;
+
+static void late(void *arg)
+{
+    struct node *n = arg;
+    if (n->ndone == 0 || ++delay % 3 != 0)
+        return;
+    for (int i = 0; i + 1 < n->ndone; i += 2) {
+        struct link_in *swap = n->done[i];
+        n->done[i] = n->done[i + 1];
+        n->done[i + 1] = swap;
+    }
+    node_done(n);
+}
+
+static void begin_ahead(void)
+{
+    struct link_conf ca = node_conf("NODEA", "NODEB"), cb = node_conf("NODEB", "NODEA");
+    ahead = true;
+    ca.dial = true;
+    ca.streams = cb.streams = 1;
+    begin(&ca, &cb);
+    a.hold_done = b.hold_done = true;
+    loop_barrier(loop, late, &a);
+    loop_barrier(loop, late, &b);
+    proxy.on = true;
+    for (int i = 0; i < 6; i++) {
+        node_queue(&a, i == 3 ? DECK_SYSIN : DECK_SYSOUT, 1, 2);
+        node_queue(&b, i == 2 ? DECK_SYSIN : DECK_SYSOUT, 1, 2);
+    }
+}
+
+/* What one says is confirmed, the other has; and nobody has it twice of one connection. */
+static void confirmed_is_there(const struct node *from, const struct node *to, size_t at)
+{
+    static int seen[FILES_MAX];
+    check_files(from, to, seen);
+    for (int i = 0; i < from->ndecks; i++) {
+        char line[32];
+        snprintf(line, sizeof line, "sent %d ok", i);
+        bool ok = strstr(buf_cstr((struct buf *)&from->log), line) != NULL;
+        ck_assert_msg(seen[i] <= 1, "cut at %zu: file %d twice on one connection", at, i);
+        ck_assert_msg(!ok || seen[i] == 1, "cut at %zu: file %d confirmed, but lost", at, i);
+    }
+}
+
+static void run_late(void)
+{
+    for (int i = 0; i < 5; i++) {
+        run();
+        loop_turn(loop, false);
+    }
+}
+
+static void ahead_cut_at(size_t at, size_t *whole)
+{
+    static int seen[FILES_MAX];
+    struct link_stat st;
+    begin_ahead();
+    proxy.left = at;
+    link_start(b.link);
+    link_start(a.link);
+    run_late();
+    *whole = proxy.passed;
+    confirmed_is_there(&a, &b, at);
+    confirmed_is_there(&b, &a, at);
+    link_stat(b.link, &st);
+    ck_assert_uint_eq(st.open_in + st.open_out, 0);
+    proxy.left = SIZE_MAX;
+    for (int i = 0; i < 3 && (a.sent_ok < 6 || b.sent_ok < 6); i++) {
+        clock_step(20000);
+        run_late();
+    }
+    ck_assert_int_eq(a.sent_ok, 6);
+    ck_assert_int_eq(b.sent_ok, 6);
+    check_files(&a, &b, seen);
+    for (int i = 0; i < 6; i++)
+        ck_assert_msg(seen[i] >= 1, "cut at %zu: file %d is missing", at, i);
+    check_files(&b, &a, seen);
+    for (int i = 0; i < 6; i++)
+        ck_assert_msg(seen[i] >= 1, "cut at %zu: file %d is missing", at, i);
+    end();
+}
+
+START_TEST(ahead_cut_at_every_byte)
+{
+    size_t whole = 0, used;
+    ahead_cut_at(SIZE_MAX, &whole);
+    ck_assert_uint_gt(whole, 2500);
+    for (size_t at = (size_t)_i; at < whole; at += 8)
+        ahead_cut_at(at, &used);
+}
+END_TEST
+
 /* --- bent sessions ------------------------------------------------------- */
 
 /* All that a says in a session with files and messages, split into pieces: the OPEN and the TTBs.
@@ -442,6 +546,7 @@ static void play(const struct cur *list, int n)
 
 START_TEST(pieces_dropped_doubled_exchanged)
 {
+    ahead = _i;
     struct cur list[65];
     record_session();
     for (int with_numbers = 1; with_numbers >= 0; with_numbers--) {
@@ -475,9 +580,10 @@ END_TEST
 START_TEST(pieces_cut_short)
 {
     struct cur list[64];
+    ahead = _i >= 4;
     record_session();
     for (int i = 0; i < npieces; i++)
-        for (size_t n = (size_t)_i; n < cur_left(&pieces[i]); n += 4) {
+        for (size_t n = (size_t)_i % 4; n < cur_left(&pieces[i]); n += 4) {
             memcpy(list, pieces, sizeof pieces);
             list[i].end = list[i].p + n;
             play(list, npieces);
@@ -490,16 +596,17 @@ END_TEST
 START_TEST(bytes_changed)
 {
     static const uint8_t change[] = {0x01, 0x80, 0x40, 0xFF};
+    ahead = _i >= 4;
     record_session();
     for (int i = 1; i < npieces; i++)
         unnumber(pieces[i]);
     for (size_t at = 0; at < session.n; at++) {
-        session.p[at] ^= change[_i];
+        session.p[at] ^= change[_i % 4];
         int k = 0;
         while (k + 1 < npieces && pieces[k + 1].p <= session.p + at)
             k++;
         play(pieces, npieces);
-        session.p[at] ^= change[_i];
+        session.p[at] ^= change[_i % 4];
     }
     buf_done(&session);
 }
@@ -603,15 +710,16 @@ static Suite *link_pair_suite(void)
     Suite *s = suite_create("link_pair");
     TCase *t = tcase_create("pairs");
     tcase_set_timeout(t, 120);
-    tcase_add_test(t, many_files_both_ways);
-    tcase_add_test(t, small_buffers_and_one_stream);
-    tcase_add_test(t, thousands_of_small_files);
-    tcase_add_test(t, done_in_a_barrier);
+    tcase_add_loop_test(t, many_files_both_ways, 0, 2);
+    tcase_add_loop_test(t, small_buffers_and_one_stream, 0, 2);
+    tcase_add_loop_test(t, thousands_of_small_files, 0, 2);
+    tcase_add_loop_test(t, done_in_a_barrier, 0, 2);
     tcase_add_test(t, strange_records_travel);
     tcase_add_loop_test(t, cut_at_every_byte, 0, 4);
-    tcase_add_test(t, pieces_dropped_doubled_exchanged);
-    tcase_add_loop_test(t, pieces_cut_short, 0, 4);
-    tcase_add_loop_test(t, bytes_changed, 0, 4);
+    tcase_add_loop_test(t, ahead_cut_at_every_byte, 0, 8);
+    tcase_add_loop_test(t, pieces_dropped_doubled_exchanged, 0, 2);
+    tcase_add_loop_test(t, pieces_cut_short, 0, 8);
+    tcase_add_loop_test(t, bytes_changed, 0, 8);
     tcase_add_test(t, both_dial_at_once);
     tcase_add_test(t, over_tcp);
     suite_add_tcase(s, t);
