@@ -14,8 +14,8 @@
 #include "gateway/mail/note.h"
 #include "gateway/mail/plain.h"
 #include "gateway/partfile.h"
-#include "gateway/smtp/bsmtp.h"
 #include "gateway/verified.h"
+#include "gateway/wholemail.h"
 
 #define ADDRESSES_MAX 200u
 #define NOTE_WIDTH 78u
@@ -280,6 +280,24 @@ size_t frommail_count(const struct frommail *f, const struct admitted *to)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* The text as its reader will see it: what stands for a character that the page has not may be
+ * wider, and lines are broken by what is seen. */
+static struct str in_page(struct frommail *f, const struct njefile_spec *spec, struct str text,
+                          size_t *replaced)
+{
+    struct buf bytes, seen;
+    if (text_is_ascii(text))
+        return text;
+    buf_init(&bytes, 4 * text.n + 64);
+    buf_init(&seen, 12 * text.n + 64);
+    *replaced += ebc_from_utf8(&bytes, spec->page, text);
+    ebc_to_utf8(&seen, spec->page, buf_cur(&bytes));
+    text = arena_str(f->arena, buf_text(&seen));
+    buf_done(&bytes);
+    buf_done(&seen);
+    return text;
+}
+
 static size_t add_recipients(struct frommail *f, const char *field, enum note_role role,
                              struct note_rcpt *out, size_t n)
 {
@@ -296,6 +314,23 @@ static size_t add_recipients(struct frommail *f, const char *field, enum note_ro
                            &r->addr.node, &r->addr.nick);
         }
     }
+}
+
+/* Answers how many of its characters are not in the page. */
+static size_t head_in_page(struct frommail *f, const struct njefile_spec *spec, struct note *n)
+{
+    size_t replaced = 0;
+    n->subject = in_page(f, spec, n->subject, &replaced);
+    n->reply_to = in_page(f, spec, n->reply_to, &replaced);
+    n->return_path = in_page(f, spec, n->return_path, &replaced);
+    n->from.name = in_page(f, spec, n->from.name, &replaced);
+    for (size_t i = 0; i < n->nrcpt; i++) {
+        struct note_addr *r = &n->rcpt[i].addr;
+        r->name = in_page(f, spec, r->name, &replaced);
+        r->user = in_page(f, spec, r->user, &replaced);
+        r->node = in_page(f, spec, r->node, &replaced);
+    }
+    return replaced;
 }
 
 static void fill_note(struct frommail *f, const struct admitted *to, struct note *n)
@@ -318,16 +353,12 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
         n->verified = verified_text(f->g, f->arena, &f->hdr, f->from.domain);
 }
 
-/* Below the text: what is missing of it, and where the rest is. */
-static void add_remarks(struct frommail *f, const struct njefile_spec *spec, struct buf *text)
+/* Below the text: what is missing of it and of the header, and where the rest is. */
+static void add_remarks(struct frommail *f, const struct njefile_spec *spec, size_t replaced,
+                        struct buf *text)
 {
     if (f->text.replaced > 0)
         buf_printf(text, "\n[%zu characters of this mail could not be read]\n", f->text.replaced);
-    struct buf bytes;
-    buf_init(&bytes, 4 * f->text.text.n + 64);
-    size_t replaced =
-        text_is_ascii(f->text.text) ? 0 : ebc_from_utf8(&bytes, spec->page, f->text.text);
-    buf_done(&bytes);
     if (replaced > 0)
         buf_printf(text, "\n[%zu character%s not in code page %s: what is nearest %s, or ?]\n",
                    replaced, replaced == 1 ? " is" : "s are", ebc_page_name(spec->page),
@@ -345,16 +376,18 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     struct note n;
     struct buf lines, text;
     fill_note(f, to, &n);
-    buf_init(&text, 2 * f->text.text.n + (1u << 20));
-    buf_str(&text, f->text.text);
-    add_remarks(f, spec, &text);
+    size_t replaced = head_in_page(f, spec, &n);
+    struct str shown = in_page(f, spec, f->text.text, &replaced);
+    buf_init(&text, 2 * shown.n + (1u << 20));
+    buf_str(&text, shown);
+    add_remarks(f, spec, replaced, &text);
     n.text = buf_text(&text);
     size_t max = (size_t)f->g->conf->max_mail_bytes * 3 + (1u << 20);
     buf_init(&lines, max);
     const struct conf_node *node = conf_node_of(f->g->conf, to->node);
     bool profs = node != NULL && node->style == STYLE_PROFS;
-    note_write(&lines, &n, profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style,
-               NOTE_WIDTH);
+    enum note_style style = profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style;
+    note_write(&lines, &n, style, NOTE_WIDTH);
     v = lines.over || text.over
             ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
             : njefile_text(f->g->store, spec, buf_text(&lines), max, out, w);
@@ -366,28 +399,25 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
 /* --- the whole mail, as text or as a batch
  * -------------------------------------------------------------------- */
 
-static void add_line(void *arg, struct str line)
-{
-    buf_str(arg, line);
-    buf_u8(arg, '\n');
-}
-
 static int whole_file(struct frommail *f, const struct njefile_spec *spec,
                       const struct admitted *to, bool batch, struct njefile_out *out, struct why *w)
 {
     struct buf lines;
-    struct str content = cur_str(&f->mail->content), line;
-    buf_init(&lines, content.n * 2 + (1u << 20));
-    if (batch) {
-        /* Inside the network its own form of address is the one mailers know. */
-        struct str rcpt = arena_printf(f->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node));
-        bsmtp_write(f->g->names.hostname.p, f->mail->sender, &rcpt, 1, content, add_line, &lines);
-    } else {
-        buf_printf(&lines, "Return-Path: <%.*s>\n", STR_ARG(f->mail->sender));
-        while (str_line(&content, &line))
-            add_line(&lines, line);
-    }
-    int v = njefile_text(f->g->store, spec, buf_text(&lines), lines.max, out, w);
+    size_t replaced = 0;
+    /* Inside the network its own form of address is the one mailers know. */
+    struct wholemail m = {
+        .content = cur_str(&f->mail->content),
+        .sender = f->mail->sender,
+        .rcpt = batch ? arena_printf(f->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node))
+                      : STR(""),
+        .host = f->g->names.hostname,
+        .page = spec->page,
+        .cards = spec->format == FORMAT_PUNCH};
+    buf_init(&lines, m.content.n * 4 + (1u << 20));
+    int v = wholemail_put(f->arena, &m, &lines, &replaced, w);
+    if (v == 0)
+        v = njefile_text(f->g->store, spec, buf_text(&lines), lines.max, out, w);
+    out->replaced += replaced;
     buf_done(&lines);
     return v;
 }

@@ -16,6 +16,7 @@
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"
+#include "gateway/mail/relabel.h"
 #include "gateway/snadsgate.h"
 #include "gateway/smtp/bsmtp.h"
 #include "rscs/punch.h"
@@ -221,6 +222,18 @@ static size_t flatten(struct job *j, const struct admitted *rcpt, size_t n,
     return all;
 }
 
+/* Only such an envelope lets a header have addresses that are not ASCII. */
+static bool needs_utf8(const struct job *j, const struct admitted *rcpt, size_t n)
+{
+    bool ascii = text_is_ascii(j->sender);
+    for (size_t i = 0; i < n; i++) {
+        ascii = ascii && text_is_ascii(rcpt[i].mailbox);
+        for (size_t k = 0; k < rcpt[i].nmore; k++)
+            ascii = ascii && text_is_ascii(rcpt[i].more[k].mailbox);
+    }
+    return !ascii;
+}
+
 static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
                 struct why *w)
 {
@@ -233,7 +246,8 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
                      .sender = j->sender,
                      .content = buf_cur(content),
                      .rcpt = rcpt,
-                     .nrcpt = nrcpt};
+                     .nrcpt = nrcpt,
+                     .utf8 = j->utf8};
     struct body_writer *bw = body_writer_new(j->g->store);
     int v = body_write(bw, content->p, content->n, w);
     m.body = v == 0 ? body_writer_end(&bw, w) : NULL;
@@ -353,7 +367,8 @@ static void build_note(struct job *j, const struct note *n, const struct njefile
                           .subject = n->subject,
                           .message_id = message_id(j, id),
                           .in_reply_to = n->in_reply_to,
-                          .reply_to = n->reply_to};
+                          .reply_to = n->reply_to,
+                          .utf8 = j->utf8};
     find_thread(j, n, to, &m);
     put_received(j, b, id);
     note_mail_header(b, &m);
@@ -371,6 +386,7 @@ static int post_note(struct job *j, const struct njefile_item *text, const struc
                      const struct admitted *rcpt, size_t nrcpt, struct why *w)
 {
     struct buf b;
+    j->utf8 = needs_utf8(j, rcpt, nrcpt);
     buf_init(&b, content_max(j));
     build_note(j, n, text, &b);
     int v = post(j, &b, rcpt, nrcpt, w);
@@ -456,7 +472,8 @@ static struct str encode_addresses(struct job *j, struct str value)
     buf_init(&b, HDR_BYTES_MAX);
     for (size_t i = 0; i < n; i++) {
         buf_z(&b, i > 0 ? ", " : "");
-        buf_str(&b, hdr_mailbox(j->arena, list[i].name, list[i].mailbox));
+        buf_str(&b, j->utf8 ? hdr_mailbox(j->arena, list[i].name, list[i].mailbox)
+                            : hdr_mailbox_ascii(j->arena, list[i].name, list[i].mailbox));
     }
     struct str out = n > 0 && n < 200 && !b.over ? arena_str(j->arena, buf_text(&b)) : value;
     buf_done(&b);
@@ -508,6 +525,20 @@ static void put_body_lines(struct buf *b, struct str body)
     }
 }
 
+/* What a code page had is UTF-8 now, whatever the labels of the mail's parts say. */
+static struct str true_labels(struct job *j, struct str text)
+{
+    struct buf b;
+    struct why ignored;
+    if (text_is_ascii(text))
+        return text;
+    buf_init(&b, 2 * text.n + 65536);
+    if (relabel_put(j->arena, text, true, &b, &ignored) == 0)
+        text = arena_str(j->arena, buf_text(&b));
+    buf_done(&b);
+    return text;
+}
+
 /* Write RFC 822 text as a mail of today: what is missing is added, EBCDIC's own characters are
  * declared. */
 static int build_822(struct job *j, struct str text, struct buf *b, struct why *w)
@@ -515,6 +546,12 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
     struct hdr h;
     msg_id id = intake_id(j->in);
     int v = hdr_parse(j->arena, text, &h, w);
+    bool mime = v == 0 &&
+                (hdr_get(&h, "Content-Type", 0) != NULL || hdr_get(&h, "MIME-Version", 0) != NULL);
+    if (mime) {
+        text = true_labels(j, text);
+        v = hdr_parse(j->arena, text, &h, w);
+    }
     if (v < 0)
         return v;
     put_received(j, b, id);
@@ -539,7 +576,7 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
     struct str mid = message_id(j, id), body = str_sub(text, h.size, text.n);
     if (hdr_get(&h, "Message-ID", 0) == NULL)
         hdr_put(b, "Message-ID", mid);
-    if (hdr_get(&h, "Content-Type", 0) != NULL || hdr_get(&h, "MIME-Version", 0) != NULL)
+    if (mime)
         put_body_lines(b, body);
     else
         mime_put_text(b, body, NULL, 0, mid);
@@ -561,6 +598,7 @@ int job_post_822(struct job *j, struct str text, const struct admitted *rcpt, si
                  struct why *w)
 {
     struct buf b;
+    j->utf8 = needs_utf8(j, rcpt, nrcpt);
     buf_init(&b, content_max(j));
     int v = build_822(j, text, &b, w);
     if (v == 0)

@@ -17,6 +17,7 @@ struct job {
     /* batch SMTP: the sender of the mail at hand */
     struct str sender, origin_sender;
     enum door from;
+    bool utf8; /* the mail at hand needs SMTPUTF8 (RFC 6531): an address of its envelope does */
     /* what the header rules ask of this gateway */
     struct headrules about;
     struct rules_ask ask;

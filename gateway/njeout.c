@@ -196,6 +196,7 @@ static void netdata_begin(struct buf *b, const struct njefile_spec *spec, uint64
 
 /* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
 #define TEXT_RECORD_MAX 32000u
+#define NOTE_RECORD_MAX 255u /* what programs that read notes take */
 
 struct text_job {
     const struct njefile_spec *spec;
@@ -233,6 +234,7 @@ static size_t text_records(struct text_job *j)
     size_t replaced = 0;
     struct str line, text = j->text;
     struct buf bytes;
+    size_t most = j->spec->note ? NOTE_RECORD_MAX : TEXT_RECORD_MAX;
     struct runs_reader runs = runs_read(j->fact != NULL ? j->fact->lengths : STR(""));
     buf_init(&bytes, SIZE_MAX / 4);
     while (str_line(&text, &line)) {
@@ -242,7 +244,7 @@ static size_t text_records(struct text_job *j)
         replaced += ebc_from_utf8(&bytes, j->spec->page, line);
         size_t blanks = blanks_behind(j, &runs, bytes.n);
         ebc_cut_begin(&cut, j->spec->page, buf_cur(&bytes));
-        while (ebc_cut_next(&cut, TEXT_RECORD_MAX, &record))
+        while (ebc_cut_next(&cut, most, &record))
             add_text_record(j, record, blanks);
         ebc_cut_end(&cut);
     }

@@ -478,6 +478,21 @@ struct str hdr_mailbox(struct arena *a, struct str name, struct str mailbox)
     return finish(a, &out);
 }
 
+struct str hdr_mailbox_ascii(struct arena *a, struct str name, struct str mailbox)
+{
+    struct buf clean, out;
+    if (text_is_ascii(mailbox))
+        return hdr_mailbox(a, name, mailbox);
+    clean_to(&clean, name);
+    buf_z(&clean, clean.n > 0 ? " " : "");
+    buf_str(&clean, mailbox);
+    buf_init(&out, VALUE_MAX);
+    put_words(&out, str_trim(buf_text(&clean)));
+    buf_z(&out, ":;");
+    buf_done(&clean);
+    return finish(a, &out);
+}
+
 /* --- writing fields ---------------------------------------------------------------------- */
 
 static void put_value_bytes(struct buf *b, struct str s)

@@ -17,9 +17,6 @@
 #include "gateway/mail/mime_private.h"
 #include "gateway/mail/plain.h"
 
-#define DEPTH_MAX 50u
-#define SCAN_LEVELS 16u /* levels that may each hold nearly all of a large message */
-#define SCAN_LEAST ((size_t)8 << 20)
 #define FIELD_BYTES 8192u /* of a Content-Type or -Disposition that are looked at */
 #define BOUNDARY_MAX 200u /* RFC 2046 5.1.1 says 70 */
 #define HTML_WIDTH 78u
@@ -148,8 +145,8 @@ static struct str after_blank_line(struct str s)
     return s.n > 1 && s.p[0] == '\r' && s.p[1] == '\n' ? str_sub(s, 2, s.n) : s;
 }
 
-static int read_entity(struct arena *a, struct str raw, const char *default_type, struct entity *e,
-                       struct why *w)
+int mime_read_entity(struct arena *a, struct str raw, const char *default_type, struct entity *e,
+                     struct why *w)
 {
     *e = (struct entity){.coding = MIME_PLAIN};
     int rc = hdr_parse(a, raw, &e->h, w);
@@ -326,11 +323,6 @@ static int show_calendar(struct walk *k, struct entity *e)
 
 /* --- multiparts -------------------------------------------------------------------------- */
 
-struct children {
-    struct str *raw;
-    size_t n;
-};
-
 /* The next delimiter line of the boundary (RFC 2046 5.1.1) at or after `from`, a line's start:
  * where it starts, where the next line starts, and whether it is the closing one. `needle` is
  * "--boundary". */
@@ -365,8 +357,7 @@ static size_t before_break(struct str s, size_t from, size_t at)
     return at > from && s.p[at - 1] == '\r' ? at - 1 : at;
 }
 
-/* Cut a multipart's body; no children when the boundary is missing or never found. */
-static int split(struct walk *k, const struct entity *e, struct children *c)
+int mime_split(struct walk *k, const struct entity *e, struct children *c)
 {
     *c = (struct children){0};
     if (e->boundary.n == 0 || e->boundary.n > BOUNDARY_MAX)
@@ -437,7 +428,7 @@ static int choose(struct walk *k, const struct children *c, size_t *chosen)
     size_t plain = SIZE_MAX, rich = SIZE_MAX;
     struct entity e, plain_entity = {.body = {NULL, 0}};
     for (size_t i = 0; i < c->n; i++) {
-        int rc = read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
+        int rc = mime_read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
         if (rc != OK)
             return rc;
         if (e.attachment)
@@ -477,7 +468,7 @@ static int walk_related(struct walk *k, const struct entity *e, const struct chi
     struct entity child;
     int rc = OK;
     for (size_t i = 0; rc == OK && e->start.n > 0 && i < c->n; i++) {
-        rc = read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
+        rc = mime_read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
         if (rc == OK && str_eq(str_trim(hdr_value(&child.h, "Content-ID")), str_trim(e->start)))
             root = i;
     }
@@ -486,7 +477,7 @@ static int walk_related(struct walk *k, const struct entity *e, const struct chi
     for (size_t i = 0; rc == OK && i < c->n; i++) {
         if (i == root)
             continue;
-        rc = read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
+        rc = mime_read_entity(k->a, c->raw[i], "text/plain", &child, k->w);
         if (rc == OK && mime_is_type(&child, "image/") && child.has_id && !child.attachment)
             k->out->pictures++;
         else if (rc == OK)
@@ -512,7 +503,7 @@ static int walk_encrypted(struct walk *k, const struct children *c)
 {
     struct entity e;
     mime_show_line(k, "[encrypted message, cannot be shown]");
-    int rc = read_entity(k->a, c->raw[c->n - 1], "application/octet-stream", &e, k->w);
+    int rc = mime_read_entity(k->a, c->raw[c->n - 1], "application/octet-stream", &e, k->w);
     return rc == OK ? mime_attach(k, &e) : rc;
 }
 
@@ -550,7 +541,7 @@ static int walk_report(struct walk *k, const struct children *c, unsigned depth)
         struct entity e;
         struct hdr h;
         struct str raw;
-        rc = read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
+        rc = mime_read_entity(k->a, c->raw[i], "text/plain", &e, k->w);
         if (rc != OK)
             break;
         bool returned = mime_is_type(&e, "message/rfc822") ||
@@ -574,7 +565,7 @@ static int walk_report(struct walk *k, const struct children *c, unsigned depth)
 static int walk_multipart(struct walk *k, const struct entity *e, unsigned depth)
 {
     struct children c;
-    int rc = split(k, e, &c);
+    int rc = mime_split(k, e, &c);
     if (rc != OK)
         return rc;
     if (c.n == 0) { /* the boundary lies: better as it is than not at all */
@@ -614,9 +605,9 @@ static int walk_secret(struct walk *k, const struct entity *e)
 static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth)
 {
     struct entity e;
-    if (depth > DEPTH_MAX)
-        return mime_limit(k, "levels", DEPTH_MAX);
-    int rc = read_entity(k->a, raw, default_type, &e, k->w);
+    if (depth > MIME_DEPTH_MAX)
+        return mime_limit(k, "levels", MIME_DEPTH_MAX);
+    int rc = mime_read_entity(k->a, raw, default_type, &e, k->w);
     if (rc != OK)
         return rc;
     if (arena_full(k->a))
@@ -662,8 +653,7 @@ static bool read_plain(struct walk *k, struct str message, const struct hdr *h)
 int mime_read(struct arena *a, struct str message, struct mime_text *out, struct why *w)
 {
     *out = (struct mime_text){.text = STR("")};
-    struct walk k = {
-        .a = a, .out = out, .w = w, .parts = 1, .scan_left = message.n * SCAN_LEVELS + SCAN_LEAST};
+    struct walk k = {.a = a, .out = out, .w = w, .parts = 1, .scan_left = MIME_SCAN(message.n)};
     struct hdr h;
     int rc = hdr_parse(a, message, &h, w);
     if (rc != OK)

@@ -7,6 +7,9 @@
 #include "gateway/mail/mime.h"
 
 #define PARTS_MAX 1000u
+#define MIME_DEPTH_MAX 50u
+/* Levels that may each hold nearly all of a large message are 16. */
+#define MIME_SCAN(n) ((n)*16 + ((size_t)8 << 20))
 
 struct walk {
     struct arena *a;
@@ -34,6 +37,16 @@ struct entity {
     enum mime_coding coding;
 };
 
+/* The parts of a multipart, slices of its body. */
+struct children {
+    struct str *raw;
+    size_t n;
+};
+
+int mime_read_entity(struct arena *a, struct str raw, const char *default_type, struct entity *e,
+                     struct why *w) MUST_CHECK;
+/* Cut a multipart's body; no children when the boundary is missing or never found. */
+int mime_split(struct walk *k, const struct entity *e, struct children *c) MUST_CHECK;
 int mime_limit(struct walk *k, const char *what, unsigned most);
 int mime_no_room(struct walk *k);
 bool mime_is_type(const struct entity *e, const char *type); /* "image/": the family */

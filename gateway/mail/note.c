@@ -11,10 +11,13 @@
 #define LOOK_LINES 5        /* header lines and leading blank lines that note_looks allows */
 #define ADDR_BYTES 1024u    /* most of one address with its name; more is text that holds commas */
 #define WORD_BYTES 255u     /* most of a user or node; RFC 5321 4.5.3.1 */
-#define SUBJECT_BYTES 1000u /* of a subject of several lines; what is more is no subject */
+#define SUBJECT_BYTES 8192u /* of a subject of several lines; what is more is no subject */
 #define LINE_BYTES 65536u   /* of a header line that are looked at */
 #define NAME_WIDTH 46u      /* columns 7-52 */
 #define NAME_BYTES 200u     /* combining marks take no column */
+#define SCREEN 80u          /* columns, and those of a card */
+#define TAG_WIDTH 6u        /* "From: " */
+#define NAME_LEAST 4u       /* a name cut to fewer columns says nothing */
 #define COL_USER_FROM 50u   /* a userid of a continuation line begins about column 54 */
 #define COL_USER_TO 58u
 
@@ -215,6 +218,7 @@ struct reader {
     enum tag last;
     bool comma;           /* the recipient line before ended in a comma: the list goes on */
     struct str addressee; /* of a PROFS MSG line; counts when there is no To: */
+    char *subject;        /* SUBJECT_BYTES, once it has several lines */
 };
 
 static int add_rcpt(struct reader *r, enum note_role role, const struct note_addr *addr,
@@ -284,7 +288,9 @@ static bool continues_list(const struct reader *r, struct str line)
     struct str before = str_sub(line, 0, (size_t)(addr.user.p - line.p));
     bool leads = str_trim(before).n == 0;
     size_t column = text_columns(before);
-    return leads || (column >= COL_USER_FROM && column <= COL_USER_TO);
+    /* An Internet host stands further left when it is long. */
+    return leads || (column >= COL_USER_FROM && column <= COL_USER_TO) ||
+           str_find(addr.node, '.') > 0;
 }
 
 static void take_date(struct note *n, struct str value)
@@ -384,12 +390,25 @@ static int take_tag(struct reader *r, enum tag tag, struct str value, struct why
     return OK;
 }
 
+static void continue_subject(struct reader *r, struct str value)
+{
+    struct str *subject = &r->note->subject;
+    if (subject->n == 0 || subject->n + value.n >= SUBJECT_BYTES)
+        return;
+    if (r->subject == NULL && (r->subject = arena_alloc(r->arena, SUBJECT_BYTES)) == NULL)
+        return;
+    if (subject->p != r->subject)
+        memcpy(r->subject, subject->p, subject->n);
+    r->subject[subject->n] = ' ';
+    memcpy(r->subject + subject->n + 1, value.p, value.n);
+    *subject = (struct str){r->subject, subject->n + 1 + value.n};
+}
+
 static int take_continuation(struct reader *r, struct str line, struct why *w)
 {
     struct str value = str_trim(line);
-    struct str subject = r->note->subject;
-    if (r->last == TAG_SUBJECT && subject.n > 0 && subject.n + value.n < SUBJECT_BYTES)
-        r->note->subject = arena_printf(r->arena, "%.*s %.*s", STR_ARG(subject), STR_ARG(value));
+    if (r->last == TAG_SUBJECT)
+        continue_subject(r, value);
     if ((r->last == TAG_TO || r->last == TAG_CC) && continues_list(r, line))
         return take_list(r, r->last == TAG_TO ? NOTE_TO : NOTE_CC, value, w);
     return OK;
@@ -549,6 +568,19 @@ static struct str cut_columns(struct str s, size_t columns)
     return str_sub(s, 0, n);
 }
 
+/* Where to break a line too long for `columns`: after the last blank that fits, else before the
+ * first blank; line.n when there is none. */
+static size_t break_at(struct str line, size_t from, size_t columns)
+{
+    size_t fit = cut_columns(line, columns).n, at = 0;
+    if (fit == line.n)
+        return fit;
+    for (size_t i = from; i < line.n && (i <= fit || at == 0); i++)
+        if (line.p[i] == ' ' && i > from && line.p[i - 1] != ' ')
+            at = i;
+    return at > 0 ? at : line.n;
+}
+
 static void put_padded(struct buf *b, struct str s, size_t columns)
 {
     size_t used = text_columns(s);
@@ -556,11 +588,32 @@ static void put_padded(struct buf *b, struct str s, size_t columns)
     buf_fill(b, ' ', used < columns ? columns - used : 0);
 }
 
+/* The name in as many columns as a long address leaves it. Outside its own columns only commas
+ * would tell it from a list. */
+static void put_cut_name(struct buf *b, const struct note_addr *x)
+{
+    size_t used = TAG_WIDTH + 1 + text_columns(x->user) + strlen(" at ") + text_columns(x->node);
+    size_t start = b->n;
+    if (used + NAME_LEAST > SCREEN)
+        return;
+    hdr_clean(b, str_trim_right(cut_columns(str_sub(x->name, 0, NAME_BYTES), SCREEN - used)));
+    for (size_t i = start; i < b->n; i++)
+        if (b->p[i] == ',' || b->p[i] == ';')
+            b->p[i] = ' ';
+    buf_u8(b, ' ');
+}
+
 /* name, userid, at, node from column 7 on; without a name the userid stands in its place. */
 static void put_cms_addr(struct buf *b, const struct note_addr *x, enum note_style style)
 {
     bool padded = x->name.n > 0 && (style == NOTE_CMS || !x->nick);
-    if (x->name.n > 0)
+    size_t user = text_columns(x->user), host = strlen(" at ") + text_columns(x->node);
+    if (padded && user < USER_WIDTH)
+        user = USER_WIDTH;
+    if (x->name.n > 0 && TAG_WIDTH + NAME_WIDTH + 1 + user + host > SCREEN) {
+        put_cut_name(b, x);
+        padded = false;
+    } else if (x->name.n > 0)
         put_padded(b, cut_columns(str_sub(x->name, 0, NAME_BYTES), NAME_WIDTH), NAME_WIDTH + 1);
     put_padded(b, x->user, padded ? USER_WIDTH : 0);
     buf_z(b, " at ");
@@ -578,6 +631,18 @@ static void put_profs_addr(struct buf *b, const struct note_addr *x)
         buf_z(b, "--");
     }
     hdr_clean(b, x->node);
+}
+
+static void put_profs_rcpt(struct buf *b, const struct note_addr *x)
+{
+    size_t start = b->n;
+    put_profs_addr(b, x);
+    size_t used = TAG_WIDTH + 2 + text_columns(str_sub(buf_text(b), start, b->n));
+    if (x->name.n > 0 && used + NAME_LEAST <= SCREEN) {
+        buf_z(b, "  ");
+        hdr_clean(b, str_trim_right(cut_columns(str_sub(x->name, 0, NAME_BYTES), SCREEN - used)));
+    }
+    buf_u8(b, '\n');
 }
 
 static void put_zone(struct buf *b, const struct note *n)
@@ -613,6 +678,28 @@ static void put_tagged(struct buf *b, const char *tag, struct str value)
     buf_u8(b, '\n');
 }
 
+/* A value of words, folded below itself: a continuation begins with blanks. */
+static void put_folded(struct buf *b, const char *tag, struct str value)
+{
+    struct buf clean;
+    size_t room = SCREEN - strlen(tag);
+    if (value.n == 0)
+        return;
+    buf_init(&clean, 3 * value.n + 16);
+    hdr_clean(&clean, value);
+    struct str rest = str_trim(buf_text(&clean));
+    buf_z(b, tag);
+    while (rest.n > 0) {
+        size_t n = break_at(rest, 0, room);
+        buf_str(b, str_trim_right(str_sub(rest, 0, n)));
+        buf_u8(b, '\n');
+        rest = str_trim(str_sub(rest, n, rest.n));
+        if (rest.n > 0)
+            buf_fill(b, ' ', strlen(tag));
+    }
+    buf_done(&clean);
+}
+
 /* One recipient a line, the first with the tag, the others below it; of a long list only the first,
  * so that the text begins on the first screen. */
 static void put_rcpts(struct buf *b, const struct note *n, enum note_role role,
@@ -633,10 +720,7 @@ static void put_rcpts(struct buf *b, const struct note *n, enum note_role role,
             put_cms_addr(b, &n->rcpt[i].addr, style);
             continue;
         }
-        put_profs_addr(b, &n->rcpt[i].addr);
-        buf_z(b, n->rcpt[i].addr.name.n > 0 ? "  " : "");
-        hdr_clean(b, n->rcpt[i].addr.name);
-        buf_u8(b, '\n');
+        put_profs_rcpt(b, &n->rcpt[i].addr);
     }
     if (all > most)
         buf_printf(b, "      ... and %zu more\n", all - most);
@@ -676,19 +760,6 @@ static size_t quote_length(struct str line)
     return n > 0 && n < line.n && line.p[n] == ' ' ? n + 1 : n;
 }
 
-/* Where to break a line too long for `columns`: after the last blank that fits, else before the
- * first blank; line.n when there is none. */
-static size_t break_at(struct str line, size_t from, size_t columns)
-{
-    size_t fit = cut_columns(line, columns).n, at = 0;
-    if (fit == line.n)
-        return fit;
-    for (size_t i = from; i < line.n && (i <= fit || at == 0); i++)
-        if (line.p[i] == ' ' && i > from && line.p[i - 1] != ' ')
-            at = i;
-    return at > 0 ? at : line.n;
-}
-
 static void put_wrapped(struct buf *b, struct str line, size_t columns)
 {
     struct str quote = str_sub(line, 0, quote_length(line));
@@ -703,9 +774,9 @@ static void put_wrapped(struct buf *b, struct str line, size_t columns)
     size_t hanging = indent <= HANGING_MAX && columns > indent + 20 ? indent : 0, before = 0;
     do {
         size_t n = break_at(rest, before == 0 ? indent : 0, columns - before);
-        hdr_clean(b, quote);
+        buf_str(b, quote);
         buf_fill(b, ' ', before);
-        hdr_clean(b, str_trim_right(str_sub(rest, 0, n)));
+        buf_str(b, str_trim_right(str_sub(rest, 0, n)));
         buf_u8(b, '\n');
         rest = str_sub(rest, n, rest.n);
         while (rest.n > 0 && rest.p[0] == ' ')
@@ -737,12 +808,17 @@ static struct str expand_tabs(struct buf *scratch, struct str line)
 
 static void put_text(struct buf *b, struct str text, unsigned width)
 {
-    struct buf scratch;
+    struct buf scratch, clean;
     buf_init(&scratch, b->max);
+    buf_init(&clean, b->max);
     struct str line;
-    while (str_line(&text, &line))
-        put_wrapped(b, expand_tabs(&scratch, line), width);
+    while (str_line(&text, &line)) {
+        buf_reset(&clean);
+        hdr_clean(&clean, expand_tabs(&scratch, line)); /* a control is a place to break, too */
+        put_wrapped(b, buf_text(&clean), width);
+    }
     buf_done(&scratch);
+    buf_done(&clean);
 }
 
 static void put_cms_from(struct buf *b, const struct note *n, enum note_style style)
@@ -765,7 +841,7 @@ void note_write(struct buf *b, const struct note *n, enum note_style style, unsi
     put_rcpts(b, n, NOTE_CC, style);
     if (style == NOTE_PROFS)
         put_tagged(b, "From: ", n->from.name);
-    put_tagged(b, "Subject: ", n->subject);
+    put_folded(b, "Subject: ", n->subject);
     put_tagged(b, "In-Reply-To: ", n->in_reply_to);
     put_tagged(b, "Reply-To: ", n->reply_to);
     put_tagged(b, "Sender-verified: ", n->verified);
@@ -778,6 +854,12 @@ void note_write(struct buf *b, const struct note *n, enum note_style style, unsi
 
 #define MAIL_HEADER_MAX ((size_t)4 << 20)
 
+static struct str mail_address(struct arena *a, const struct note_mail *m, struct str name,
+                               struct str mailbox)
+{
+    return m->utf8 ? hdr_mailbox(a, name, mailbox) : hdr_mailbox_ascii(a, name, mailbox);
+}
+
 /* All recipients of one role as one field. */
 static void put_mail_rcpts(struct buf *out, struct arena *a, const struct note_mail *m,
                            enum note_role role)
@@ -788,7 +870,7 @@ static void put_mail_rcpts(struct buf *out, struct arena *a, const struct note_m
         if (m->rcpt[i].role != role || m->rcpt[i].mailbox.n == 0)
             continue;
         buf_z(&list, list.n > 0 ? ", " : "");
-        buf_str(&list, hdr_mailbox(a, m->rcpt[i].name, m->rcpt[i].mailbox));
+        buf_str(&list, mail_address(a, m, m->rcpt[i].name, m->rcpt[i].mailbox));
     }
     if (list.n > 0)
         hdr_put(out, role == NOTE_TO ? "To" : "Cc", buf_text(&list));
@@ -810,14 +892,14 @@ void note_mail_header(struct buf *out, const struct note_mail *m)
         buf_z(out, "\r\n");
     }
     if (m->from_mailbox.n > 0)
-        hdr_put(out, "From", hdr_mailbox(a, m->from_name, m->from_mailbox));
+        hdr_put(out, "From", mail_address(a, m, m->from_name, m->from_mailbox));
     put_mail_rcpts(out, a, m, NOTE_TO);
     put_mail_rcpts(out, a, m, NOTE_CC);
     put_mail_field(out, "Subject", hdr_encode(a, m->subject));
     put_mail_field(out, "In-Reply-To", hdr_encode(a, m->in_reply_to));
     put_mail_field(out, "References", m->references);
     if (m->reply_to.n > 0)
-        hdr_put(out, "Reply-To", hdr_mailbox(a, STR(""), m->reply_to));
+        hdr_put(out, "Reply-To", mail_address(a, m, STR(""), m->reply_to));
     put_mail_field(out, "Message-ID", m->message_id);
     arena_free(&a);
 }

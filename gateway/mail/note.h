@@ -81,6 +81,7 @@ struct note_mail {
     struct str message_id, in_reply_to; /* with their <>; "" absent */
     struct str references;              /* of the thread, "" none */
     struct str reply_to;                /* a mailbox; "" absent */
+    bool utf8; /* the mail goes as SMTPUTF8 (RFC 6531): mailboxes need not be ASCII */
 };
 /* Append RFC 5322 fields with CRLF, no blank line: Date, From, To, Cc, Subject, In-Reply-To,
  * References, Reply-To, Message-ID. Names are quoted or encoded: "Steve Hayes"
