@@ -308,16 +308,15 @@ static bool dispatch(struct dim *d, struct str text)
     return false;
 }
 
-void dim_command(struct gate *g, struct str user, struct str node, struct str text,
-                 dim_reply_fn *reply)
+void dim_command(struct gate *g, const struct oper_asker *who, struct str text, dim_reply_fn *reply)
 {
     struct dim *d = mem_new(sizeof *d);
     d->g = g;
     d->arena = arena_new(65536);
-    d->user = upper(d->arena, user);
-    d->node = upper(d->arena, node);
+    d->user = upper(d->arena, who->user);
+    d->node = upper(d->arena, who->node);
     d->who = arena_printf(d->arena, "%.*s@%.*s", STR_ARG(d->user), STR_ARG(d->node));
-    d->privileged = oper_privileged(g, user, node);
+    d->privileged = oper_privileged(g, who);
     d->reply = reply;
     if (!dispatch(d, text))
         dim_free(d);

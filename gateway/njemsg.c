@@ -167,18 +167,17 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
                           struct str to_user, struct str to_node, struct str text)
 {
     struct gate *g = l->nje->g;
-    bool command = m->command;
-    if (command) {
+    const struct oper_asker by = {as->user, as->node, l->name};
+    if (m->command) {
         const struct rscscmd_asker who = {as->user, as->node, l->name};
         rscscmd_run(g, &who, text, answer, as);
     } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
         /* A notice of another system, or RSCS's comment: an answer would be answered again. */
         (void)tell_local(l->nje, as->user, as->node, to_user, text);
     } else if (str_is(to_user, "DIM")) {
-        dim_command(g, as->user, as->node, text, answer_dim);
+        dim_command(g, &by, text, answer_dim);
     } else if (admit_is_mailer(to_user)) {
-        const struct oper_asker who = {as->user, as->node, l->name};
-        oper_smsg(g, &who, text, answer_paced, as);
+        oper_smsg(g, &by, text, answer_paced, as);
     } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
         dim_absent(g, as->user, as->node, to_user, to_node, answer_dim);
     }

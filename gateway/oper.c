@@ -346,7 +346,7 @@ static void shutdown_gateway(struct command_call *c)
     kill(getpid(), SIGTERM); /* the same way as any other stop: transfers are waited for */
 }
 
-bool oper_privileged(const struct gate *g, struct str user, struct str node)
+static bool is_listed(const struct gate *g, struct str user, struct str node)
 {
     if (node.n == 0)
         return true; /* the control socket, whose permissions are the check */
@@ -372,10 +372,15 @@ static bool came_its_way(const struct gate *g, const struct oper_asker *who)
     return link != NULL && strcmp(link, who->link) == 0;
 }
 
+bool oper_privileged(const struct gate *g, const struct oper_asker *who)
+{
+    return is_listed(g, who->user, who->node) && came_its_way(g, who);
+}
+
 static bool may(struct command_call *c, const struct command *k)
 {
     const struct oper_asker *who = c->who;
-    bool named = !k->privileged || oper_privileged(c->g, who->user, who->node);
+    bool named = !k->privileged || is_listed(c->g, who->user, who->node);
     if (!k->privileged || (named && came_its_way(c->g, who)))
         return true;
     log_event(LOG_WARN, 0, "command-refused", "from=%.*s@%.*s link=%s command=%s",

@@ -16,7 +16,8 @@ struct oper_asker {
  * SMSGAUTHLIST, and a message over the link behind which the asker's node lies. */
 void oper_smsg(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
                void *arg);
-/* Is USER at NODE in SMSGAUTHLIST? (NODE "": the control socket, yes.) */
-bool oper_privileged(const struct gate *g, struct str user, struct str node);
+/* Is he in SMSGAUTHLIST, and did he ask over the link behind which his node lies? (NODE "": the
+ * control socket, yes.) */
+bool oper_privileged(const struct gate *g, const struct oper_asker *who);
 
 #endif

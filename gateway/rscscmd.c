@@ -200,13 +200,17 @@ static void query_node(struct call *c)
  * -----------------------------------------------------------------------------------------------------------
  */
 
+static bool sees_all(const struct call *c)
+{
+    return oper_privileged(c->g, &(struct oper_asker){c->who->user, c->who->node, c->who->link});
+}
+
 /* Whose mail waits is for himself and the operators to know. */
 static bool may_see(const struct call *c, const struct message *m)
 {
     char self[20];
     snprintf(self, sizeof self, "%.*s@%.*s", STR_ARG(c->who->user), STR_ARG(c->who->node));
-    bool yes = c->who->user.n > 0 && (str_is(m->origin_sender, self) ||
-                                      oper_privileged(c->g, c->who->user, c->who->node));
+    bool yes = c->who->user.n > 0 && (str_is(m->origin_sender, self) || sees_all(c));
     for (size_t i = 0; i < m->nrcpt && c->who->user.n > 0 && !yes; i++)
         yes = str_is(m->rcpt[i].addr, self);
     return yes;
@@ -319,8 +323,7 @@ static int spool_reader(void *arg, const struct reader_row *r)
     struct why w;
     char self[20];
     snprintf(self, sizeof self, "%.*s@%.*s", STR_ARG(c->who->user), STR_ARG(c->who->node));
-    if (walk->opened < OPEN_MAX && c->who->user.n > 0 &&
-        (str_is(r->from, self) || oper_privileged(c->g, c->who->user, c->who->node))) {
+    if (walk->opened < OPEN_MAX && c->who->user.n > 0 && (str_is(r->from, self) || sees_all(c))) {
         struct arena *a = arena_new(65536);
         int v = readerrow_get(store_reader(c->g->store), c->g->conf->spooldir.p, r->number, a, &row,
                               &deck, &w);

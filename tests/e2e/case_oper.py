@@ -72,6 +72,37 @@ def case_oper_privileges(w):
     gw.until(lambda: 'event=command-refused' in gw.read_log())
 
 
+def case_authority_by_the_wrong_link(w):
+    """ROOT@MVSZ may do all, but only over the link to MVSZ: whoever claims his name on another is nobody."""
+    gw = w.gateway(lines=['SMSGAUTHLIST ROOT@MVSZ ENDSMSGAUTHLIST', 'LOCALUSER OPER'])
+    any_, right, strict = w.peer('MVSA'), w.peer('MVSZ'), w.peer('MVSB')
+    gw.link('MVSA', any_.listen_at, extra='ORIGIN=ANY').link('MVSZ', right.listen_at).link('MVSB', strict.listen_at)
+    gw.start()
+    gw.links_up()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    gw.cli('note', 'CAROL@NOWHERE', '--from', 'OPER', stdin='x\n', status=1)
+
+    def ask(p, to, text):
+        right.messages.clear()
+        p.message(to, 'GATE', text, 'ROOT', from_node='MVSZ')
+        return right.take_message(lambda m: m['to_user'] == 'ROOT')['text']
+    for text in ('DEBUG', 'STOP MVSB', 'SHUTDOWN', 'DELETE 1', 'FORCE MVSB'):
+        said = ask(any_, 'SMTP', text)
+        assert 'not authorised: node MVSZ does not lie behind link MVSA' in said or 'Unknown' in said, said
+    for text in ('DENY EVE AT MVSA', 'ALLOW EVE AT MVSA'):
+        assert 'not authorised' in ask(any_, 'DIM', text), text
+    said = ask(any_, 'DIM', 'DELETE ANNE')
+    assert 'anne' in gw.cli('nick', 'list') and ('not' in said.lower() or 'only' in said.lower()), said
+    assert any_.up and strict.up and gw.process.poll() is None
+    assert 'done' in ask(right, 'SMTP', 'DEBUG')
+    assert 'not authorised' not in ask(right, 'DIM', 'DENY EVE AT MVSA')
+    assert [r for r in gw.json('access', 'list') if r['user'] == 'EVE']
+    strict.message('SMTP', 'GATE', 'SHUTDOWN', 'ROOT', from_node='MVSZ')  # ORIGIN=VERIFY: not even heard
+    gw.until(lambda: 'event=message-dropped link=MVSB from=ROOT@MVSZ' in gw.read_log())
+    assert gw.process.poll() is None
+
+
+
 def case_oper_long_answer(w):
     """HELP is longer than a screen: what is over comes later, in order, to him alone."""
     gw, p, _ = w.pair()

@@ -55,6 +55,7 @@ static void open_gate(void)
     ck_assert_msg(store_open(&g.store, &set, &w) == 0, "%s", w.text);
     route("MVSB", "FAR");
     route("MVSN", "N");
+    route("MVSA", "N");
     route("MVSC", "FAR");
     g.nje = nje_new(&g);
     nje_start(g.nje);
@@ -69,9 +70,11 @@ static void close_gate(void)
     loop_free(&g.loop);
 }
 
+static const char *over = "N"; /* the link the commands come over */
+
 static void ask(const char *user, const char *text)
 {
-    struct rscscmd_asker who = {str_of(user), STR("MVSA"), "N"};
+    struct rscscmd_asker who = {str_of(user), STR("MVSA"), over};
     nreply = 0;
     rscscmd_run(&g, &who, str_of(text), keep, &g);
 }
@@ -184,6 +187,10 @@ START_TEST(names_are_for_who_they_concern)
     ck_assert_uint_eq(queued[0], 1);
     ck_assert_uint_eq(queued[1], 1);
     free(queued);
+    over = "FAR"; /* where MVSA does not lie: anybody may have made this ROOT up */
+    ask("ROOT", "Q FILE 12");
+    ck_assert_str_eq(reply[0], "File 00000012 for the network, 4 bytes, waiting");
+    over = "N";
 }
 END_TEST
 
