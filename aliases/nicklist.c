@@ -2,7 +2,8 @@
 #include "aliases/nicklist.h"
 
 struct expansion {
-    struct nicks *nicks;
+    struct nicks *nicks; /* or, without them, */
+    struct db *d;
     struct arena *arena;
     struct str *out;
     size_t n, most;
@@ -43,7 +44,8 @@ static int member(struct expansion *x, struct str word, struct why *w)
     struct nick_row row;
     if (str_find(word, '@') >= 0)
         return put(x, word, w);
-    int rc = nick_mailbox(x->nicks, word, x->arena, &row, w);
+    int rc = x->nicks != NULL ? nick_mailbox(x->nicks, word, x->arena, &row, w)
+                              : nickrow_get(x->d, word, x->arena, &row, w);
     if (rc == E_ABSENT)
         return why_set(w, E_ABSENT, 550, "5.1.1", "the list %.*s names %.*s, which is no nickname",
                        STR_ARG(x->open[x->depth - 1]), STR_ARG(str_sub(word, 0, 80)));
@@ -70,4 +72,18 @@ int nicklist_expand(struct nicks *n, const struct nick_row *list, struct arena *
     struct expansion x = {.nicks = n, .arena = a, .out = out, .most = most};
     int rc = expand(&x, list, w);
     return rc < 0 ? rc : (int)x.n;
+}
+
+int nicklist_check(struct db *d, const struct nick_row *list, struct why *w)
+{
+    struct arena *a = arena_new(16u << 20);
+    struct expansion x = {.d = d,
+                          .arena = a,
+                          .out = arena_alloc(a, NICKLIST_MOST * sizeof(struct str)),
+                          .most = NICKLIST_MOST};
+    int rc = expand(&x, list, w);
+    if (rc == 0 && x.n == 0)
+        rc = why_set(w, E_SYNTAX, 0, NULL, "the list %.*s has no member", STR_ARG(list->nick));
+    arena_free(&a);
+    return rc;
 }

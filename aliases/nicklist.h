@@ -14,5 +14,7 @@
  * 550 5.5.3. */
 int nicklist_expand(struct nicks *n, const struct nick_row *list, struct arena *a, struct str *out,
                     size_t most, struct why *w) MUST_CHECK;
+/* The same on njegate's own connection: is the list, as it is to be, one that can be written to? */
+int nicklist_check(struct db *d, const struct nick_row *list, struct why *w) MUST_CHECK;
 
 #endif

@@ -24,12 +24,6 @@
 #define MEMBERS_MOST 8192u     /* as a table file's `list` */
 #define PROGRESS_STEP 50000u
 
-static int failed(const struct why *w)
-{
-    return cli_error(w->err == E_IO || w->err == E_TEMP ? CLI_INTERNAL : CLI_REFUSED, "%s",
-                     w->text);
-}
-
 /* --- aliases -----------------------------------------------------------------------------------
  */
 
@@ -59,7 +53,7 @@ int cli_alias_list(struct cli *c)
         return status;
     struct table *t = table_new(alias_columns, 7);
     if (aliasrow_each(d, alias_cells, t, &w) < 0)
-        status = failed(&w);
+        status = cli_failed(&w);
     else
         table_print(t, stdout, c->json, false);
     table_free(&t);
@@ -85,7 +79,7 @@ static int alias_put(struct cli *c, bool add)
         if (v == 0)
             v = add ? aliasrow_add(d, &row, &w) : aliasrow_delete(d, &row, &w);
         if (v < 0)
-            status = failed(&w);
+            status = cli_failed(&w);
         db_close(&d);
     }
     arena_free(&a);
@@ -122,7 +116,7 @@ int cli_alias_register(struct cli *c)
         struct table *t = table_new(alias_columns, 7);
         struct str key = addr_mailbox_key(a, box.local, box.domain);
         if (snads_register_now(d, &c->conf->snads, key, str_of(cli_who(who)), a, &row, &w) < 0) {
-            status = failed(&w);
+            status = cli_failed(&w);
         } else if (c->json) {
             alias_cells(t, &row);
             table_print(t, stdout, true, true);
@@ -278,7 +272,7 @@ static int take_file(struct nick_import *im)
 {
     struct why w;
     if (db_begin(im->d, &w) < 0)
-        return failed(&w);
+        return cli_failed(&w);
     int rc = history_begin(im->d, im->by, HISTORY_IMPORT_ROOM, &w);
     if (rc == OK)
         find_twins(im);
@@ -303,7 +297,7 @@ static int take_file(struct nick_import *im)
         rc = db_commit(im->d, &w);
     if (rc < 0) {
         db_rollback(im->d);
-        return failed(&w);
+        return cli_failed(&w);
     }
     printf("%zu nicknames taken, %zu entries left out\n", im->taken, im->left);
     return CLI_DONE;
@@ -360,7 +354,7 @@ int cli_nick_export(struct cli *c)
         return status;
     buf_init(&b, 1u << 20);
     if (nickfile_each(d, names_line, &b, &w) < 0)
-        status = failed(&w);
+        status = cli_failed(&w);
     else if (fflush(stdout) != 0 || ferror(stdout))
         status = cli_error(CLI_INTERNAL, "the nicknames cannot be written: %s", strerror(errno));
     buf_done(&b);
@@ -376,7 +370,7 @@ static int write_tables(struct db *d, FILE *f, const char *path)
     size_t rows, replaced;
     struct why w;
     if (tablexml_export(d, f, &rows, &replaced, &w) < 0)
-        return failed(&w);
+        return cli_failed(&w);
     if (fsync(fileno(f)) != 0 && errno != EINVAL)
         return cli_error(CLI_INTERNAL, "%s: %s", path, strerror(errno));
     if (replaced > 0)
@@ -467,7 +461,7 @@ int cli_table_import(struct cli *c)
     if (terminal)
         fputs("\r\033[K", stderr);
     if (rc < 0)
-        status = failed(&w);
+        status = cli_failed(&w);
     else
         printf("%zu rows taken\n", rows);
     db_close(&d);

@@ -16,8 +16,8 @@ struct cli {
     bool json;
     char **word; /* verb and its words, options taken out */
     int nword;
-    const char *name, *owner, *from, *subject, *to, *personal; /* --name TEXT ... */
-    const char *node, *neighbour, *domain, *smarthost;         /* of init */
+    const char *name, *owner, *list, *from, *subject, *to, *personal; /* --name TEXT ... */
+    const char *node, *neighbour, *domain, *smarthost;                /* of init */
     bool watch, punch, replace;
 };
 typedef int cli_fn(struct cli *c);
@@ -35,12 +35,19 @@ int cli_ask(struct cli *c, const struct str *word, size_t n, struct cli_answer *
 /* The same with c->word as the request and no answer but its status. */
 int cli_order(struct cli *c);
 void cli_answer_free(struct cli_answer *a);
-const char *cli_who(char out[64]); /* for the "by" columns: the login name */
+const char *cli_who(char out[64]);   /* for the "by" columns: the login name */
+int cli_failed(const struct why *w); /* prints why; status */
+struct str cli_upper(struct arena *a, struct str s);
+struct str cli_word(const struct cli *c, int i); /* "" when there is none */
 
+/* A node nobody can reach is worth a word, but the route may come later. */
+void cli_warn_node(const struct conf *conf, struct str node);
+
+/* nick.c: nicknames and lists */
+cli_fn cli_nick_list, cli_nick_show, cli_nick_add, cli_nick_change, cli_nick_delete;
 /* tables.c: the database */
-cli_fn cli_nick_list, cli_nick_show, cli_nick_add, cli_nick_change, cli_nick_delete, cli_queue_list,
-    cli_queue_show, cli_trace, cli_reader_list, cli_reader_show, cli_reader_receive,
-    cli_reader_purge, cli_config_check, cli_config_show, cli_config_statements;
+cli_fn cli_queue_list, cli_queue_show, cli_trace, cli_reader_list, cli_reader_show,
+    cli_reader_receive, cli_reader_purge, cli_config_check, cli_config_show, cli_config_statements;
 /* secure.c: the tables of who may */
 cli_fn cli_secure_list, cli_secure_add, cli_secure_delete, cli_secure_import, cli_secure_export,
     cli_secure_check, cli_restrict_list, cli_restrict_add, cli_restrict_delete, cli_access_list,

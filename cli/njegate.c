@@ -15,9 +15,10 @@ static const struct verb {
 } verbs[] = {
     {"nick", "list", 0, 1, cli_nick_list, "nick list [PATTERN]"},
     {"nick", "show", 1, 1, cli_nick_show, "nick show NICK"},
-    {"nick", "add", 2, 2, cli_nick_add, "nick add NICK MAILBOX [--name TEXT] [--owner USER@NODE]"},
-    {"nick", "change", 2, 2, cli_nick_change,
-     "nick change NICK MAILBOX [--name TEXT] [--owner USER@NODE]"},
+    {"nick", "add", 1, 2, cli_nick_add,
+     "nick add NICK MAILBOX|--list MEMBER,... [--name TEXT] [--owner USER@NODE]"},
+    {"nick", "change", 1, 2, cli_nick_change,
+     "nick change NICK [MAILBOX|--list MEMBER,...] [--name TEXT] [--owner USER@NODE]"},
     {"nick", "delete", 1, 1, cli_nick_delete, "nick delete NICK"},
     {"nick", "import", 1, 1, cli_nick_import, "nick import FILE [--replace]"},
     {"nick", "export", 0, 0, cli_nick_export, "nick export"},
@@ -96,10 +97,10 @@ static int take_options(struct cli *c, int argc, char **argv)
 {
     static const char *const names[] = {"--name",   "--owner",     "--from", "--subject",
                                         "--to",     "--personal",  "--node", "--neighbour",
-                                        "--domain", "--smarthost", "-c"};
-    const char **values[] = {&c->name,   &c->owner,     &c->from,  &c->subject,
-                             &c->to,     &c->personal,  &c->node,  &c->neighbour,
-                             &c->domain, &c->smarthost, &c->config};
+                                        "--domain", "--smarthost", "--list", "-c"};
+    const char **values[] = {&c->name,   &c->owner,     &c->from, &c->subject,
+                             &c->to,     &c->personal,  &c->node, &c->neighbour,
+                             &c->domain, &c->smarthost, &c->list, &c->config};
     const size_t nnames = sizeof names / sizeof names[0];
     bool words_only = false;
     for (int i = 1; i < argc; i++) {

@@ -14,33 +14,13 @@
 
 #define FILE_MAX (64u << 20) /* 100 000 rows are 4 MiB */
 
-static int failed(const struct why *w)
-{
-    return cli_error(w->err == E_IO || w->err == E_TEMP ? CLI_INTERNAL : CLI_REFUSED, "%s",
-                     w->text);
-}
-
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *c = p; *c != '\0'; c++)
-        if (*c >= 'a' && *c <= 'z')
-            *c = (char)(*c - 'a' + 'A');
-    return str_of(p);
-}
-
-static struct str word(const struct cli *c, int i)
-{
-    return i < c->nword ? str_of(c->word[i]) : STR("");
-}
-
 /* Print and free the table unless reading it failed. */
 static int print(struct cli *c, struct table *t, int v, const struct why *w)
 {
     if (v >= 0)
         table_print(t, stdout, c->json, false);
     table_free(&t);
-    return v < 0 ? failed(w) : CLI_DONE;
+    return v < 0 ? cli_failed(w) : CLI_DONE;
 }
 
 /* "USER@NODE" with "*" for either when wild. */
@@ -50,8 +30,8 @@ static bool split_user(struct arena *a, struct str text, bool wild, struct str *
     ptrdiff_t at = str_find_last(text, '@');
     if (at <= 0)
         return false;
-    *user = upper(a, str_sub(text, 0, (size_t)at));
-    *node = upper(a, str_sub(text, (size_t)at + 1, text.n));
+    *user = cli_upper(a, str_sub(text, 0, (size_t)at));
+    *node = cli_upper(a, str_sub(text, (size_t)at + 1, text.n));
     return ((wild && str_is(*user, "*")) || addr_userid_ok(*user)) &&
            ((wild && str_is(*node, "*")) || addr_userid_ok(*node));
 }
@@ -89,23 +69,25 @@ int cli_secure_list(struct cli *c)
     return print(c, t, v, &w);
 }
 
-/* A node nobody can reach is worth a word, but the route may come later. */
-static void warn_node(const struct conf *conf, struct str node)
+static bool has_route(const struct conf *conf, struct str node)
 {
     struct nje_name name;
+    struct why w;
     struct routes *routes = routes_new();
-    for (size_t i = 0; i < conf->nroute; i++) {
-        struct why w;
+    for (size_t i = 0; i < conf->nroute; i++)
         (void)!routes_add(routes, conf->route[i].pattern, conf->route[i].link, &w);
-    }
-    for (size_t i = 0; i < conf->nlink; i++) {
-        struct why w;
+    for (size_t i = 0; i < conf->nlink; i++)
         (void)!routes_add(routes, conf->link[i].node, conf->link[i].name, &w);
-    }
-    if (!str_eq_nocase(node, conf->local) &&
-        (!ebc_name(&name, node) || routes_link(routes, &name) == NULL))
-        fprintf(stderr, "njegate: warning: there is no route to node %.*s\n", STR_ARG(node));
+    bool has = str_eq_nocase(node, conf->local) ||
+               (ebc_name(&name, node) && routes_link(routes, &name) != NULL);
     routes_free(&routes);
+    return has;
+}
+
+void cli_warn_node(const struct conf *conf, struct str node)
+{
+    if (!has_route(conf, node))
+        fprintf(stderr, "njegate: warning: there is no route to node %.*s\n", STR_ARG(node));
 }
 
 static int flag(struct str text, const char *what, bool *yes)
@@ -125,23 +107,23 @@ int cli_secure_add(struct cli *c)
         return cli_error(CLI_USAGE, "NICK and its two flags go together: secure add USER NODE "
                                     "[NICK Y|N Y|N]");
     struct arena *a = arena_new(65536);
-    struct sec_row row = {.user = upper(a, word(c, 2)),
-                          .node = upper(a, word(c, 3)),
-                          .nick = word(c, 4),
+    struct sec_row row = {.user = cli_upper(a, cli_word(c, 2)),
+                          .node = cli_upper(a, cli_word(c, 3)),
+                          .nick = cli_word(c, 4),
                           .by = str_of(cli_who(who))};
     int status = CLI_DONE;
     if (row.nick.n > 0)
-        status = flag(word(c, 5), "primary_nick", &row.primary_nick);
+        status = flag(cli_word(c, 5), "primary_nick", &row.primary_nick);
     if (status == CLI_DONE && row.nick.n > 0)
-        status = flag(word(c, 6), "primary_mbox", &row.primary_mbox);
+        status = flag(cli_word(c, 6), "primary_mbox", &row.primary_mbox);
     if (status == CLI_DONE && sectab_check(&row, &w) < 0)
-        status = failed(&w);
+        status = cli_failed(&w);
     if (status == CLI_DONE)
         status = cli_db(c, DB_CREATE, &d);
     if (status == CLI_DONE) {
-        warn_node(c->conf, row.node);
+        cli_warn_node(c->conf, row.node);
         if (secrow_put(d, &row, &w) < 0)
-            status = failed(&w);
+            status = cli_failed(&w);
         db_close(&d);
     }
     arena_free(&a);
@@ -156,8 +138,9 @@ int cli_secure_delete(struct cli *c)
     if (status != CLI_DONE)
         return status;
     char who[64];
-    if (secrow_delete(d, word(c, 2), word(c, 3), word(c, 4), str_of(cli_who(who)), &w) < 0)
-        status = failed(&w);
+    if (secrow_delete(d, cli_word(c, 2), cli_word(c, 3), cli_word(c, 4), str_of(cli_who(who)), &w) <
+        0)
+        status = cli_failed(&w);
     db_close(&d);
     return status;
 }
@@ -235,7 +218,7 @@ int cli_secure_import(struct cli *c)
     if (status == CLI_DONE) {
         bool terminal = isatty(STDERR_FILENO) != 0;
         const struct secrow_how how = {.replace = c->replace,
-                                       .source = word(c, 2),
+                                       .source = cli_word(c, 2),
                                        .by = str_of(cli_who(who)),
                                        .progress = terminal ? show_progress : NULL};
         int rc = secrow_import(d, t.row, t.n, &how, &bad, &w);
@@ -244,7 +227,7 @@ int cli_secure_import(struct cli *c)
         if (rc < 0)
             status = w.err == E_DENIED ? cli_error(CLI_REFUSED, "%s:%u: %s; nothing was changed",
                                                    c->word[2], t.line[bad], w.text)
-                                       : failed(&w);
+                                       : cli_failed(&w);
         db_close(&d);
     }
     arena_free(&a);
@@ -270,7 +253,7 @@ int cli_secure_export(struct cli *c)
         return status;
     puts("* userid         node     nickname primary_nick? primary_mbox?");
     if (secrow_each(d, export_row, stdout, &w) < 0)
-        status = failed(&w);
+        status = cli_failed(&w);
     db_close(&d);
     return status;
 }
@@ -314,7 +297,7 @@ int cli_restrict_list(struct cli *c)
 static int read_action(struct cli *c, struct arena *a, struct restrict_row *row)
 {
     struct why w;
-    struct str action = word(c, 2), rest = action, name;
+    struct str action = cli_word(c, 2), rest = action, name;
     bool has_target = str_split(&rest, ':', &name) && rest.p != NULL;
     if (str_is(action, "PURGE"))
         row->action = RESTRICT_PURGE;
@@ -326,9 +309,9 @@ static int read_action(struct cli *c, struct arena *a, struct restrict_row *row)
         return cli_error(CLI_REFUSED, "\"%.*s\": must be PURGE, RETURN or TRANSFERTO:USER",
                          STR_ARG(action));
     if (row->action == RESTRICT_TRANSFER) {
-        row->transfer = upper(a, rest);
+        row->transfer = cli_upper(a, rest);
         if (conf_transfer(c->conf, row->transfer, &w) < 0)
-            return failed(&w);
+            return cli_failed(&w);
     }
     return CLI_DONE;
 }
@@ -344,13 +327,13 @@ int cli_restrict_add(struct cli *c)
         return status;
     struct arena *a = arena_new(65536);
     status = read_action(c, a, &row);
-    if (status == CLI_DONE && !split_user(a, word(c, 3), true, &row.user, &row.node))
+    if (status == CLI_DONE && !split_user(a, cli_word(c, 3), true, &row.user, &row.node))
         status = cli_error(CLI_REFUSED, "\"%s\" is not USER@NODE (or *@NODE, USER@*)", c->word[3]);
     if (status == CLI_DONE)
         status = cli_db(c, DB_CREATE, &d);
     if (status == CLI_DONE) {
         if (restrictrow_add(d, &row, &w) < 0)
-            status = failed(&w);
+            status = cli_failed(&w);
         db_close(&d);
     }
     arena_free(&a);
@@ -364,14 +347,14 @@ int cli_restrict_delete(struct cli *c)
     struct str user, node;
     struct arena *a = arena_new(65536);
     int status = CLI_DONE;
-    if (!split_user(a, word(c, 2), true, &user, &node))
+    if (!split_user(a, cli_word(c, 2), true, &user, &node))
         status = cli_error(CLI_REFUSED, "\"%s\" is not USER@NODE (or *@NODE, USER@*)", c->word[2]);
     if (status == CLI_DONE)
         status = cli_db(c, DB_CREATE, &d);
     if (status == CLI_DONE) {
         char who[64];
         if (restrictrow_delete(d, user, node, str_of(cli_who(who)), &w) < 0)
-            status = failed(&w);
+            status = cli_failed(&w);
         db_close(&d);
     }
     arena_free(&a);
@@ -412,15 +395,16 @@ int cli_access_set(struct cli *c)
     struct why w;
     char who[64];
     struct arena *a = arena_new(65536);
-    struct access_row row = {.allowed = str_is(word(c, 1), "allow"), .by = str_of(cli_who(who))};
+    struct access_row row = {.allowed = str_is(cli_word(c, 1), "allow"),
+                             .by = str_of(cli_who(who))};
     int status = CLI_DONE;
-    if (!split_user(a, word(c, 2), true, &row.user, &row.node))
+    if (!split_user(a, cli_word(c, 2), true, &row.user, &row.node))
         status = cli_error(CLI_REFUSED, "\"%s\" is not USER@NODE (or *@NODE, USER@*)", c->word[2]);
     if (status == CLI_DONE)
         status = cli_db(c, DB_CREATE, &d);
     if (status == CLI_DONE) {
         if (accessrow_set(d, &row, &w) < 0)
-            status = failed(&w);
+            status = cli_failed(&w);
         db_close(&d);
     }
     arena_free(&a);

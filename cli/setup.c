@@ -23,12 +23,6 @@
 /* --- backup, restore, check ----------------------------------------------------------------------
  */
 
-static int failed(const struct why *w)
-{
-    return cli_error(w->err == E_IO || w->err == E_TEMP ? CLI_INTERNAL : CLI_REFUSED, "%s",
-                     w->text);
-}
-
 static int tell_sum(const struct cli *c, const struct backup_sum *sum)
 {
     static const struct column columns[] = {{"messages", COL_NUMBER},
@@ -55,7 +49,7 @@ int cli_backup(struct cli *c)
         return status;
     int v = backup_write(d, c->conf->spooldir.p, c->word[1], &sum, &w);
     db_close(&d);
-    return v < 0 ? failed(&w) : tell_sum(c, &sum);
+    return v < 0 ? cli_failed(&w) : tell_sum(c, &sum);
 }
 
 int cli_restore(struct cli *c)
@@ -67,7 +61,7 @@ int cli_restore(struct cli *c)
         return status;
     if (backup_restore(c->word[1], c->conf->database.p, c->conf->spooldir.p, c->replace, &sum, &w) <
         0)
-        return failed(&w);
+        return cli_failed(&w);
     return tell_sum(c, &sum);
 }
 
@@ -77,13 +71,13 @@ int cli_check(struct cli *c)
     struct why w;
     struct backup_sum sum;
     if (c->nword > 1)
-        return backup_check(c->word[1], &sum, &w) < 0 ? failed(&w) : tell_sum(c, &sum);
+        return backup_check(c->word[1], &sum, &w) < 0 ? cli_failed(&w) : tell_sum(c, &sum);
     int status = cli_db(c, DB_READ, &d);
     if (status != CLI_DONE)
         return status;
     int v = backup_check_live(d, c->conf->spooldir.p, &sum, &w);
     db_close(&d);
-    return v < 0 ? failed(&w) : tell_sum(c, &sum);
+    return v < 0 ? cli_failed(&w) : tell_sum(c, &sum);
 }
 
 /* --- a first configuration -----------------------------------------------------------------------

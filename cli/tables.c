@@ -1,4 +1,4 @@
-/* cli/tables.c -- njegate's verbs on the database: nicknames, queue, journal, readers. */
+/* cli/tables.c -- njegate's verbs on the database: queue, journal, readers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -9,17 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "aliases/addr.h"
-#include "aliases/nick.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/journal.h"
 #include "db/queue.h"
 #include "db/readerrow.h"
 #include "cli/cli.h"
-#include "gateway/snadsgate.h"
 #include "gateway/daemon.h"
-#include "gateway/smtp/syntax.h"
 #include "gateway/njefile.h"
 
 int cli_error(int status, const char *fmt, ...)
@@ -60,10 +56,24 @@ const char *cli_who(char out[64])
     return out;
 }
 
-static int failed(const struct why *w)
+int cli_failed(const struct why *w)
 {
     return cli_error(w->err == E_IO || w->err == E_TEMP ? CLI_INTERNAL : CLI_REFUSED, "%s",
                      w->text);
+}
+
+struct str cli_upper(struct arena *a, struct str s)
+{
+    char *p = arena_cstr(a, s);
+    for (char *q = p; *q != '\0'; q++)
+        if (*q >= 'a' && *q <= 'z')
+            *q = (char)(*q - 'a' + 'A');
+    return str_of(p);
+}
+
+struct str cli_word(const struct cli *c, int i)
+{
+    return i < c->nword ? str_of(c->word[i]) : STR("");
 }
 
 static int finish(struct cli *c, struct table *t, bool one)
@@ -71,168 +81,6 @@ static int finish(struct cli *c, struct table *t, bool one)
     table_print(t, stdout, c->json, one);
     table_free(&t);
     return CLI_DONE;
-}
-
-/* --- nicknames
- * ------------------------------------------------------------------------------------------------------
- */
-
-static const struct column nick_columns[] = {
-    {"nick", COL_TEXT}, {"mailbox", COL_TEXT}, {"name", COL_TEXT}, {"owner", COL_TEXT},
-    {"auto", COL_BOOL}, {"changed", COL_TIME}, {"by", COL_TEXT}};
-
-static int nick_cells(void *arg, const struct nick_row *r)
-{
-    struct table *t = arg;
-    table_text(t, r->nick);
-    table_text(t, r->mailbox.n > 0 ? r->mailbox : r->members);
-    table_text(t, r->name);
-    table_text(t, r->owner);
-    table_bool(t, r->automatic);
-    table_time(t, wall_s(r->changed));
-    table_text(t, r->by);
-    return 0;
-}
-
-int cli_nick_list(struct cli *c)
-{
-    struct db *d;
-    struct why w;
-    int status = cli_db(c, DB_CREATE, &d);
-    if (status != CLI_DONE)
-        return status;
-    struct table *t = table_new(nick_columns, 7);
-    if (nickrow_each(d, c->nword > 2 ? str_of(c->word[2]) : STR("*"), nick_cells, t, &w) < 0)
-        status = failed(&w);
-    db_close(&d);
-    if (status != CLI_DONE) {
-        table_free(&t);
-        return status;
-    }
-    return finish(c, t, false);
-}
-
-static struct str upper(struct arena *a, const char *z)
-{
-    char *p = arena_cstr(a, str_of(z));
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'a' && *q <= 'z')
-            *q = (char)(*q - 'a' + 'A');
-    return str_of(p);
-}
-
-int cli_nick_show(struct cli *c)
-{
-    struct db *d;
-    struct why w;
-    struct nick_row row;
-    int status = cli_db(c, DB_CREATE, &d);
-    if (status != CLI_DONE)
-        return status;
-    struct arena *a = arena_new(65536);
-    if (nickrow_get(d, upper(a, c->word[2]), a, &row, &w) < 0) {
-        status = w.err == E_ABSENT ? cli_error(CLI_REFUSED, "there is no nickname %s", c->word[2])
-                                   : failed(&w);
-    } else {
-        struct table *t = table_new(nick_columns, 7);
-        nick_cells(t, &row);
-        finish(c, t, true);
-    }
-    db_close(&d);
-    arena_free(&a);
-    return status;
-}
-
-/* A nickname for an address of our own would send mail in a circle. */
-static int check_target(struct cli *c, const struct smtp_path *box)
-{
-    struct addr_names names = snadsgate_names(c->conf);
-    struct str owner = c->owner != NULL ? str_of(c->owner) : STR("");
-    ptrdiff_t at = str_find_last(owner, '@');
-    if (addr_is_ours(&names, box->domain))
-        return cli_error(CLI_REFUSED,
-                         "%.*s is an address of this gateway; a nickname stands for one elsewhere",
-                         STR_ARG(box->text));
-    if (owner.n > 0 && (at <= 0 || !addr_userid_ok(str_sub(owner, 0, (size_t)at)) ||
-                        !addr_userid_ok(str_sub(owner, (size_t)at + 1, owner.n))))
-        return cli_error(CLI_REFUSED, "--owner \"%s\" is not USER@NODE", c->owner);
-    return CLI_DONE;
-}
-
-/* A name the gateway itself or one of its users has can be no nickname. */
-static int check_nick(struct cli *c, struct str nick)
-{
-    struct why w;
-    if (nick_check(nick, &w) < 0)
-        return cli_error(CLI_REFUSED, "%s", w.text);
-    if (str_eq_nocase(c->conf->dim_node, c->conf->local) && conf_user_of(c->conf, nick) != NULL)
-        return cli_error(
-            CLI_REFUSED,
-            "%.*s is a LOCALUSER, and DIMNODE is our own node: a name can be only one of them",
-            STR_ARG(nick));
-    return CLI_DONE;
-}
-
-static int nick_put(struct cli *c, bool change)
-{
-    struct db *d;
-    struct why w;
-    char who[64];
-    struct smtp_path box;
-    struct arena *a = arena_new(65536);
-    struct nick_row row = {.nick = upper(a, c->word[2]),
-                           .changed = wall_now(),
-                           .by = str_of(cli_who(who)),
-                           .preferred = true};
-    int status = cli_db(c, DB_CREATE, &d);
-    if (status != CLI_DONE) {
-        arena_free(&a);
-        return status;
-    }
-    status = check_nick(c, row.nick);
-    if (status == CLI_DONE &&
-        (smtp_parse_mailbox(str_of(c->word[3]), a, &box, &w) < 0 || box.domain.n == 0))
-        status = cli_error(CLI_REFUSED, "\"%s\" is no mailbox: user@host.domain", c->word[3]);
-    if (status == CLI_DONE)
-        status = check_target(c, &box);
-    if (status == CLI_DONE) {
-        struct nick_row old;
-        bool had = change && nickrow_get(d, row.nick, a, &old, &w) == 0;
-        row.mailbox = addr_mailbox_key(a, box.local, box.domain);
-        row.name = c->name != NULL ? str_of(c->name) : had ? old.name : STR("");
-        row.owner = c->owner != NULL ? upper(a, c->owner) : had ? old.owner : STR("");
-        if ((change ? nickrow_change(d, &row, &w) : nickrow_add(d, &row, &w)) < 0)
-            status = failed(&w);
-    }
-    db_close(&d);
-    arena_free(&a);
-    return status;
-}
-
-int cli_nick_add(struct cli *c)
-{
-    return nick_put(c, false);
-}
-
-int cli_nick_change(struct cli *c)
-{
-    return nick_put(c, true);
-}
-
-int cli_nick_delete(struct cli *c)
-{
-    struct db *d;
-    struct why w;
-    int status = cli_db(c, DB_CREATE, &d);
-    if (status != CLI_DONE)
-        return status;
-    char who[64];
-    struct arena *a = arena_new(4096);
-    if (nickrow_delete(d, upper(a, c->word[2]), str_of(cli_who(who)), &w) < 0)
-        status = failed(&w);
-    arena_free(&a);
-    db_close(&d);
-    return status;
 }
 
 /* --- queue
@@ -289,7 +137,7 @@ int cli_queue_list(struct cli *c)
     db_close(&d);
     if (v < 0) {
         table_free(&t);
-        return failed(&w);
+        return cli_failed(&w);
     }
     return finish(c, t, false);
 }
@@ -309,7 +157,7 @@ int cli_queue_show(struct cli *c)
     db_close(&d);
     if (v < 0 || table_rows(t) == 0) {
         table_free(&t);
-        return v < 0 ? failed(&w)
+        return v < 0 ? cli_failed(&w)
                      : cli_error(CLI_REFUSED, "no message %s in the queue", c->word[2]);
     }
     return finish(c, t, table_rows(t) == 1);
@@ -349,7 +197,8 @@ int cli_trace(struct cli *c)
     db_close(&d);
     if (v < 0 || table_rows(t) == 0) {
         table_free(&t);
-        return v < 0 ? failed(&w) : cli_error(CLI_REFUSED, "nothing is known of %s", c->word[1]);
+        return v < 0 ? cli_failed(&w)
+                     : cli_error(CLI_REFUSED, "nothing is known of %s", c->word[1]);
     }
     return finish(c, t, false);
 }
@@ -387,12 +236,13 @@ int cli_reader_list(struct cli *c)
         return status;
     struct arena *a = arena_new(4096);
     struct table *t = table_new(reader_columns, 9);
-    int v = readerrow_each(d, c->nword > 2 ? upper(a, c->word[2]) : STR(""), reader_cells, t, &w);
+    int v = readerrow_each(d, c->nword > 2 ? cli_upper(a, str_of(c->word[2])) : STR(""),
+                           reader_cells, t, &w);
     arena_free(&a);
     db_close(&d);
     if (v < 0) {
         table_free(&t);
-        return failed(&w);
+        return cli_failed(&w);
     }
     return finish(c, t, false);
 }
@@ -424,7 +274,7 @@ static int reader_open(struct cli *c, struct arena *a, struct reader_row *row,
     if (v < 0)
         return w.err == E_ABSENT
                    ? cli_error(CLI_REFUSED, "there is no file %s in a reader", c->word[2])
-                   : failed(&w);
+                   : cli_failed(&w);
     return CLI_DONE;
 }
 
@@ -502,7 +352,7 @@ static int purge(struct cli *c)
     if (readerrow_purge(d, c->conf->spooldir.p, number, &w) < 0)
         status = w.err == E_ABSENT
                      ? cli_error(CLI_REFUSED, "there is no file %s in a reader", c->word[2])
-                     : failed(&w);
+                     : cli_failed(&w);
     db_close(&d);
     return status;
 }

@@ -120,7 +120,7 @@ int nickrow_insert(struct db *d, const struct nick_row *row, struct why *w)
     return rc == OK && row->preferred ? unprefer_others(d, &nick, &mailbox, w) : rc;
 }
 
-static int update(struct db *d, const struct nick_row *row, struct why *w)
+int nickrow_update(struct db *d, const struct nick_row *row, struct why *w)
 {
     struct row_key nick, mailbox;
     struct cell cell[ROW_CELLS];
@@ -168,7 +168,7 @@ static int edit_row(struct db *d, enum nick_edit edit, const struct nick_row *ro
         now.automatic = false;
         now.changed = row->changed;
         now.by = row->by;
-        rc = update(d, &now, w);
+        rc = nickrow_update(d, &now, w);
     }
     arena_free(&a);
     return rc;
@@ -190,7 +190,7 @@ static int insert_one(struct db *d, const void *row, struct why *w)
 
 static int update_one(struct db *d, const void *row, struct why *w)
 {
-    return update(d, row, w);
+    return nickrow_update(d, row, w);
 }
 
 static int delete_one(struct db *d, const void *row, struct why *w)

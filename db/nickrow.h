@@ -33,8 +33,10 @@ int nickrow_delete(struct db *d, struct str nick, struct str by,
                    struct why *w) MUST_CHECK; /* E_ABSENT */
 int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const struct nick_row *r),
                  void *arg, struct why *w) MUST_CHECK;
-/* As nickrow_add, inside the caller's transaction; for the store. */
+/* As nickrow_add and nickrow_change, inside the caller's transaction; for the store. */
 int nickrow_insert(struct db *d, const struct nick_row *row, struct why *w) MUST_CHECK;
+int nickrow_update(struct db *d, const struct nick_row *row,
+                   struct why *w) MUST_CHECK; /* E_ABSENT */
 /* What a user asks of the nickname service, inside the caller's transaction; for the store. owner:
  * only when the row there is his ("" any): E_DENIED names its owner. NICK_SET keeps the row's real
  * name, owner and the rest and gives it row->mailbox (and row->name unless ""); it is no list then.

@@ -145,6 +145,59 @@ static int check_receiver(struct question *q, struct str user, struct str node, 
     return rc;
 }
 
+/* --- lists written out
+ * --------------------------------------------------------------------------------------------------
+ */
+
+unsigned admit_without_success(unsigned notify)
+{
+    unsigned left = notify & ~NOTIFY_SUCCESS;
+    return notify != 0 && left == 0 ? NOTIFY_NEVER : left;
+}
+
+static bool same(const struct admitted *a, const struct admitted *b)
+{
+    if (a->to != b->to)
+        return false;
+    return a->to == DOOR_SMTP ? str_eq(a->mailbox, b->mailbox)
+                              : str_eq(a->user, b->user) && str_eq(a->node, b->node);
+}
+
+static bool stands_there(const struct admitted *rcpt, size_t n, const struct admitted *member)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!rcpt[i].list && same(&rcpt[i], member))
+            return true;
+    return false;
+}
+
+size_t admit_write_out(struct arena *a, const struct admitted *rcpt, size_t n,
+                       const struct admitted **out)
+{
+    size_t all = n, k = 0;
+    for (size_t i = 0; i < n; i++)
+        all += rcpt[i].nmore;
+    *out = rcpt;
+    if (all == n) /* there is no list */
+        return n;
+    struct admitted *flat = arena_alloc(a, (all + 1) * sizeof *flat);
+    *out = flat;
+    for (size_t i = 0; i < n && flat != NULL; i++) {
+        if (!rcpt[i].list) {
+            flat[k++] = rcpt[i];
+            continue;
+        }
+        for (size_t m = 0; m < rcpt[i].nmore; m++) {
+            if (stands_there(rcpt, n, &rcpt[i].more[m]))
+                continue;
+            flat[k] = rcpt[i].more[m];
+            flat[k].notify = admit_without_success(rcpt[i].notify);
+            flat[k++].orcpt = rcpt[i].orcpt;
+        }
+    }
+    return k;
+}
+
 /* --- the tables of who is meant
  * -----------------------------------------------------------------------------------------
  */
@@ -249,8 +302,8 @@ static int find_list(struct question *q, const struct nick_row *row, struct why 
     *q->out = all[0];
     q->out->original = original;
     q->out->list = q->out->nick = true;
-    q->out->more = all + 1;
-    q->out->nmore = (size_t)n - 1;
+    q->out->more = all;
+    q->out->nmore = (size_t)n;
     return 0;
 }
 

@@ -19,10 +19,19 @@ struct admitted {
     struct str original; /* as the sender wrote it */
     unsigned notify;     /* NOTIFY_ bits, and ORCPT: the door's to fill (RFC 3461) */
     struct str orcpt;
-    bool list; /* a nickname for several: this is its first recipient, `more` are the others */
+    bool list; /* a nickname for several: `more` are all of them; of itself it has what the first
+                  has */
     const struct admitted *more;
     size_t nmore;
 };
+/* Lists written out: all recipients in *out, in the arena; how many, 0 when it is full. Members
+ * have what their list was given of NOTIFY but SUCCESS, and its ORCPT: a list is a
+ * multiple-recipient alias, whose success is that it was expanded (RFC 3461 5.2.7). Nobody who
+ * stands there by himself gets the mail by a list again. */
+size_t admit_write_out(struct arena *a, const struct admitted *rcpt, size_t n,
+                       const struct admitted **out);
+/* Of a recipient whose success is told elsewhere: NOTIFY_ bits without it. */
+unsigned admit_without_success(unsigned notify);
 /* Who wants to know. */
 struct asker {
     enum policy_source source;

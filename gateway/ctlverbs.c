@@ -431,7 +431,7 @@ static void resolve_cell(struct ctl_call *c, const char *door, enum policy_sourc
     if (v < 0)
         ctl_cell(c, "refused: %d %s %s", why_smtp(&w), why_enh(&w), w.text);
     else if (a.list)
-        ctl_cell(c, "list of %zu recipients: see the steps", a.nmore + 1);
+        ctl_cell(c, "list of %zu recipients: see the steps", a.nmore);
     else if (a.to == DOOR_SMTP)
         ctl_cell(c, "Internet mailbox %.*s", STR_ARG(a.mailbox));
     else if (a.to == DOOR_LOCAL)

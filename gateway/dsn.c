@@ -78,6 +78,8 @@ static const struct {
     [DSN_DELIVERED] = {"delivered", "Delivered mail", "Your mail has been delivered to:"},
     [DSN_RELAYED] = {"relayed", "Relayed mail",
                      "Your mail has been passed on, to where no more is heard of it, for:"},
+    [DSN_EXPANDED] = {"expanded", "Mail sent on to a list",
+                      "Your mail has been sent on to the members of:"},
 };
 
 /* RFC 3461 4.1: who says nothing hears of failures and delays. */
@@ -86,7 +88,8 @@ static bool is_wanted(const struct dsn_rcpt *r, enum dsn_kind kind)
     static const unsigned bit[] = {[DSN_FAILED] = NOTIFY_FAILURE,
                                    [DSN_DELAYED] = NOTIFY_DELAY,
                                    [DSN_DELIVERED] = NOTIFY_SUCCESS,
-                                   [DSN_RELAYED] = NOTIFY_SUCCESS};
+                                   [DSN_RELAYED] = NOTIFY_SUCCESS,
+                                   [DSN_EXPANDED] = NOTIFY_SUCCESS};
     unsigned asked = r->notify != 0 ? r->notify : NOTIFY_FAILURE | NOTIFY_DELAY;
     return (asked & bit[kind]) != 0;
 }

@@ -6,8 +6,9 @@
 
 #include "gateway/intake.h"
 
-/* RELAYED: taken by a host or network that does not report itself. */
-enum dsn_kind { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED };
+/* RELAYED: taken by a host or network that does not report itself. EXPANDED: a list, sent on to its
+ * members. */
+enum dsn_kind { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED, DSN_EXPANDED };
 struct dsn_rcpt {
     struct str addr; /* as the sender knows it */
     const struct why *why;

@@ -203,25 +203,6 @@ static size_t attachments(struct job *j)
     return n > 0 && text_item(j) != NULL ? n - 1 : n;
 }
 
-/* Lists written out: every recipient in one row. */
-static size_t flatten(struct job *j, const struct admitted *rcpt, size_t n,
-                      struct admitted const **out)
-{
-    size_t all = n;
-    for (size_t i = 0; i < n; i++)
-        all += rcpt[i].nmore;
-    struct admitted *flat = arena_alloc(j->arena, all * sizeof *flat);
-    if (flat == NULL)
-        return 0;
-    *out = flat;
-    for (size_t i = 0; i < n; i++) {
-        *flat++ = rcpt[i];
-        for (size_t k = 0; k < rcpt[i].nmore; k++)
-            *flat++ = rcpt[i].more[k];
-    }
-    return all;
-}
-
 /* Only such an envelope lets a header have addresses that are not ASCII. */
 static bool needs_utf8(const struct job *j, const struct admitted *rcpt, size_t n)
 {
@@ -237,7 +218,7 @@ static bool needs_utf8(const struct job *j, const struct admitted *rcpt, size_t 
 static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
                 struct why *w)
 {
-    nrcpt = flatten(j, rcpt, nrcpt, &rcpt);
+    nrcpt = admit_write_out(j->arena, rcpt, nrcpt, &rcpt);
     if (content->over || arena_full(j->arena) || nrcpt == 0)
         return why_set(w, E_LIMIT, 552, "5.3.4", "The mail would be larger than %lld bytes",
                        (long long)j->g->conf->max_mail_bytes);

@@ -20,7 +20,8 @@
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 
-#define THREADS_A_MAIL 20u /* recipients whose replies will know what they answer */
+#define WRITE_OUT_MAX ((size_t)256 << 20) /* the doors' own arenas bound what lists become */
+#define THREADS_A_MAIL 20u                /* recipients whose replies will know what they answer */
 
 struct tell {
     struct tell *next;
@@ -177,13 +178,6 @@ static void set_notify(struct message *m, struct rcpt *to, const struct admitted
     to->orcpt = arena_str(m->arena, a->orcpt);
 }
 
-/* Of outputs behind the first for one recipient: his sender hears of success once. */
-static unsigned without_success(unsigned notify)
-{
-    unsigned left = notify & ~NOTIFY_SUCCESS;
-    return notify != 0 && left == 0 ? NOTIFY_NEVER : left;
-}
-
 /* All Internet recipients share one message. */
 static void add_net(struct intake *in, const struct mail *m, struct message *out)
 {
@@ -198,7 +192,7 @@ static void add_net(struct intake *in, const struct mail *m, struct message *out
             continue;
         struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
                                            arena_str(out->arena, domain_of(mailbox)));
-        set_notify(out, to, r, r->to == DOOR_SMTP ? r->notify : without_success(r->notify));
+        set_notify(out, to, r, r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify));
     }
     keep_message(in, out);
 }
@@ -278,7 +272,7 @@ static void add_made(struct intake *in, const struct mail *m, const struct fromm
         struct rcpt *r = message_add_rcpt(
             out, arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
             arena_str(out->arena, way.node));
-        set_notify(out, r, to, made->first ? to->notify : without_success(to->notify));
+        set_notify(out, r, to, made->first ? to->notify : admit_without_success(to->notify));
         keep_message(in, out);
     }
     if (made->file.replaced > 0)
@@ -313,9 +307,50 @@ static void tell_delivered(struct intake *in, const struct mail *m, const struct
     message_free(&of);
 }
 
+/* Tell the sender who asked for it of the lists: what becomes of their members is not success of
+ * his, and failures they report themselves. */
+static void tell_expanded(struct intake *in, const struct mail *m, msg_id origin)
+{
+    struct why ok;
+    struct dsn_rcpt *list = mem_new((m->nrcpt + 1) * sizeof *list);
+    size_t n = 0;
+    why_set(&ok, OK, 250, "2.0.0", "written out to its members");
+    for (size_t i = 0; i < m->nrcpt; i++)
+        if (m->rcpt[i].list && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
+            list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
+                                          .why = &ok,
+                                          .notify = m->rcpt[i].notify,
+                                          .orcpt = m->rcpt[i].orcpt};
+    if (n > 0) {
+        struct message *of = output(m, origin, origin);
+        of->form = BODY_MAIL;
+        of->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
+        dsn_add(in->g, in, DSN_EXPANDED, of, list, n);
+        message_free(&of);
+    }
+    free(list);
+}
+
+static int put_mail(struct intake *in, const struct mail *m, msg_id origin, struct why *w);
+
 int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
 {
     msg_id origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
+    struct arena *a = arena_new(WRITE_OUT_MAX);
+    struct mail all = *m;
+    all.nrcpt = admit_write_out(a, m->rcpt, m->nrcpt, &all.rcpt);
+    int v = arena_full(a) ? why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients")
+                          : put_mail(in, &all, origin, w);
+    arena_free(&a);
+    if (v == 0 && m->from == DOOR_SMTP)
+        tell_expanded(in, m, origin);
+    if (id != NULL)
+        *id = origin;
+    return v;
+}
+
+static int put_mail(struct intake *in, const struct mail *m, msg_id origin, struct why *w)
+{
     bool net = false, nje = false;
     for (size_t i = 0; i < m->nrcpt; i++) {
         net = net || m->rcpt[i].to == DOOR_SMTP || m->rcpt[i].forward.n > 0;
@@ -340,8 +375,6 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
     if (v == 0 && nje && m->from == DOOR_SMTP)
         tell_delivered(in, m, f, origin);
     frommail_free(&f);
-    if (id != NULL)
-        *id = origin;
     return v;
 }
 
@@ -458,8 +491,11 @@ int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason)
     out->form = BODY_MAIL;
     out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
     out->size = body_size(out->body);
-    for (size_t i = 0; i < m->nrcpt; i++) {
-        const struct admitted *a = &m->rcpt[i];
+    const struct admitted *all;
+    struct arena *list = arena_new(WRITE_OUT_MAX);
+    size_t n = admit_write_out(list, m->rcpt, m->nrcpt, &all);
+    for (size_t i = 0; i < n; i++) {
+        const struct admitted *a = &all[i];
         struct str addr = a->to == DOOR_SMTP ? a->mailbox
                                              : arena_printf(out->arena, "%.*s@%.*s",
                                                             STR_ARG(a->user), STR_ARG(a->node));
@@ -469,6 +505,7 @@ int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason)
         r->original = arena_str(out->arena, a->original);
         r->reason = arena_str(out->arena, reason);
     }
+    arena_free(&list);
     change_add(in->change, out);
     change_journal(in->change, id, "held", "from=%.*s reason=%.*s", STR_ARG(m->origin_sender),
                    STR_ARG(reason));

@@ -81,6 +81,15 @@ static int on_mail(void *arg, struct smtpd_mail *m, struct why *w)
     return 0;
 }
 
+/* Some host on the way takes no BODY=BINARYMIME. */
+static bool leaves_us(const struct admitted *a)
+{
+    bool leaves = a->to == DOOR_SMTP || a->forward.n > 0;
+    for (size_t i = 0; i < a->nmore; i++)
+        leaves = leaves || a->more[i].to == DOOR_SMTP || a->more[i].forward.n > 0;
+    return leaves;
+}
+
 static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w)
 {
     struct smtpin *s = arg;
@@ -96,7 +105,7 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         v = admit_mailbox(s->g,
                           (struct asker){.source = m->login.n > 0 ? FROM_SIGNED : FROM_INTERNET},
                           r->path.local, r->path.domain, m->arena, a, w);
-    if (v == 0 && m->params.binary && (a->to == DOOR_SMTP || a->forward.n > 0))
+    if (v == 0 && m->params.binary && leaves_us(a))
         v = why_set(w, E_PERM, 554, "5.6.3",
                     "%.*s is reached by hosts that take no BODY=BINARYMIME; send it without",
                     STR_ARG(r->path.text));

@@ -35,7 +35,10 @@ and
 are the mailbox, or
 .Ql \&:userid.
 alone a whole address; all other tags are kept.
-Entries without an Internet address, and lists, are named and left out.
+A
+.Ql \&:list.
+names nicknames of the file, user@host or user AT node, and continues on lines that begin with a blank.
+Entries without an Internet address that are no list are named and left out.
 .Sh SECURITY TABLE
 .Ql njegate secure import
 takes IBM's form,

@@ -100,8 +100,8 @@ def case_names_file(w):
     path = write(w, 'nickname.nam', b':nick.FRED :userid.Fred :node.example.org\r\n   :phone.1 2\r\n'
                  b':nick.REN :userid.r@x.example :name.Ren\x82\r\n:nick.ALL :list.FRED REN\r\n\x1a')
     gw.cli('nick', 'import', path)
-    assert [(r['mailbox'], r['name']) for r in gw.json('nick', 'list')] == [
-        ('FRED REN', ''), ('Fred@example.org', ''), ('r@x.example', 'René')]
+    assert [(r['mailbox'], r['list'], r['name']) for r in gw.json('nick', 'list')] == [
+        ('', 'FRED REN', ''), ('Fred@example.org', '', ''), ('r@x.example', '', 'René')]
     out = gw.cli('nick', 'export')
     assert ':phone.1 2' in out and ':name.René' in out, out
     bad = write(w, 'bad.names', b':nick.NEW :userid.n@x.example\n:nick.SMTP :userid.s@x.example\n')

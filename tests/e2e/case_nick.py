@@ -186,3 +186,54 @@ def case_history(w):
     gw.cli('restore', copy, '--replace')
     assert gw.json('history') == after
     gw.start()
+
+
+def case_lists(w):
+    """njegate nick --list: made, shown, changed, guarded against holding itself; it reaches everybody once; taken away."""
+    gw, p, sink = w.pair(['LOCALUSER OPER', 'ROUTE MVSB TO MVSA'])
+    gw.cli('nick', 'add', 'FRED', 'fred@example.org')
+    gw.cli('nick', 'add', 'team', '--list', 'fred, bob@mvsa Anne.B@Example.ORG', '--name', 'The team', '--owner', 'bob@mvsa')
+    row = gw.json('nick', 'show', 'TEAM')
+    assert (row['mailbox'], row['list']) == ('', 'FRED BOB@MVSA Anne.B@example.org'), row
+    assert (row['name'], row['owner']) == ('The team', 'BOB@MVSA'), row
+    assert 'FRED BOB@MVSA' in gw.cli('nick', 'list') and 'FRED BOB@MVSA' in gw.cli('nick', 'show', 'team')
+    gw.cli('nick', 'add', 'ALL', '--list', 'TEAM,fred,TEAM@GATE,OPER@GATE')
+    assert gw.json('nick', 'show', 'ALL')['list'] == 'TEAM FRED TEAM OPER@GATE'
+    p.send(njefile.note('EVE', 'MVSA', 'ALL', 'GATE', ['hello'], 'Hi')).wait()
+    got = []
+    while len(got) < 2:
+        got += sink.take().rcpts
+    assert sorted(got) == ['Anne.B@example.org', 'fred@example.org'] and p.take_file().dest == ('BOB', 'MVSA')
+    gw.until(lambda: len(gw.json('reader', 'list', 'OPER')) == 1)
+    before = gw.json('nick', 'list')
+    for words, said in ((('add', 'X', '--list', 'NOBODY'), 'NOBODY, which is no nickname'),
+                        (('add', 'X', '--list', 'X'), 'X, which is no nickname'),
+                        (('change', 'TEAM', '--list', 'ALL'), 'the list TEAM holds itself'),
+                        (('change', 'FRED', '--list', 'FRED,a@example.org'), 'the list FRED holds itself'),
+                        (('add', 'X', '--list', 'bob%%mvsa@%s' % gw.fqdn), 'an address of this gateway'),
+                        (('add', 'X', '--list', 'TOOLONGNAME@MVSA'), 'is no member'),
+                        (('add', 'X', '--list', '@MVSA'), 'is no member'),
+                        (('add', 'X', '--list', ' , '), 'names nobody'),
+                        (('add', 'X', '--list', ','.join('member%04d@long.example.org' % i for i in range(400))), 'longer than'),
+                        (('add', 'TEAM', '--list', 'FRED'), 'exists already'),
+                        (('add', 'SMTP', '--list', 'FRED'), 'SMTP'),
+                        (('change', 'X', '--list', 'FRED'), 'no nickname X')):
+        out = gw.cli('nick', *words, status=1)
+        assert said in out and len(out.strip().splitlines()) == 1, (words, out)
+    for words in (('add', 'X'), ('add', 'X', 'a@example.org', '--list', 'FRED'), ('change', 'TEAM'), ('add', '--list', 'FRED')):
+        gw.cli('nick', *words, status=2)
+    assert gw.json('nick', 'list') == before
+    assert 'no route to node NOWHERE' in gw.cli('nick', 'change', 'ALL', '--list', 'CAROL@NOWHERE,CAROL@MVSB', both=True)
+    gw.cli('nick', 'change', 'TEAM', '--name', 'Another')
+    row = gw.json('nick', 'show', 'TEAM')
+    assert row['name'] == 'Another' and row['list'].startswith('FRED BOB') and row['owner'] == 'BOB@MVSA', row
+    assert 'TEAM names FRED' in gw.cli('nick', 'delete', 'FRED', both=True)
+    p.send(njefile.note('EVE', 'MVSA', 'TEAM', 'GATE', ['hello'], 'Hi')).wait()
+    assert p.take_file().dest == ('EVE', 'MVSA') and p.take_message(lambda m: 'TEAM names FRED' in m['text'])
+    gw.cli('nick', 'change', 'TEAM', 'team@example.org')
+    row = gw.json('nick', 'show', 'TEAM')
+    assert (row['mailbox'], row['list']) == ('team@example.org', ''), row
+    p.send(njefile.note('EVE', 'MVSA', 'TEAM', 'GATE', ['hello'], 'Hi')).wait()
+    assert sink.take().rcpts == ['team@example.org']
+    gw.cli('nick', 'delete', 'TEAM')
+    gw.cli('nick', 'delete', 'TEAM', status=1)

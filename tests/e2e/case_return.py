@@ -1,5 +1,9 @@
 """What cannot be delivered returns to its sender in the sender's own world."""
+import os
 import re
+import smtplib
+import ssl
+import subprocess
 
 import njefile
 
@@ -176,6 +180,92 @@ def case_dsn_full(w):
     assert 'Status: 5.1.1' in text and 'Action: failed' in text, text
     gw.empty()
     assert not sink.messages
+
+
+def signed_on(w, gw, lines=()):
+    """A gateway at which anne may submit; opens her sessions."""
+    cert, key = w.tls()
+    auth, port = os.path.join(w.dir, 'users'), w.port()
+    with open(auth, 'w', encoding='utf-8') as f:
+        said = subprocess.run(['openssl', 'passwd', '-6', 's3cret'], capture_output=True, text=True, check=True)
+        f.write('anne:%s\n' % said.stdout.strip())
+    os.chmod(auth, 0o600)
+    gw.stop()
+    gw.lines += ['TLSCERT ' + cert, 'TLSKEY ' + key, 'SUBMISSION AUTHFILE=' + auth,
+                 'LISTENSMTP %s:%d SUBMISSION' % (w.address, port)] + list(lines)
+    gw.start()
+    gw.links_up()
+    context = ssl.create_default_context(cafile=cert)
+    context.check_hostname = False
+
+    def session():
+        c = smtplib.SMTP(w.address, port, local_hostname='client.test', timeout=30)
+        c.starttls(context=context)
+        c.ehlo()
+        c.login('anne', 's3cret')
+        return c
+    return session
+
+
+def case_dsn_list(w):
+    """RFC 3461 5.2.7: a list is a multiple-recipient alias. Every member gets the mail once; success is told of the list
+    (expanded), the members inherit the rest of NOTIFY, and ORCPT; who fails is named with it."""
+    gw, p, sink = w.pair()
+    far = w.sink()
+    far.extensions.append('DSN')
+    session = signed_on(w, gw, ['DESTINATION example.net ' + far.where])
+    gw.cli('nick', 'add', 'NEAR', 'near@example.org')
+    gw.cli('nick', 'add', 'TEAM', '--list', 'near,fred@example.net,bob@mvsa,carl@example.net')
+
+    def submit(*rcpts):
+        with session() as c:
+            assert c.mail('anne@example.org', ['ENVID=A7'])[0] == 250
+            for who, params in rcpts:
+                assert c.rcpt(who, params)[0] == 250
+            assert c.data('Subject: to a list\r\n\r\nx\r\n')[0] == 250
+
+    def reached():
+        assert sink.take().rcpts == ['near@example.org']
+        assert p.take_file().dest == ('BOB', 'MVSA')
+        m = far.take()
+        assert sorted(m.rcpts) == ['carl@example.net', 'fred@example.net'], m.rcpts
+        return [ln.split('> ', 1)[-1] for ln in far.lines if ln.startswith('RCPT')][-2:]
+    team = 'team@' + gw.fqdn
+    with session() as c:
+        c.mail('anne@example.org')
+        assert c.rcpt(team)[0] == 250
+        assert c.data('Subject: plain\r\n\r\nx\r\n')[0] == 250
+    assert reached() == ['RCPT TO:<fred@example.net>', 'RCPT TO:<carl@example.net>']
+    submit((team, ['NOTIFY=FAILURE,DELAY', 'ORCPT=rfc822;team@x']))
+    assert reached() == ['NOTIFY=FAILURE,DELAY ORCPT=rfc822;team@x'] * 2
+    gw.empty()
+    assert not sink.messages
+    for asked, left in (('SUCCESS,DELAY', 'DELAY'), ('SUCCESS', 'NEVER')):
+        submit((team, ['NOTIFY=' + asked, 'ORCPT=rfc822;team@x']))
+        texts = [sink.take(), sink.take()]
+        report = [m for m in texts if m.sender == ''][0].mail
+        assert [m.rcpts for m in texts if m.sender] == [['near@example.org']]
+        status = [q for q in report.iter_parts() if q.get_content_type() == 'message/delivery-status'][0].as_string()
+        for line in ('Action: expanded', 'Final-Recipient: rfc822; ' + team, 'Original-Recipient: rfc822; team@x',
+                     'Original-Envelope-Id: A7', 'Status: 2.0.0'):
+            assert line in status, (line, status)
+        assert p.take_file().dest == ('BOB', 'MVSA')
+        far.take()
+        assert [ln.split('> ', 1)[-1] for ln in far.lines if ln.startswith('RCPT')][-2:] == [
+            'NOTIFY=%s ORCPT=rfc822;team@x' % left] * 2
+        gw.empty()
+        assert not sink.messages and not far.messages
+    # who is named himself as well gets it once, with what was asked for him
+    submit((team, ['NOTIFY=NEVER']), ('fred@example.net', ['NOTIFY=DELAY', 'ORCPT=rfc822;fred@y']))
+    assert sorted(reached()) == ['NOTIFY=DELAY ORCPT=rfc822;fred@y', 'NOTIFY=NEVER']
+    far.on('RCPT', '550 5.1.1 nobody')
+    submit((team, ['NOTIFY=FAILURE', 'ORCPT=rfc822;team@x']))
+    sink.take(), p.take_file()
+    _, text = dsn_of(sink)
+    for line in ('Final-Recipient: rfc822; fred@example.net', 'Final-Recipient: rfc822; carl@example.net',
+                 'Original-Recipient: rfc822; team@x', 'Action: failed'):
+        assert line in text, (line, text)
+    gw.empty()
 
 
 def case_unroutable_file(w):
