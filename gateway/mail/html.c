@@ -440,6 +440,11 @@ static bool is_cell(const xmlNode *node)
     return is_element(node, "td") || is_element(node, "th");
 }
 
+static bool is_row_group(const xmlNode *node)
+{
+    return is_element(node, "thead") || is_element(node, "tbody") || is_element(node, "tfoot");
+}
+
 static bool holds_table(const xmlNode *node, unsigned depth)
 {
     for (const xmlNode *c = node->children; c != NULL && depth < DEPTH_MAX; c = c->next)
@@ -483,8 +488,7 @@ static void add_rows(struct page *p, struct table *t, const xmlNode *node)
     for (const xmlNode *c = node->children; c != NULL; c = c->next) {
         if (is_element(c, "tr") && !is_hidden(c))
             add_row(p, t, c);
-        else if ((is_element(c, "thead") || is_element(c, "tbody") || is_element(c, "tfoot")) &&
-                 !is_hidden(c))
+        else if (is_row_group(c) && !is_hidden(c))
             add_rows(p, t, c);
     }
 }
@@ -525,8 +529,9 @@ static struct str cell_text(struct page *p, const xmlNode *cell, unsigned width,
     return text;
 }
 
-/* Cells into their columns; a cell that reaches down keeps its column from the rows below. */
-static void read_row(struct page *p, const xmlNode *row, unsigned *busy, struct grid_row *out,
+/* Cells into their columns; a cell that reaches down keeps its column from the rows below. False:
+ * there are more than fit. */
+static bool read_row(struct page *p, const xmlNode *row, unsigned *busy, struct grid_row *out,
                      unsigned depth)
 {
     unsigned col = 0;
@@ -537,7 +542,7 @@ static void read_row(struct page *p, const xmlNode *row, unsigned *busy, struct 
         while (col < GRID_COLUMNS_MAX && busy[col] > 0)
             col++;
         if (col == GRID_COLUMNS_MAX)
-            break;
+            return false;
         unsigned span = span_of(c, "colspan"), down = span_of(c, "rowspan");
         span = span < GRID_COLUMNS_MAX - col ? span : GRID_COLUMNS_MAX - col;
         out->cell[out->n++] = (struct grid_cell){.text = cell_text(p, c, CELL_WIDTH, depth),
@@ -550,6 +555,7 @@ static void read_row(struct page *p, const xmlNode *row, unsigned *busy, struct 
     }
     for (unsigned i = 0; i < GRID_COLUMNS_MAX; i++)
         busy[i] -= busy[i] > 0;
+    return true;
 }
 
 static bool read_grid(struct page *p, const struct table *t, struct grid *g, unsigned depth)
@@ -560,7 +566,8 @@ static bool read_grid(struct page *p, const struct table *t, struct grid *g, uns
         return false;
     for (size_t r = 0; r < t->n; r++) {
         struct grid_row *row = &g->row[g->n];
-        read_row(p, t->row[r].tr, busy, row, depth);
+        if (!read_row(p, t->row[r].tr, busy, row, depth))
+            return false;
         bool empty = true;
         for (size_t i = 0; i < row->n; i++) {
             unsigned end = row->cell[i].col + row->cell[i].span;
@@ -617,6 +624,15 @@ static unsigned count_cells(const xmlNode *row)
     return n;
 }
 
+static void walk_cells(struct page *p, struct fill *f, const xmlNode *row, unsigned depth)
+{
+    new_line(p, f);
+    for (const xmlNode *c = row->children; c != NULL; c = c->next)
+        if (is_cell(c))
+            walk(p, f, c, depth + 1);
+    new_line(p, f);
+}
+
 static void put_layout(struct page *p, struct fill *f, const struct table *t, unsigned depth)
 {
     for (size_t r = 0; r < t->n; r++) {
@@ -624,7 +640,20 @@ static void put_layout(struct page *p, struct fill *f, const struct table *t, un
         if (n >= 2 && n <= GRID_COLUMNS_MAX)
             put_layout_row(p, f, t->row[r].tr, depth);
         else
-            walk_block(p, f, t->row[r].tr, depth);
+            walk_cells(p, f, t->row[r].tr, depth);
+    }
+}
+
+/* What stands in a table and in none of its cells: a caption, or text where none may be. Browsers
+ * show it above the table. */
+static void walk_strays(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+{
+    for (const xmlNode *c = node->children; c != NULL; c = c->next) {
+        bool row = is_element(c, "tr"), cell = is_element(node, "tr") && is_cell(c);
+        if ((row || is_row_group(c)) && !is_hidden(c))
+            walk_strays(p, f, c, depth + 1);
+        else if (!row && !is_row_group(c) && !cell)
+            walk(p, f, c, depth + 1);
     }
 }
 
@@ -634,10 +663,7 @@ static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsi
     struct grid g;
     struct buf b;
     new_line(p, f);
-    for (const xmlNode *c = node->children; c != NULL; c = c->next)
-        if (!is_element(c, "tr") && !is_element(c, "thead") && !is_element(c, "tbody") &&
-            !is_element(c, "tfoot"))
-            walk(p, f, c, depth + 1); /* a caption, or text that stands where none may */
+    walk_strays(p, f, node, depth);
     new_line(p, f);
     if (t.is_layout || !read_grid(p, &t, &g, depth) ||
         (!t.has_head && !t.has_border && !grid_short(&g))) {

@@ -632,22 +632,33 @@ static int walk_entity(struct walk *k, struct str raw, const char *default_type,
 
 /* --- the door ---------------------------------------------------------------------------- */
 
-/* Most mail is one plain text: no tree, no GMime. Answers whether this was such a message. */
-static bool read_plain(struct walk *k, struct str message, const struct hdr *h)
+static bool is_bare_text(const struct hdr *h)
 {
+    static const char *const plain[] = {
+        "text/plain", "text/plain; charset=us-ascii", "text/plain; charset=utf-8",
+        "text/plain; charset=\"us-ascii\"", "text/plain; charset=\"utf-8\""};
     struct str type = hdr_value(h, "Content-Type"), cte = hdr_value(h, "Content-Transfer-Encoding");
     struct str disposition = hdr_value(h, "Content-Disposition");
-    bool plain = type.n == 0 || str_is(type, "text/plain") ||
-                 str_is(type, "text/plain; charset=us-ascii") ||
-                 str_is(type, "text/plain; charset=utf-8") ||
-                 str_is(type, "text/plain; charset=\"us-ascii\"") ||
-                 str_is(type, "text/plain; charset=\"utf-8\"");
+    bool is_plain = type.n == 0;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain && !is_plain; i++)
+        is_plain = str_is(type, plain[i]);
     bool bare = cte.n == 0 || str_is(cte, "7bit") || str_is(cte, "8bit") || str_is(cte, "binary");
-    if (!plain || !bare || (disposition.n > 0 && !str_is(disposition, "inline")))
-        return false;
+    return is_plain && bare && (disposition.n == 0 || str_is(disposition, "inline"));
+}
+
+/* Most mail is one plain text: no tree, no GMime. */
+static int read_plain(struct walk *k, struct str message, const struct hdr *h)
+{
     struct str body = h->n > 0 ? str_sub(message, h->size, message.n) : after_blank_line(message);
     plain_put(&k->text, body, STR(""), &k->out->replaced);
-    return true;
+    struct plain_uu uu;
+    if (!plain_find_uu(buf_text(&k->text), 0, &uu))
+        return OK;
+    struct buf text = k->text;
+    buf_init(&k->text, text.max);
+    int rc = put_shown(k, buf_text(&text));
+    buf_done(&text);
+    return rc;
 }
 
 int mime_read(struct arena *a, struct str message, struct mime_text *out, struct why *w)
@@ -660,7 +671,9 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
         return rc;
     /* Conversion to UTF-8 can triple a byte, rendering adds rules, links and lists. */
     buf_init(&k.text, message.n * 8 + 65536);
-    if (!read_plain(&k, message, &h)) {
+    if (is_bare_text(&h)) {
+        rc = read_plain(&k, message, &h);
+    } else {
         rc = walk_entity(&k, message, "text/plain", 0);
         if (rc == OK && k.text.n == 0 && k.only_pictures)
             buf_z(&k.text, "[message has only pictures]\n");

@@ -87,6 +87,8 @@ static const struct {
     {"<ol start=99999999999999999999><li>a</ol>", "1. a\n"},
     {"<table><tr></table><table></table>a", "a\n"},
     {"<table border=1><tr><td colspan=1000000000 rowspan=1000000000>a</table>", "a\n"},
+    {"<table border=1><tr><td>a<td>b</tr><tr>stray</tr><tr><td>c<td>d</table>",
+     "stray\n\na  b\nc  d\n"},
     {"<select></select><img><input>", ""},
     {"<img alt='A picture' src=x>", "A picture\n"},
     {"a<!-- b --><script>c</script><style>d</style>", "a\n"},
