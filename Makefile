@@ -19,7 +19,7 @@ Q       := $(if $(V),,@)
 # --- what Debian must have: one list -------------------------------------------------------------
 DEBS_BUILD := gcc make pkg-config libc6-dev libevent-dev libssl-dev libsqlite3-dev libgmime-3.0-dev \
               libxml2-dev libunbound-dev libgsasl-dev libjansson-dev libsystemd-dev dns-root-data
-DEBS_CHECK := check python3 python3-cryptography swaks openssl sqlite3 mandoc libasan8 libubsan1
+DEBS_CHECK := check python3 swaks openssl sqlite3 libasan8 libubsan1
 DEBS_LINT  := clang clang-format clang-tidy cppcheck mandoc shellcheck
 DEBS_FUZZ  := clang libclang-rt-14-dev
 

@@ -1,6 +1,7 @@
 /* db/store.c -- the loop's side of the durable store: gathers changes, hands them to the writer
  * thread once a turn, runs their callbacks when it answers. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct store {
     struct change_list filling; /* given, not yet with the writer */
     size_t pending;
     struct op *seen; /* keys in changes not yet durable */
-    msg_id next_id;
+    _Atomic msg_id next_id;
     struct wall stamp;
 };
 
@@ -55,7 +56,7 @@ struct db *store_reader(struct store *s)
 
 msg_id store_next_id(struct store *s)
 {
-    return s->next_id++;
+    return atomic_fetch_add(&s->next_id, 1);
 }
 
 bool store_has_journal(const struct store *s)
@@ -230,7 +231,9 @@ static int start_writer(struct store *s, struct why *w)
                              .tally = s->tally = tally_new(),
                              .journal_us = s->set.journal_days * US_PER_DAY,
                              .journal_bytes = s->set.journal_bytes};
-    int rc = apply_start(&set.apply, s->writing, &s->next_id, w);
+    msg_id next = 0;
+    int rc = apply_start(&set.apply, s->writing, &next, w);
+    atomic_init(&s->next_id, next);
     set.apply.log = s->log = tally_log_new();
     if (rc == OK)
         rc = tally_load(s->tally, s->reading, w);

@@ -31,7 +31,8 @@ struct store_set {
 int store_open(struct store **out, const struct store_set *set, struct why *w) MUST_CHECK;
 void store_close(struct store **s); /* commits what was given, joins the thread */
 struct db *store_reader(struct store *s);
-msg_id store_next_id(struct store *s); /* never reused once it was durable anywhere */
+/* Never reused once it was durable anywhere. From any thread. */
+msg_id store_next_id(struct store *s);
 /* Messages in the queue, and the recipients that wait for each destination (a mail domain, a node,
  * "" none): what is durable, at no cost however long the queue is. fn may not call back. */
 uint64_t store_queued(struct store *s);

@@ -167,16 +167,17 @@ static size_t recipients(struct filternje *f, struct waiting *one, struct admitt
     return n;
 }
 
+static int put_body(void *to, const void *p, size_t n, struct why *w)
+{
+    return body_write(to, p, n, w);
+}
+
 /* The text as the filters left it, kept as a body. */
 static struct body *new_body(struct filternje *f, const struct milter_mail *text, struct why *w)
 {
-    struct buf b;
-    buf_init(&b, milter_mail_size(text));
-    milter_mail_put(text, &b);
     struct body_writer *bw = body_writer_new(f->g->store);
-    struct body *out = body_write(bw, b.p, b.n, w) == 0 ? body_writer_end(&bw, w) : NULL;
+    struct body *out = milter_mail_put(text, put_body, bw, w) == 0 ? body_writer_end(&bw, w) : NULL;
     body_writer_drop(&bw);
-    buf_done(&b);
     return out;
 }
 

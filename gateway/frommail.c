@@ -2,6 +2,7 @@
 #include "gateway/frommail.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "aliases/snads.h"
 #include "base/mem.h"
@@ -22,7 +23,9 @@
 #define HEAD_MAX 8192u
 
 struct frommail {
-    struct gate *g;
+    struct gate *g;          /* the loop's thread's: for frommail_new alone */
+    const struct conf *conf; /* the one it began with */
+    struct store *store;
     const struct mail *mail;
     struct arena *arena;
     struct hdr hdr;
@@ -32,7 +35,10 @@ struct frommail {
     size_t nfile;
     msg_id mail_id; /* of the first note: its files bear the number, too */
     struct hdr_addr from;
-    struct note_addr sender;             /* as the 3270 user sees it */
+    struct note_addr sender; /* as the 3270 user sees it */
+    struct note_rcpt *rcpt;  /* To and Cc, as they are seen there */
+    size_t nrcpt;
+    struct str verified;
     struct str origin_user, origin_node; /* spool origin of notes */
     struct wall date;
     int offset;
@@ -104,8 +110,8 @@ static void find_date(struct frommail *f)
     char local_zone[8];
     int local_offset;
     zone_local(now, &local_offset, local_zone);
-    if (!str_is(f->g->conf->timezone, "SYSTZ") && zone_offset(f->g->conf->timezone, &local_offset))
-        str_copy(local_zone, sizeof local_zone, f->g->conf->timezone);
+    if (!str_is(f->conf->timezone, "SYSTZ") && zone_offset(f->conf->timezone, &local_offset))
+        str_copy(local_zone, sizeof local_zone, f->conf->timezone);
     if (date_parse(hdr_value(&f->hdr, "Date"), &f->date, &f->offset, NULL) < 0) {
         f->date = now;
         f->offset = local_offset;
@@ -114,10 +120,36 @@ static void find_date(struct frommail *f)
     str_copy(f->zone, sizeof f->zone, str_of(name));
 }
 
+static void add_recipients(struct frommail *f, const char *field, enum note_role role)
+{
+    for (unsigned nth = 0;; nth++) {
+        const struct hdr_field *hf = hdr_get(&f->hdr, field, nth);
+        if (hf == NULL)
+            return;
+        struct hdr_addr list[ADDRESSES_MAX];
+        size_t got = hdr_addrs(f->arena, hf->value, list, ADDRESSES_MAX);
+        for (size_t i = 0; i < got && f->nrcpt < 2 * ADDRESSES_MAX; i++) {
+            struct note_rcpt *r = &f->rcpt[f->nrcpt++];
+            *r = (struct note_rcpt){.role = role, .addr.name = list[i].name};
+            admit_nje_view(f->g, f->arena, list[i].local, list[i].domain, &r->addr.user,
+                           &r->addr.node, &r->addr.nick);
+        }
+    }
+}
+
+static void find_recipients(struct frommail *f)
+{
+    f->rcpt = arena_alloc(f->arena, 2 * ADDRESSES_MAX * sizeof *f->rcpt);
+    add_recipients(f, "To", NOTE_TO);
+    add_recipients(f, "Cc", NOTE_CC);
+}
+
 struct frommail *frommail_new(struct gate *g, const struct mail *m, struct change *c, struct why *w)
 {
     struct frommail *f = mem_new(sizeof *f);
     f->g = g;
+    f->conf = g->conf;
+    f->store = g->store;
     f->mail = m;
     f->arena = arena_new((size_t)g->conf->max_mail_bytes * 4 + (4u << 20));
     if (hdr_parse(f->arena, cur_str(&m->content), &f->hdr, w) < 0) {
@@ -126,6 +158,9 @@ struct frommail *frommail_new(struct gate *g, const struct mail *m, struct chang
     }
     find_from(f);
     find_date(f);
+    find_recipients(f);
+    if (g->conf->sender_verified && m->from == DOOR_SMTP)
+        f->verified = verified_text(g, f->arena, &f->hdr, f->from.domain);
     if (find_sender(f, c, w) < 0)
         frommail_free(&f);
     return f;
@@ -196,21 +231,21 @@ static bool by_mailer(const struct conf *c, const struct admitted *to)
            (to->to == DOOR_LOCAL ? c->mailer.local : c->mailer.rscs);
 }
 
-void frommail_way(const struct gate *g, const struct admitted *to, struct admitted *way)
+void frommail_way(const struct frommail *f, const struct admitted *to, struct admitted *way)
 {
-    const struct conf *c = g->conf;
+    const struct conf *c = f->conf;
     *way = *to;
     if (!by_mailer(c, to))
         return;
     way->user = c->mailer.user;
     way->node = c->mailer.node;
-    way->to = admit_is_local_node(g, way->node) ? DOOR_LOCAL : DOOR_NJE;
+    way->to = str_eq_nocase(way->node, c->local) ? DOOR_LOCAL : DOOR_NJE;
 }
 
 static enum mail_style style_of(const struct frommail *f, const struct admitted *to,
                                 struct str *bsmtp, enum file_format *format)
 {
-    const struct conf *c = f->g->conf;
+    const struct conf *c = f->conf;
     const struct conf_node *n = conf_node_of(c, to->node);
     *bsmtp = n != NULL ? n->bsmtp : STR("");
     *format = (enum file_format)(to->to == DOOR_LOCAL ? c->local_format : c->rscs_format);
@@ -259,7 +294,7 @@ static int read_text(struct frommail *f, struct why *w)
     }
     f->read = v == 0;
     if (v == 0)
-        f->file = partfile_all(f->arena, f->g->conf, &f->text, &f->nfile);
+        f->file = partfile_all(f->arena, f->conf, &f->text, &f->nfile);
     return v == 0 && arena_full(f->arena)
                ? why_set(w, E_LIMIT, 552, "5.3.4", "The mail does not fit in the memory set for it")
                : v;
@@ -298,24 +333,6 @@ static struct str in_page(struct frommail *f, const struct njefile_spec *spec, s
     return text;
 }
 
-static size_t add_recipients(struct frommail *f, const char *field, enum note_role role,
-                             struct note_rcpt *out, size_t n)
-{
-    for (unsigned nth = 0;; nth++) {
-        const struct hdr_field *hf = hdr_get(&f->hdr, field, nth);
-        if (hf == NULL)
-            return n;
-        struct hdr_addr list[ADDRESSES_MAX];
-        size_t got = hdr_addrs(f->arena, hf->value, list, ADDRESSES_MAX);
-        for (size_t i = 0; i < got && n < 2 * ADDRESSES_MAX; i++) {
-            struct note_rcpt *r = &out[n++];
-            *r = (struct note_rcpt){.role = role, .addr.name = list[i].name};
-            admit_nje_view(f->g, f->arena, list[i].local, list[i].domain, &r->addr.user,
-                           &r->addr.node, &r->addr.nick);
-        }
-    }
-}
-
 /* Answers how many of its characters are not in the page. */
 static size_t head_in_page(struct frommail *f, const struct njefile_spec *spec, struct note *n)
 {
@@ -337,10 +354,11 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
 {
     *n = (struct note){.date = f->date, .offset = f->offset, .from = f->sender, .has_from = true};
     str_copy(n->zone, sizeof n->zone, str_of(f->zone));
-    n->rcpt = arena_alloc(f->arena, 2 * ADDRESSES_MAX * sizeof *n->rcpt);
-    n->nrcpt = add_recipients(f, "To", NOTE_TO, n->rcpt, 0);
-    n->nrcpt = add_recipients(f, "Cc", NOTE_CC, n->rcpt, n->nrcpt);
-    if (n->nrcpt == 0)
+    n->rcpt = arena_alloc(f->arena, (f->nrcpt + 1) * sizeof *n->rcpt); /* the page changes them */
+    n->nrcpt = f->nrcpt;
+    if (f->nrcpt > 0)
+        memcpy(n->rcpt, f->rcpt, f->nrcpt * sizeof *n->rcpt);
+    else
         n->rcpt[n->nrcpt++] = (struct note_rcpt){.addr = {.user = to->user, .node = to->node}};
     n->subject = frommail_subject(f);
     struct str reply_to = hdr_value(&f->hdr, "Reply-To");
@@ -349,8 +367,7 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
         !str_eq_nocase(list[0].mailbox, f->from.mailbox))
         n->reply_to = list[0].mailbox;
     n->return_path = arena_printf(f->arena, "<%.*s>", STR_ARG(f->mail->sender));
-    if (f->g->conf->sender_verified && f->mail->from == DOOR_SMTP)
-        n->verified = verified_text(f->g, f->arena, &f->hdr, f->from.domain);
+    n->verified = f->verified;
 }
 
 /* Below the text: what is missing of it and of the header, and where the rest is. */
@@ -382,15 +399,15 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     buf_str(&text, shown);
     add_remarks(f, spec, replaced, &text);
     n.text = buf_text(&text);
-    size_t max = (size_t)f->g->conf->max_mail_bytes * 3 + (1u << 20);
+    size_t max = (size_t)f->conf->max_mail_bytes * 3 + (1u << 20);
     buf_init(&lines, max);
-    const struct conf_node *node = conf_node_of(f->g->conf, to->node);
+    const struct conf_node *node = conf_node_of(f->conf, to->node);
     bool profs = node != NULL && node->style == STYLE_PROFS;
-    enum note_style style = profs ? NOTE_PROFS : (enum note_style)f->g->conf->note_style;
+    enum note_style style = profs ? NOTE_PROFS : (enum note_style)f->conf->note_style;
     note_write(&lines, &n, style, NOTE_WIDTH);
     v = lines.over || text.over
             ? why_set(w, E_LIMIT, 552, "5.3.4", "The note would be larger than %zu bytes", max)
-            : njefile_text(f->g->store, spec, buf_text(&lines), max, out, w);
+            : njefile_text(f->store, spec, buf_text(&lines), max, out, w);
     buf_done(&lines);
     buf_done(&text);
     return v;
@@ -410,13 +427,13 @@ static int whole_file(struct frommail *f, const struct njefile_spec *spec,
         .sender = f->mail->sender,
         .rcpt = batch ? arena_printf(f->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node))
                       : STR(""),
-        .host = f->g->names.hostname,
+        .host = f->conf->hostname,
         .page = spec->page,
         .cards = spec->format == FORMAT_PUNCH};
     buf_init(&lines, m.content.n * 4 + (1u << 20));
     int v = wholemail_put(f->arena, &m, &lines, &replaced, w);
     if (v == 0)
-        v = njefile_text(f->g->store, spec, buf_text(&lines), lines.max, out, w);
+        v = njefile_text(f->store, spec, buf_text(&lines), lines.max, out, w);
     out->replaced += replaced;
     buf_done(&lines);
     return v;
@@ -455,7 +472,7 @@ static int encoded_file(struct frommail *f, const struct njefile_spec *spec,
     transfer_encode(&lines, coding, file->part->name, buf_cur(&bytes));
     int v = bytes.over || lines.over
                 ? why_set(w, E_LIMIT, 552, "5.3.4", "The file would be larger than %zu bytes", max)
-                : njefile_text(f->g->store, spec, buf_text(&lines), 2 * max, out, w);
+                : njefile_text(f->store, spec, buf_text(&lines), 2 * max, out, w);
     buf_done(&bytes);
     buf_done(&lines);
     return v;
@@ -466,7 +483,7 @@ static int part_file(struct frommail *f, struct njefile_spec *spec, const struct
 {
     const struct partfile *file = &f->file[k];
     const struct mime_part *part = file->part;
-    const struct conf_node *node = conf_node_of(f->g->conf, to->node);
+    const struct conf_node *node = conf_node_of(f->conf, to->node);
     int files = node != NULL ? node->files : FILES_NETDATA;
     size_t max = (size_t)part->size * 3 + (1u << 20);
     if (node != NULL && node->file_max > 0 && part->size > (uint64_t)node->file_max)
@@ -483,11 +500,11 @@ static int part_file(struct frommail *f, struct njefile_spec *spec, const struct
     if (files == FILES_NETDATA)
         spec->format = FORMAT_NETDATA; /* cards would change the bytes */
     if (part->text)
-        return njefile_text(f->g->store, spec, part->content, max, out, w);
+        return njefile_text(f->store, spec, part->content, max, out, w);
     struct mime_pieces p;
     mime_pieces_begin(&p, part);
     struct njefile_source from = {.arg = &p, .size = part->size, .next = next_piece};
-    int v = njefile_stream(f->g->store, spec, &from, max, out, w);
+    int v = njefile_stream(f->store, spec, &from, max, out, w);
     mime_pieces_done(&p);
     return v;
 }
@@ -495,11 +512,11 @@ static int part_file(struct frommail *f, struct njefile_spec *spec, const struct
 int frommail_file(struct frommail *f, const struct admitted *to, size_t k, msg_id id,
                   struct njefile_out *out, struct reader_row *row, struct why *w)
 {
-    const struct conf *c = f->g->conf;
+    const struct conf *c = f->conf;
     struct str class = to->to == DOOR_LOCAL ? c->local_class : c->rscs_class;
     struct str bsmtp;
     struct admitted way;
-    frommail_way(f->g, to, &way);
+    frommail_way(f, to, &way);
     struct njefile_spec spec = {.from_user = f->origin_user,
                                 .from_node = f->origin_node,
                                 .to_user = to->user,

@@ -1,6 +1,6 @@
 /* gateway/intake.c -- taking responsibility: everything one door accepts at once becomes durable in
  * one change. */
-#include "gateway/intake.h"
+#include "gateway/intake_private.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,39 +20,6 @@
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 
-#define WRITE_OUT_MAX ((size_t)256 << 20) /* the doors' own arenas bound what lists become */
-#define THREADS_A_MAIL 20u                /* recipients whose replies will know what they answer */
-
-struct tell {
-    struct tell *next;
-    struct str user, node, text;
-};
-/* What an NJE file was when it came, for another time. */
-struct origin {
-    struct body *deck;
-    struct str from, to_user, to_node;
-    msg_id row; /* it is kept as this message already, 0: it is not */
-    unsigned tries;
-    struct wall accepted;
-    struct str seen;
-    struct wall seen_until;
-};
-struct intake {
-    struct gate *g;
-    struct change *change;
-    struct arena *arena;
-    struct message **message; /* for the queue runner once durable */
-    size_t nmessage;
-    struct tell *tell, **tell_end;
-    unsigned mails; /* the first has the intake's own number */
-    bool resumed;   /* which a row that goes away with this change still has */
-    msg_id id;
-    struct filternje *filtering; /* mails the filters have yet to see */
-    struct origin origin;
-    intake_fn *fn;
-    void *arg;
-};
-
 struct intake *intake_new(struct gate *g)
 {
     struct intake *in = mem_new(sizeof *in);
@@ -60,11 +27,13 @@ struct intake *intake_new(struct gate *g)
     in->change = change_new(g->store);
     in->arena = arena_new(1u << 20);
     in->tell_end = &in->tell;
+    in->carry_end = &in->carry;
     return in;
 }
 
 static void intake_free(struct intake *in)
 {
+    intake_carry_free(in);
     filternje_free(&in->filtering);
     body_free(&in->origin.deck);
     for (size_t i = 0; i < in->nmessage; i++)
@@ -93,6 +62,11 @@ msg_id intake_id(struct intake *in)
     if (in->id == 0)
         in->id = store_next_id(in->g->store);
     return in->id;
+}
+
+void intake_number(struct intake *in, msg_id id)
+{
+    in->id = id;
 }
 
 void intake_journal(struct intake *in, const char *event, const char *fmt, ...)
@@ -141,7 +115,7 @@ void intake_spooled(struct intake *in, const struct njefile_in *file, struct str
                 STR_ARG(user), STR_ARG(file->from_node), STR_ARG(file->from_user), date);
 }
 
-static void keep_message(struct intake *in, struct message *m)
+void intake_keep(struct intake *in, struct message *m)
 {
     in->message = mem_grow(in->message, in->nmessage + 1, sizeof(struct message *));
     in->message[in->nmessage++] = m;
@@ -149,7 +123,7 @@ static void keep_message(struct intake *in, struct message *m)
 }
 
 /* A message row for outputs that go on to another host or node. */
-static struct message *output(const struct mail *m, msg_id origin, msg_id id)
+struct message *intake_output(const struct mail *m, msg_id origin, msg_id id)
 {
     struct message *out = message_new();
     out->id = id;
@@ -164,218 +138,17 @@ static struct message *output(const struct mail *m, msg_id origin, msg_id id)
     return out;
 }
 
-static struct str domain_of(struct str mailbox)
-{
-    ptrdiff_t at = str_find_last(mailbox, '@');
-    return at >= 0 ? str_sub(mailbox, (size_t)at + 1, mailbox.n) : STR("");
-}
-
-static void set_notify(struct message *m, struct rcpt *to, const struct admitted *a,
-                       unsigned notify)
+void intake_notify(struct message *m, struct rcpt *to, const struct admitted *a, unsigned notify)
 {
     to->original = arena_str(m->arena, a->original);
     to->notify = notify;
     to->orcpt = arena_str(m->arena, a->orcpt);
 }
 
-/* All Internet recipients share one message. */
-static void add_net(struct intake *in, const struct mail *m, struct message *out)
-{
-    out->to = DOOR_SMTP;
-    out->form = BODY_MAIL;
-    out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
-    out->size = body_size(out->body);
-    for (size_t i = 0; i < m->nrcpt; i++) {
-        const struct admitted *r = &m->rcpt[i];
-        struct str mailbox = r->to == DOOR_SMTP ? r->mailbox : r->forward;
-        if (r->to == DOOR_NJE || mailbox.n == 0)
-            continue;
-        struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
-                                           arena_str(out->arena, domain_of(mailbox)));
-        set_notify(out, to, r, r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify));
-    }
-    keep_message(in, out);
-}
-
-static void add_reader(struct intake *in, const struct reader_row *row, struct body *deck)
+void intake_reader(struct intake *in, const struct reader_row *row, struct body *deck)
 {
     change_reader(in->change, row, deck);
     in->g->stat.to_reader++;
-}
-
-/* One file made for one recipient, not yet part of the change. */
-struct made {
-    const struct admitted *to;
-    struct njefile_out file;
-    struct reader_row row;
-    msg_id id;
-    bool first; /* of its recipient's */
-};
-struct made_list {
-    struct made *item;
-    size_t n;
-};
-
-static void free_made(struct made_list *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        body_free(&l->item[i].file.deck);
-    free(l->item);
-}
-
-/* The first row of a mail bears the number its sender is told. */
-static msg_id row_id(struct intake *in, msg_id origin, bool first)
-{
-    return first && !in->resumed ? origin : store_next_id(in->g->store);
-}
-
-/* All files of a mail are made before the first is added: a mail is taken whole or refused whole.
- */
-static int make_files(struct intake *in, struct frommail *f, const struct admitted *to,
-                      msg_id origin, struct made_list *l, struct why *w)
-{
-    size_t count = frommail_count(f, to);
-    for (size_t k = 0; k < count; k++) {
-        l->item = mem_grow(l->item, l->n + 1, sizeof *l->item);
-        struct made *made = &l->item[l->n];
-        *made = (struct made){.to = to, .id = row_id(in, origin, l->n == 0), .first = k == 0};
-        int v = frommail_file(f, to, k, made->id, &made->file, &made->row, w);
-        if (v < 0)
-            return v;
-        l->n++;
-    }
-    return 0;
-}
-
-static void add_made(struct intake *in, const struct mail *m, const struct frommail *f,
-                     msg_id origin, struct made *made)
-{
-    const struct admitted *to = made->to;
-    struct admitted way;
-    frommail_way(in->g, to, &way);
-    if (way.to == DOOR_LOCAL) {
-        add_reader(in, &made->row, made->file.deck);
-        change_journal(in->change, origin, "delivered", "to=%.*s@%.*s reader", STR_ARG(to->user),
-                       STR_ARG(to->node));
-        if (made->first)
-            ibmlog_delivered(
-                in->g, origin, DOOR_NJE,
-                arena_printf(in->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)));
-    } else {
-        struct message *out = output(m, origin, made->id);
-        out->to = DOOR_NJE;
-        out->form = BODY_DECK;
-        out->body = body_hold(made->file.deck);
-        out->size = body_size(out->body);
-        out->subject = arena_str(out->arena, frommail_subject(f));
-        out->head = arena_str(out->arena, frommail_head(f));
-        struct rcpt *r = message_add_rcpt(
-            out, arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
-            arena_str(out->arena, way.node));
-        set_notify(out, r, to, made->first ? to->notify : admit_without_success(to->notify));
-        keep_message(in, out);
-    }
-    if (made->file.replaced > 0)
-        change_journal(in->change, origin, "replaced",
-                       made->file.replaced == 1 ? "%zu character is not in the code page of %.*s"
-                                                : "%zu characters are not in the code page of %.*s",
-                       made->file.replaced, STR_ARG(to->node));
-}
-
-/* Tell the sender who asked for it of the recipients who have the mail in their readers now. */
-static void tell_delivered(struct intake *in, const struct mail *m, const struct frommail *f,
-                           msg_id origin)
-{
-    struct why ok;
-    struct message *of = output(m, origin, origin);
-    struct dsn_rcpt *list = mem_new(m->nrcpt * sizeof *list);
-    size_t n = 0;
-    why_set(&ok, OK, 250, "2.0.0", "in the reader");
-    for (size_t i = 0; i < m->nrcpt; i++) {
-        struct admitted way;
-        frommail_way(in->g, &m->rcpt[i], &way);
-        if (way.to == DOOR_LOCAL && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
-            list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
-                                          .why = &ok,
-                                          .notify = m->rcpt[i].notify,
-                                          .orcpt = m->rcpt[i].orcpt};
-    }
-    of->head = arena_str(of->arena, frommail_head(f));
-    if (n > 0)
-        dsn_add(in->g, in, DSN_DELIVERED, of, list, n);
-    free(list);
-    message_free(&of);
-}
-
-/* Tell the sender who asked for it of the lists: what becomes of their members is not success of
- * his, and failures they report themselves. */
-static void tell_expanded(struct intake *in, const struct mail *m, msg_id origin)
-{
-    struct why ok;
-    struct dsn_rcpt *list = mem_new((m->nrcpt + 1) * sizeof *list);
-    size_t n = 0;
-    why_set(&ok, OK, 250, "2.0.0", "written out to its members");
-    for (size_t i = 0; i < m->nrcpt; i++)
-        if (m->rcpt[i].list && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
-            list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
-                                          .why = &ok,
-                                          .notify = m->rcpt[i].notify,
-                                          .orcpt = m->rcpt[i].orcpt};
-    if (n > 0) {
-        struct message *of = output(m, origin, origin);
-        of->form = BODY_MAIL;
-        of->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
-        dsn_add(in->g, in, DSN_EXPANDED, of, list, n);
-        message_free(&of);
-    }
-    free(list);
-}
-
-static int put_mail(struct intake *in, const struct mail *m, msg_id origin, struct why *w);
-
-int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
-{
-    msg_id origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
-    struct arena *a = arena_new(WRITE_OUT_MAX);
-    struct mail all = *m;
-    all.nrcpt = admit_write_out(a, m->rcpt, m->nrcpt, &all.rcpt);
-    int v = arena_full(a) ? why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients")
-                          : put_mail(in, &all, origin, w);
-    arena_free(&a);
-    if (v == 0 && m->from == DOOR_SMTP)
-        tell_expanded(in, m, origin);
-    if (id != NULL)
-        *id = origin;
-    return v;
-}
-
-static int put_mail(struct intake *in, const struct mail *m, msg_id origin, struct why *w)
-{
-    bool net = false, nje = false;
-    for (size_t i = 0; i < m->nrcpt; i++) {
-        net = net || m->rcpt[i].to == DOOR_SMTP || m->rcpt[i].forward.n > 0;
-        nje = nje || m->rcpt[i].to != DOOR_SMTP;
-    }
-    struct frommail *f = nje ? frommail_new(in->g, m, in->change, w) : NULL;
-    if (nje && f == NULL)
-        return w->err;
-    int v = 0;
-    struct made_list made = {0};
-    for (size_t i = 0; i < m->nrcpt && v == 0; i++)
-        if (m->rcpt[i].to != DOOR_SMTP)
-            v = make_files(in, f, &m->rcpt[i], origin, &made, w);
-    for (size_t i = 0; i < made.n && v == 0; i++)
-        add_made(in, m, f, origin, &made.item[i]);
-    for (size_t i = 0, n = 0; i < m->nrcpt && n < THREADS_A_MAIL && v == 0 && f != NULL; i++)
-        if (m->rcpt[i].to != DOOR_SMTP && ++n > 0)
-            frommail_remember(f, &m->rcpt[i], in->change);
-    if (v == 0 && net)
-        add_net(in, m, output(m, origin, row_id(in, origin, made.n == 0)));
-    free_made(&made);
-    if (v == 0 && nje && m->from == DOOR_SMTP)
-        tell_delivered(in, m, f, origin);
-    frommail_free(&f);
-    return v;
 }
 
 static struct reader_row deck_row(struct arena *a, struct body *deck, struct str user)
@@ -407,14 +180,14 @@ int intake_deck(struct intake *in, struct body *deck, enum door from, struct str
     (void)w;
     if (to->to == DOOR_LOCAL) {
         struct reader_row row = deck_row(in->arena, deck, to->user);
-        add_reader(in, &row, deck);
+        intake_reader(in, &row, deck);
         intake_journal(in, "delivered", "to=%.*s@%.*s reader", STR_ARG(to->user),
                        STR_ARG(to->node));
         return 0;
     }
     struct mail m = {.from = from, .origin_sender = origin_sender};
     msg_id id = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
-    struct message *out = output(&m, intake_id(in), id);
+    struct message *out = intake_output(&m, intake_id(in), id);
     out->to = DOOR_NJE;
     out->form = BODY_DECK;
     out->body = body_hold(deck);
@@ -422,7 +195,7 @@ int intake_deck(struct intake *in, struct body *deck, enum door from, struct str
     message_add_rcpt(out,
                      arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
                      arena_str(out->arena, to->node));
-    keep_message(in, out);
+    intake_keep(in, out);
     return 0;
 }
 
@@ -487,12 +260,12 @@ int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *f
 int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason)
 {
     msg_id id = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
-    struct message *out = output(m, id, id);
+    struct message *out = intake_output(m, id, id);
     out->form = BODY_MAIL;
     out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
     out->size = body_size(out->body);
     const struct admitted *all;
-    struct arena *list = arena_new(WRITE_OUT_MAX);
+    struct arena *list = arena_new(INTAKE_WRITE_OUT_MAX);
     size_t n = admit_write_out(list, m->rcpt, m->nrcpt, &all);
     for (size_t i = 0; i < n; i++) {
         const struct admitted *a = &all[i];
@@ -500,7 +273,7 @@ int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason)
                                              : arena_printf(out->arena, "%.*s@%.*s",
                                                             STR_ARG(a->user), STR_ARG(a->node));
         struct rcpt *r = message_add_rcpt(out, addr, a->to == DOOR_SMTP ? STR("") : a->node);
-        set_notify(out, r, a, a->notify);
+        intake_notify(out, r, a, a->notify);
         r->state = RCPT_HELD;
         r->original = arena_str(out->arena, a->original);
         r->reason = arena_str(out->arena, reason);
@@ -536,15 +309,16 @@ int intake_resume(struct intake *in, const struct message *m, struct why *w)
     if (n == 0)
         return w->err;
     struct mail mail = {.from = m->from,
-                        .origin_sender = m->origin_sender,
-                        .sender = m->sender,
+                        .origin_sender = arena_str(in->arena, m->origin_sender),
+                        .sender = arena_str(in->arena, m->sender),
                         .content = body_cur(m->body, w),
                         .body = m->body,
                         .rcpt = rcpt,
                         .nrcpt = n,
                         .ret = m->ret,
-                        .envid = m->envid,
-                        .utf8 = m->utf8};
+                        .envid = arena_str(in->arena, m->envid),
+                        .utf8 = m->utf8,
+                        .apart = true};
     in->id = m->origin; /* it keeps the number its sender was told */
     in->resumed = true;
     change_remove(in->change, m->id);
@@ -653,14 +427,34 @@ static void filtered(void *arg, const struct why *w)
     change_commit(&in->change, durable, in);
 }
 
+static void commit(struct intake *in)
+{
+    if (in->filtering != NULL)
+        filternje_run(&in->filtering, in->g, in, filtered, in);
+    else
+        change_commit(&in->change, durable, in);
+}
+
+static void converted(struct intake *in, const struct why *w)
+{
+    if (w == NULL) {
+        commit(in);
+        return;
+    }
+    change_drop(&in->change);
+    if (in->fn != NULL)
+        in->fn(in->arg, w);
+    intake_free(in);
+}
+
 void intake_commit(struct intake **in, intake_fn *fn, void *arg)
 {
     struct intake *unit = *in;
     *in = NULL;
     unit->fn = fn;
     unit->arg = arg;
-    if (unit->filtering != NULL)
-        filternje_run(&unit->filtering, unit->g, unit, filtered, unit);
+    if (unit->carry != NULL)
+        intake_convert(unit, converted);
     else
-        change_commit(&unit->change, durable, unit);
+        commit(unit);
 }

@@ -24,12 +24,16 @@ struct mail {
     enum ret ret; /* what its sender wants to hear of it: db/message.h */
     struct str envid;
     bool utf8; /* it needs SMTPUTF8 */
+    /* A large one may be converted beside the loop's thread: it stays, and all it lends, until the
+     * intake's callback, which says what stands in its way. */
+    bool apart;
 };
 typedef void intake_fn(void *arg, const struct why *w); /* w NULL: durable */
 
 struct intake *intake_new(struct gate *g);
 void intake_drop(struct intake **in);
 msg_id intake_id(struct intake *in); /* of the first message: what the sender is told */
+void intake_number(struct intake *in, msg_id id); /* it has one already, from store_next_id */
 /* Add a mail: outputs for every recipient. What it leads to belongs to message *id (may be NULL).
  */
 int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w) MUST_CHECK;

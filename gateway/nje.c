@@ -379,12 +379,22 @@ bool nje_resuming(const struct nje *n, msg_id id)
     return false;
 }
 
+static void hold_again(struct nje *n, msg_id id)
+{
+    struct change *c = change_new(n->g->store);
+    change_state(c, id, RCPT_HELD);
+    change_commit(&c, NULL, NULL);
+}
+
 static void resumed_done(void *arg, const struct why *w)
 {
     struct resumed *gone = arg, **p = &gone->nje->resumed;
     if (w != NULL) {
         log_event(LOG_ERROR, gone->id, "held", "error=%s", log_quote(str_of(w->text)));
-        relay_again(gone->nje->g->relay);
+        if (w->smtp >= 500) /* the mail cannot be what it should become */
+            hold_again(gone->nje, gone->id);
+        else
+            relay_again(gone->nje->g->relay);
     }
     while (*p != gone)
         p = &(*p)->next;
@@ -426,9 +436,7 @@ void nje_resume(struct nje *n, struct message *m)
     if (v < 0) {
         log_event(LOG_ERROR, m->id, "held", "error=%s", log_quote(str_of(w.text)));
         intake_drop(&in);
-        struct change *c = change_new(n->g->store);
-        change_state(c, m->id, RCPT_HELD);
-        change_commit(&c, NULL, NULL);
+        hold_again(n, m->id);
     } else {
         intake_commit(&in, resumed_done, resumed_new(n, m->id));
     }

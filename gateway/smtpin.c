@@ -18,6 +18,7 @@
 #include "gateway/smtp/server.h"
 
 #define PENDING_MAX 20000u /* changes given to the store and not yet durable */
+#define LARGE 262144u      /* octets: a mail that must be written anew is, apart */
 
 /* One LISTENSMTP. */
 struct place {
@@ -35,16 +36,25 @@ struct smtpin {
     uint64_t room; /* free on the disk, and when that was so */
     struct mono room_at;
 };
+/* What stands in front of a mail in its body: known before the content comes. */
+struct front {
+    msg_id id;
+    struct str received; /* our own field */
+};
 /* A mail between its last dot and our answer. */
 struct taking {
     struct smtpin *s;
     struct smtpd_mail *m;
     msg_id id;
     struct intake *in;
-    struct body *body;
-    struct str received; /* our own field */
-    bool edited;         /* mail holds it: it has been shown to filters, or something taken out */
+    struct body *body;  /* the mail as it came, our field in front */
+    struct body *fresh; /* and as it has become, when it was written anew */
+    struct str added;   /* fields that belong behind ours */
+    bool edited;        /* mail holds it: it has been shown to filters, or something taken out */
     struct milter_mail mail; /* lends from body */
+    struct work_job job;     /* writing it anew */
+    int v;
+    struct why why;
 };
 
 /* Room on the disk for half as much again as the mail says it needs, and some for all else. Asked
@@ -170,6 +180,18 @@ static struct str received(const struct smtpin *s, const struct smtpd_mail *m, m
     return out;
 }
 
+static struct str on_begin(void *arg, struct smtpd_mail *m)
+{
+    const struct smtpin *s = arg;
+    struct front *f = arena_alloc(m->arena, sizeof *f);
+    if (f == NULL)
+        return STR("");
+    f->id = store_next_id(s->g->store);
+    f->received = received(s, m, f->id);
+    m->user = f;
+    return f->received;
+}
+
 /* RFC 6409 8.2, 8.3: what a client that signed on has left out. */
 static struct str left_out(const struct smtpin *s, const struct smtpd_mail *m, struct cur content,
                            msg_id id)
@@ -236,9 +258,16 @@ static void taking_free(struct taking *t)
 {
     t->s->undecided--;
     body_free(&t->body);
+    body_free(&t->fresh);
     if (t->edited)
         milter_mail_done(&t->mail);
     free(t);
+}
+
+static void log_refused(const struct taking *t, const struct why *w)
+{
+    log_event(LOG_WARN, t->id, "refused", "from=%s reason=%s", log_quote(t->m->sender.text),
+              log_quote(str_of(w->text)));
 }
 
 static void taken(void *arg, const struct why *w)
@@ -246,6 +275,8 @@ static void taken(void *arg, const struct why *w)
     struct taking *t = arg;
     if (w == NULL)
         t->s->g->stat.from_smtp++;
+    else if (w->smtp >= 500) /* it cannot be what it should become */
+        log_refused(t, w);
     else
         log_event(LOG_ERROR, t->id, "not-stored", "error=%s", log_quote(str_of(w->text)));
     smtpd_verdict(t->m, t->id, w);
@@ -253,11 +284,13 @@ static void taken(void *arg, const struct why *w)
 }
 
 /* One row for the usual mail with one recipient: a row is a part of what a mail costs. */
-static void log_accepted(const struct gate *g, struct intake *in, const struct smtpd_mail *m,
-                         struct cur content)
+static void log_accepted(const struct taking *t, struct cur whole)
 {
-    size_t size = cur_left(&content);
-    struct str id = hdr_message_id(cur_str(&content));
+    const struct gate *g = t->s->g;
+    const struct smtpd_mail *m = t->m;
+    struct intake *in = t->in;
+    size_t size = (size_t)body_size(t->body) - m->front;
+    struct str id = hdr_message_id(cur_str(&whole));
     char at[64];
     bool one = m->nrcpt == 1;
     endpoint_text(&m->peer, false, at);
@@ -308,23 +341,11 @@ static struct admitted *recipients(const struct taking *t, size_t *n, struct why
     return rcpt;
 }
 
-/* The whole text: our trace on top of what came, or what the filters made of it. */
-static void put_whole(const struct taking *t, struct cur content, struct buf *whole)
-{
-    if (t->edited) {
-        buf_init(whole, milter_mail_size(&t->mail));
-        milter_mail_put(&t->mail, whole);
-        return;
-    }
-    buf_init(whole, cur_left(&content) + t->received.n);
-    buf_str(whole, t->received);
-    buf_add(whole, content.p, cur_left(&content));
-}
-
 static int take(struct taking *t, struct why *w)
 {
     const struct smtpd_mail *m = t->m;
-    struct cur content = body_cur(t->body, w);
+    struct body *body = t->fresh != NULL ? t->fresh : t->body;
+    struct cur whole = body_cur(body, w);
     size_t n;
     struct admitted *rcpt = recipients(t, &n, w);
     if (rcpt == NULL)
@@ -334,49 +355,97 @@ static int take(struct taking *t, struct why *w)
                        STR_ARG(m->sender.text));
         return 0;
     }
-    struct buf whole;
-    put_whole(t, content, &whole);
     struct str sender = t->edited ? t->mail.sender : m->sender.text;
     struct mail mail = {.from = DOOR_SMTP,
                         .origin_sender = sender,
                         .sender = sender,
-                        .content = buf_cur(&whole),
+                        .content = whole,
+                        .body = body,
                         .rcpt = rcpt,
                         .nrcpt = n,
                         .ret = m->params.ret,
                         .envid = m->params.envid,
-                        .utf8 = m->params.utf8};
-    log_accepted(t->s->g, t->in, m, content);
-    int v = t->edited && t->mail.held ? intake_hold_mail(t->in, &mail, t->mail.hold)
-                                      : intake_mail(t->in, &mail, NULL, w);
-    buf_done(&whole);
-    return v;
+                        .utf8 = m->params.utf8,
+                        .apart = true};
+    log_accepted(t, whole);
+    return t->edited && t->mail.held ? intake_hold_mail(t->in, &mail, t->mail.hold)
+                                     : intake_mail(t->in, &mail, NULL, w);
 }
 
-/* Nothing stands in the way any more, or something does: the end of it but for the disk. */
-static void decide(void *arg, const struct why *reason, bool discard)
+/* The end of it but for the disk. */
+static void settle(struct taking *t, int v, struct why *w)
 {
-    struct taking *t = arg;
-    struct why w = {0};
-    int v = 0;
-    if (reason != NULL) {
-        w = *reason;
-        v = w.err;
-    } else if (discard) {
-        intake_journal(t->in, "discarded", "from=%.*s by a filter", STR_ARG(t->m->sender.text));
-        log_event(LOG_INFO, t->id, "discarded", "from=%s", log_quote(t->m->sender.text));
-    } else {
-        v = take(t, &w);
-    }
+    if (v == 0)
+        v = take(t, w);
     if (v == 0) {
         intake_commit(&t->in, taken, t);
         return;
     }
-    log_event(LOG_WARN, t->id, "refused", "from=%s reason=%s", log_quote(t->m->sender.text),
-              log_quote(str_of(w.text)));
+    log_refused(t, w);
     intake_drop(&t->in);
-    smtpd_verdict(t->m, 0, &w);
+    smtpd_verdict(t->m, 0, w);
     taking_free(t);
+}
+
+static int put_piece(void *to, const void *p, size_t n, struct why *w)
+{
+    return body_write(to, p, n, w);
+}
+
+/* The mail as it stands now, as a body: with what was added to it, and as the filters left it. */
+static void write_anew(void *arg)
+{
+    struct taking *t = arg;
+    struct why *w = &t->why;
+    struct body_writer *bw = body_writer_new(t->s->g->store);
+    struct cur content = body_cur(t->body, w);
+    if (t->edited) {
+        t->v = milter_mail_put(&t->mail, put_piece, bw, w);
+    } else {
+        struct cur front = cur_sub(&content, t->m->front);
+        t->v = body_write(bw, front.p, cur_left(&front), w);
+        if (t->v == 0)
+            t->v = body_write(bw, t->added.p, t->added.n, w);
+        if (t->v == 0)
+            t->v = body_write(bw, content.p, cur_left(&content), w);
+    }
+    struct body *fresh = t->v == 0 ? body_writer_end(&bw, w) : NULL;
+    body_writer_drop(&bw);
+    if (fresh == NULL)
+        t->v = w->err;
+    else
+        t->fresh = fresh;
+}
+
+static void written_anew(void *arg, bool ran)
+{
+    struct taking *t = arg;
+    if (!ran)
+        t->v = why_set(&t->why, E_TEMP, 421, "4.3.2", "The gateway is stopping, try again later");
+    settle(t, t->v, &t->why);
+}
+
+/* Nothing stands in the way any more, or something does. */
+static void decide(void *arg, const struct why *reason, bool discard)
+{
+    struct taking *t = arg;
+    if (reason != NULL) {
+        t->why = *reason;
+        settle(t, reason->err, &t->why);
+    } else if (discard) {
+        intake_journal(t->in, "discarded", "from=%.*s by a filter", STR_ARG(t->m->sender.text));
+        log_event(LOG_INFO, t->id, "discarded", "from=%s", log_quote(t->m->sender.text));
+        intake_commit(&t->in, taken, t);
+    } else if (!t->edited && t->added.n == 0) {
+        settle(t, 0, &t->why);
+    } else if (body_size(t->body) > LARGE) {
+        t->job = (struct work_job){
+            .run = write_anew, .done = written_anew, .arg = t, .size = body_size(t->body)};
+        work_give(t->s->g->work, &t->job);
+    } else {
+        write_anew(t);
+        settle(t, t->v, &t->why);
+    }
 }
 
 /* What came, ready to be shown to the filters where there are any. */
@@ -390,17 +459,18 @@ static int prepare(struct taking *t, struct why *w)
     struct cur content = body_cur(t->body, w);
     if (body_size(t->body) > 0 && cur_left(&content) == 0)
         return w->err;
+    struct cur own = cur_sub(&content, m->front);
     int forged = check_header(s, m, content, w);
     if (forged < 0 || check_lines(s, cur_str(&content), w) < 0)
         return w->err;
-    struct str added = left_out(s, m, content, t->id), trace = received(s, m, t->id);
-    t->received =
-        added.n == 0 ? trace : arena_printf(m->arena, "%.*s%.*s", STR_ARG(trace), STR_ARG(added));
+    t->added = left_out(s, m, content, t->id);
     if (forged == 0 && !filters_at(s->g->filters, DOOR_SMTP))
         return 0;
     t->edited = true;
-    int v = milter_mail_init(&t->mail, t->received, cur_str(&content),
-                             (size_t)s->g->conf->max_mail_bytes, w);
+    struct str trace =
+        arena_printf(m->arena, "%.*s%.*s", STR_ARG(cur_str(&own)), STR_ARG(t->added));
+    int v =
+        milter_mail_init(&t->mail, trace, cur_str(&content), (size_t)s->g->conf->max_mail_bytes, w);
     for (size_t i = 1; i < t->mail.nfield; i++)
         t->mail.field[i].own = false; /* filters may see what was left out */
     t->mail.sender = m->sender.text;
@@ -415,12 +485,16 @@ static int prepare(struct taking *t, struct why *w)
 static void on_data(void *arg, struct smtpd_mail *m)
 {
     struct smtpin *s = arg;
+    const struct front *front = m->user;
     struct why w = {0};
     struct taking *t = mem_new(sizeof *t);
-    *t = (struct taking){.s = s, .m = m, .in = intake_new(s->g)};
-    t->id = intake_id(t->in);
+    *t = (struct taking){
+        .s = s, .m = m, .id = front != NULL ? front->id : 0, .in = intake_new(s->g)};
+    intake_number(t->in, t->id);
     s->undecided++;
-    int v = prepare(t, &w);
+    int v = front == NULL || arena_full(m->arena)
+                ? why_set(&w, E_LIMIT, 452, "4.5.3", "Too many recipients")
+                : prepare(t, &w);
     enum filter_answer a = v == 0 && t->edited
                                ? filter_content(s->g->filters, m, &t->mail, t->id, decide, t)
                                : FILTER_GO_ON;
@@ -557,6 +631,7 @@ void smtpin_start(struct smtpin *s)
 {
     static const struct smtpd_ops ops = {.mail = on_mail,
                                          .rcpt = on_rcpt,
+                                         .begin = on_begin,
                                          .data = on_data,
                                          .event = on_event,
                                          .arrived = on_arrived,

@@ -147,12 +147,14 @@ size_t milter_mail_size(const struct milter_mail *m)
     return n;
 }
 
-void milter_mail_put(const struct milter_mail *m, struct buf *out)
+int milter_mail_put(const struct milter_mail *m, milter_put_fn *put, void *to, struct why *w)
 {
-    for (size_t i = 0; i < m->nfield; i++)
-        buf_str(out, m->field[i].raw);
-    buf_str(out, m->gap);
-    buf_str(out, m->body);
+    int v = 0;
+    for (size_t i = 0; i < m->nfield && v == 0; i++)
+        v = put(to, m->field[i].raw.p, m->field[i].raw.n, w);
+    if (v == 0)
+        v = put(to, m->gap.p, m->gap.n, w);
+    return v == 0 ? put(to, m->body.p, m->body.n, w) : v;
 }
 
 /* --- what a filter asks for -------------------------------------------------- */

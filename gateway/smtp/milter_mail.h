@@ -49,9 +49,11 @@ void milter_mail_rcpt(struct milter_mail *m, struct str addr); /* before any fil
 /* Take out every field of that name that the test says yes to. Answers how many. */
 size_t milter_mail_strip(struct milter_mail *m, const char *name,
                          bool (*test)(const void *arg, struct str value), const void *arg);
-/* The size of the text now, and the text, for the queue. */
+/* The size of the text now, and the text in pieces, for the queue. */
 size_t milter_mail_size(const struct milter_mail *m);
-void milter_mail_put(const struct milter_mail *m, struct buf *out);
+typedef int milter_put_fn(void *to, const void *p, size_t n, struct why *w); /* as body_write */
+int milter_mail_put(const struct milter_mail *m, milter_put_fn *put, void *to,
+                    struct why *w) MUST_CHECK;
 
 /* What one filter asks for is kept until it says that it is content with the mail: nothing of it is
  * done when it rejects, or goes away. */

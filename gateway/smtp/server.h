@@ -34,9 +34,11 @@ struct smtpd_mail {
     struct smtp_mail_params params;
     struct smtpd_rcpt *rcpt;
     size_t nrcpt;
-    struct body_writer
-        *content; /* CRLF lines, dots removed; with params.binary the octets as sent */
-    void *user;
+    /* What the owner puts in front (ops->begin), then what came: CRLF lines, dots removed; with
+     * params.binary the octets as sent. */
+    struct body_writer *content;
+    size_t front;     /* octets of that */
+    void *user;       /* the owner's */
     struct str login; /* who signed on (AUTH), "" nobody */
     struct smtpd_session *session;
 };
@@ -66,6 +68,9 @@ struct smtpd_ops {
     /* Verdict on MAIL and RCPT: 0 to accept, else negative with *w (code and text of the reply). */
     int (*mail)(void *arg, struct smtpd_mail *m, struct why *w);
     int (*rcpt)(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w);
+    /* Content is about to come: answers what is to stand in front of it (our trace), which counts
+     * for no limit. May be NULL. */
+    struct str (*begin)(void *arg, struct smtpd_mail *m);
     /* End of data. The owner answers once, now or later, with smtpd_verdict(m, ...). It may take
      * m->content (setting it NULL); everything else in m is freed after the verdict. When the
      * session dies first, m stays until the verdict is given. */

@@ -193,31 +193,39 @@ static bool take_line(struct smtpd_session *s)
     return true;
 }
 
-void smtpd_begin_content(struct smtpd_tx *tx)
+/* To the body. The first failure stays; what comes after is only swallowed. */
+static void keep_content(struct smtpd_tx *tx, struct cur piece)
 {
-    tx->m.content = body_writer_new(tx->d->set.store);
-    body_writer_limit(tx->m.content, tx->d->set.max_size);
-}
-
-void smtpd_end_tx(struct smtpd_session *s)
-{
-    smtpd_tx_free(&s->tx);
-    smtpd_set_state(s, SMTPD_READY);
-}
-
-/* Content from the chunk to the body. The first failure stays; what comes after is only swallowed.
- */
-void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b)
-{
-    if (b->n == 0 || tx->failed)
+    if (cur_left(&piece) == 0 || tx->failed)
         return;
-    if (body_write(tx->m.content, b->p, b->n, &tx->why) == 0)
+    if (body_write(tx->m.content, piece.p, cur_left(&piece), &tx->why) == 0)
         return;
     tx->failed = true;
     body_writer_drop(&tx->m.content);
     if (tx->why.err == E_LIMIT)
         why_set(&tx->why, E_LIMIT, 552, "5.3.4", "Message too large: %llu octets allowed",
                 (unsigned long long)tx->d->set.max_size);
+}
+
+void smtpd_begin_content(struct smtpd_tx *tx)
+{
+    const struct smtpd *d = tx->d;
+    struct str front = d->ops.begin != NULL ? d->ops.begin(d->arg, &tx->m) : STR("");
+    tx->m.content = body_writer_new(d->set.store);
+    tx->m.front = front.n;
+    body_writer_limit(tx->m.content, d->set.max_size + front.n);
+    keep_content(tx, cur_of_str(front));
+}
+
+void smtpd_write_content(struct smtpd_tx *tx, const struct buf *b)
+{
+    keep_content(tx, buf_cur(b));
+}
+
+void smtpd_end_tx(struct smtpd_session *s)
+{
+    smtpd_tx_free(&s->tx);
+    smtpd_set_state(s, SMTPD_READY);
 }
 
 void smtpd_end_content(struct smtpd_session *s)

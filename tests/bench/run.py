@@ -14,6 +14,7 @@ import time
 
 import runs  # first: it says where the others' modules lie
 from runs import SESSIONS, STREAMS, Load
+import bulk
 import content
 import directory
 import nje
@@ -89,6 +90,14 @@ def large(table, args):
     interleaved(table, '1 MB', Load(max(args.messages // 20, 100), size=1 << 20), args)
 
 
+def huge(table, args):
+    """Mails of a hundred megabytes."""
+    try:
+        bulk.measure(runs, table, args.quick)
+    except TROUBLE as e:
+        table.say('  not measured: %s' % e)
+
+
 def latency(table, args):
     table.say('microseconds from the dot to the 250')
     for us in (0, MS5):
@@ -148,7 +157,7 @@ def contents(table, args):
         table.say('  not measured: %s' % e)
 
 
-PARTS = [floors, rates, large, latency, memory, nodes, names, contents]
+PARTS = [floors, rates, large, huge, latency, memory, nodes, names, contents]
 
 
 def main():

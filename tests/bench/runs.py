@@ -152,7 +152,7 @@ def sink(port, count):
 class Gate:
     """njegated with one NJE link, a fresh database and a smart host."""
 
-    def __init__(self, us=0, sink_port=None, name='gate'):
+    def __init__(self, us=0, sink_port=None, name='gate', more=''):
         self.dir = os.path.join(disk.path, name)
         self.peers = []
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -166,6 +166,7 @@ class Gate:
             for node in NODES:
                 f.write('LINKDEFINE %s TYPE TCPNJE NODE %s\nPARM %s STREAMS=%d\nROUTE %s TO %s\n' %
                         (node, node, node, STREAMS, node, node))
+            f.write(more)
             if sink_port:
                 f.write('SMARTHOST 127.0.0.1:%d\n' % sink_port)
         with open(os.path.join(self.dir, 'log'), 'wb') as log:

@@ -2,8 +2,6 @@
 import dovecot
 from case_client import post
 
-PACKAGES = [dovecot.PACKAGES]
-
 
 def start(w, lines, **more):
     gw = w.gateway(lines=lines, **more)

@@ -9,19 +9,23 @@ import pkgs
 import world as wd
 
 BOB = 'bob%%mvsa@gate.%s' % wd.DOMAIN
-DKIM = ['opendkim', 'opendkim-tools']
-DMARC = ['opendmarc']
-RSPAMD = ['rspamd']
-PACKAGES = [DKIM, DMARC, RSPAMD]
+DKIM = ['opendkim', 'opendkim-tools', 'libopendkim11', 'libmilter1.0.1', 'libopendbx1', 'librbl1', 'libvbr2',
+        'libmemcached11', 'libhashkit2', 'liblua5.3-0']
+DMARC = ['opendmarc', 'libopendmarc2', 'libspf2-2', 'libmilter1.0.1']
+RSPAMD = ['rspamd', 'libhyperscan5', 'libluajit-5.1-2', 'libsodium23', 'libunwind8', 'libpcre2-8-0', 'libicu72']
 GTUBE = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X'
 
 
 def unpacked(packages):
     """The roots the packages are unpacked in, and an environment their programs run in."""
-    roots = pkgs.with_libraries(packages)
-    if roots is None:
-        raise wd.Skip('%s cannot be had' % ', '.join(packages))
-    env = dict(os.environ, TZ='UTC', LD_LIBRARY_PATH=pkgs.library_path(roots))
+    roots = [pkgs.unpack(p) for p in packages]
+    missing = [p for p, r in zip(packages, roots) if r is None]
+    if missing:
+        raise wd.Skip('%s cannot be had' % ', '.join(missing))
+    env = dict(os.environ, TZ='UTC')
+    env['LD_LIBRARY_PATH'] = ':'.join(os.path.join(r, d) for r in roots for d in (
+        'usr/lib', 'usr/lib/x86_64-linux-gnu', 'usr/lib/aarch64-linux-gnu', 'usr/lib/rspamd') if os.path.isdir(
+            os.path.join(r, d)))
     return roots, env
 
 

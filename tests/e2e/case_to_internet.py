@@ -7,8 +7,6 @@ import njefile
 import pkgs
 import world as wd
 
-PACKAGES = [['postfix']]
-
 
 def from_address(gw, user='BOB', node='MVSA'):
     return '%s%%%s.rscsnet@%s' % (user, node, gw.fqdn)

@@ -5,8 +5,6 @@ import re
 import pkgs
 from world import Skip, run
 
-PACKAGES = [['postfix']]
-
 
 def note_of(peer, **more):
     f = peer.take_file(**more)

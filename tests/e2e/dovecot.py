@@ -38,7 +38,6 @@ service lmtp {
   }
 }
 '''
-PACKAGES = ['dovecot-core', 'dovecot-lmtpd']
 # Paths that are compiled in, and what they become: found from the folder it runs in.
 PATHS = ((b'/usr/bin/doveconf\0', b'./doveconf\0'), (b'/usr/lib/dovecot/modules\0', b'./modules\0'))
 
@@ -49,8 +48,9 @@ class Dovecot:
     def __init__(self, w, users):
         if os.geteuid():
             raise wd.Skip('Dovecot needs root')
-        roots = pkgs.with_libraries(PACKAGES)
-        if roots is None:
+        names = ('dovecot-core', 'dovecot-lmtpd', 'libexttextcat-2.0-0', 'liblua5.4-0', 'libsodium23', 'libstemmer0d')
+        roots = [pkgs.unpack(n) for n in names]
+        if None in roots:
             raise wd.Skip('dovecot-lmtpd cannot be had')
         self.dir = os.path.join(w.dir, 'dovecot')
         self.port = w.port()
@@ -87,7 +87,8 @@ class Dovecot:
                 data = data.replace(old, new.ljust(len(old), b'\0'))
             with open(os.path.join(self.dir, 'lib', name), 'wb') as f:
                 f.write(data)
-        return ':'.join([os.path.join(self.dir, 'lib'), core, pkgs.library_path(roots)])
+        where = {os.path.dirname(p) for r in roots for p in glob.glob(r + '/**/*.so*', recursive=True)}
+        return ':'.join([os.path.join(self.dir, 'lib'), core] + sorted(where - {core}))
 
     def mails(self, user):
         found = []

@@ -2,7 +2,6 @@
 """Run the end-to-end cases: functions case_* in tests/e2e/case_*.py, each given a World.
 
     run.py [-j N] [-v] [WORD ...]    only cases whose file or name holds one of the words
-A file names in PACKAGES the programs its cases need from Debian: they are fetched before its first case begins.
 Each case runs in a process of its own under a time limit (default 60 s; the function's `limit` otherwise).
 The last line is `N passed, N failed, N skipped`."""
 import argparse
@@ -19,9 +18,6 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'peer')]
-
-import pkgs  # noqa: E402: beside us
-
 DEFAULT_LIMIT = 60
 SKIPPED = 77
 
@@ -33,13 +29,6 @@ def cases():
             names = [ln[4:].split('(')[0] for ln in f if ln.startswith('def case_')]
         for name in names:
             yield module, name
-
-
-def fetch(module, lock):
-    """Outside the time of any case: what cannot be had is told by the case that needs it."""
-    for packages in getattr(importlib.import_module(module), 'PACKAGES', ()):
-        with lock:
-            pkgs.with_libraries(packages)
 
 
 def limit_of(module, name):
@@ -107,7 +96,7 @@ class Runner:
         for module, name in todo:
             self.todo.put((module, name, limit_of(module, name)))
         self.counts = {'passed': 0, 'failed': 0, 'skipped': 0}
-        self.lock, self.fetching = threading.Lock(), threading.Lock()
+        self.lock = threading.Lock()
 
     def work(self):
         while True:
@@ -115,7 +104,6 @@ class Runner:
                 module, name, limit = self.todo.get_nowait()
             except queue.Empty:
                 return
-            fetch(module, self.fetching)
             begun = time.monotonic()
             status, out = run_case(module, name, limit)
             self.tell(module, name, status, out, time.monotonic() - begun)

@@ -1,0 +1,321 @@
+/* gateway/intake_mail.c -- what a mail becomes: files for its NJE users, a message for the
+ * Internet.
+ *
+ * Three steps: what needs the tables and the change (begin), the content (convert: touches nothing
+ * but the mail and its results, so that a large one can be converted in a work thread), and the
+ * rows (finish). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "db/readerrow.h"
+#include "gateway/dsn.h"
+#include "gateway/frommail.h"
+#include "gateway/ibmlog.h"
+#include "gateway/intake_private.h"
+#include "gateway/njefile.h"
+
+#define THREADS_A_MAIL 20u /* recipients whose replies will know what they answer */
+#define LARGE 262144u      /* octets: more may be converted apart; 4 ms */
+
+/* One file made for one recipient, not yet part of the change. */
+struct made {
+    const struct admitted *to;
+    struct njefile_out file;
+    struct reader_row row;
+    msg_id id;
+    bool first; /* of its recipient's */
+};
+struct made_list {
+    struct made *item;
+    size_t n;
+};
+
+/* One mail on its way. */
+struct carry {
+    struct carry *next;
+    struct intake *in;
+    struct mail asked, mail; /* as it was given; with its lists written out */
+    struct arena *members;
+    struct body *body; /* held while it is converted apart */
+    msg_id origin;
+    bool net, nje;
+    struct frommail *from; /* NULL: nobody of NJE is meant */
+    struct made_list made;
+    int v;
+    struct why why;
+    struct work_job job;
+    void (*fn)(struct intake *in, const struct why *w);
+};
+
+static struct str domain_of(struct str mailbox)
+{
+    ptrdiff_t at = str_find_last(mailbox, '@');
+    return at >= 0 ? str_sub(mailbox, (size_t)at + 1, mailbox.n) : STR("");
+}
+
+/* All Internet recipients share one message. */
+static void add_net(struct intake *in, const struct mail *m, struct message *out)
+{
+    out->to = DOOR_SMTP;
+    out->form = BODY_MAIL;
+    out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
+    out->size = body_size(out->body);
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        const struct admitted *r = &m->rcpt[i];
+        struct str mailbox = r->to == DOOR_SMTP ? r->mailbox : r->forward;
+        if (r->to == DOOR_NJE || mailbox.n == 0)
+            continue;
+        struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
+                                           arena_str(out->arena, domain_of(mailbox)));
+        intake_notify(out, to, r,
+                      r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify));
+    }
+    intake_keep(in, out);
+}
+
+static void free_made(struct made_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        body_free(&l->item[i].file.deck);
+    free(l->item);
+}
+
+/* The first row of a mail bears the number its sender is told. */
+static msg_id row_id(struct intake *in, msg_id origin, bool first)
+{
+    return first && !in->resumed ? origin : store_next_id(in->g->store);
+}
+
+/* All files of a mail are made before the first is added: a mail is taken whole or refused whole.
+ */
+static int make_files(struct intake *in, struct frommail *f, const struct admitted *to,
+                      msg_id origin, struct made_list *l, struct why *w)
+{
+    size_t count = frommail_count(f, to);
+    for (size_t k = 0; k < count; k++) {
+        l->item = mem_grow(l->item, l->n + 1, sizeof *l->item);
+        struct made *made = &l->item[l->n];
+        *made = (struct made){.to = to, .id = row_id(in, origin, l->n == 0), .first = k == 0};
+        int v = frommail_file(f, to, k, made->id, &made->file, &made->row, w);
+        if (v < 0)
+            return v;
+        l->n++;
+    }
+    return 0;
+}
+
+static void add_made(struct intake *in, const struct mail *m, const struct frommail *f,
+                     msg_id origin, struct made *made)
+{
+    const struct admitted *to = made->to;
+    struct admitted way;
+    frommail_way(f, to, &way);
+    if (way.to == DOOR_LOCAL) {
+        intake_reader(in, &made->row, made->file.deck);
+        change_journal(in->change, origin, "delivered", "to=%.*s@%.*s reader", STR_ARG(to->user),
+                       STR_ARG(to->node));
+        if (made->first)
+            ibmlog_delivered(
+                in->g, origin, DOOR_NJE,
+                arena_printf(in->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)));
+    } else {
+        struct message *out = intake_output(m, origin, made->id);
+        out->to = DOOR_NJE;
+        out->form = BODY_DECK;
+        out->body = body_hold(made->file.deck);
+        out->size = body_size(out->body);
+        out->subject = arena_str(out->arena, frommail_subject(f));
+        out->head = arena_str(out->arena, frommail_head(f));
+        struct rcpt *r = message_add_rcpt(
+            out, arena_printf(out->arena, "%.*s@%.*s", STR_ARG(to->user), STR_ARG(to->node)),
+            arena_str(out->arena, way.node));
+        intake_notify(out, r, to, made->first ? to->notify : admit_without_success(to->notify));
+        intake_keep(in, out);
+    }
+    if (made->file.replaced > 0)
+        change_journal(in->change, origin, "replaced",
+                       made->file.replaced == 1 ? "%zu character is not in the code page of %.*s"
+                                                : "%zu characters are not in the code page of %.*s",
+                       made->file.replaced, STR_ARG(to->node));
+}
+
+/* Tell the sender who asked for it of the recipients who have the mail in their readers now. */
+static void tell_delivered(struct intake *in, const struct mail *m, const struct frommail *f,
+                           msg_id origin)
+{
+    struct why ok;
+    struct message *of = intake_output(m, origin, origin);
+    struct dsn_rcpt *list = mem_new(m->nrcpt * sizeof *list);
+    size_t n = 0;
+    why_set(&ok, OK, 250, "2.0.0", "in the reader");
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        struct admitted way;
+        frommail_way(f, &m->rcpt[i], &way);
+        if (way.to == DOOR_LOCAL && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
+            list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
+                                          .why = &ok,
+                                          .notify = m->rcpt[i].notify,
+                                          .orcpt = m->rcpt[i].orcpt};
+    }
+    of->head = arena_str(of->arena, frommail_head(f));
+    if (n > 0)
+        dsn_add(in->g, in, DSN_DELIVERED, of, list, n);
+    free(list);
+    message_free(&of);
+}
+
+/* Tell the sender who asked for it of the lists: what becomes of their members is not success of
+ * his, and failures they report themselves. */
+static void tell_expanded(struct intake *in, const struct mail *m, msg_id origin)
+{
+    struct why ok;
+    struct dsn_rcpt *list = mem_new((m->nrcpt + 1) * sizeof *list);
+    size_t n = 0;
+    why_set(&ok, OK, 250, "2.0.0", "written out to its members");
+    for (size_t i = 0; i < m->nrcpt; i++)
+        if (m->rcpt[i].list && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
+            list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
+                                          .why = &ok,
+                                          .notify = m->rcpt[i].notify,
+                                          .orcpt = m->rcpt[i].orcpt};
+    if (n > 0) {
+        struct message *of = intake_output(m, origin, origin);
+        of->form = BODY_MAIL;
+        of->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
+        dsn_add(in->g, in, DSN_EXPANDED, of, list, n);
+        message_free(&of);
+    }
+    free(list);
+}
+
+/* --- the three steps
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int begin(struct carry *c, struct intake *in, const struct mail *m, struct why *w)
+{
+    *c = (struct carry){
+        .in = in, .asked = *m, .mail = *m, .members = arena_new(INTAKE_WRITE_OUT_MAX)};
+    c->origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
+    c->mail.nrcpt = admit_write_out(c->members, m->rcpt, m->nrcpt, &c->mail.rcpt);
+    if (arena_full(c->members))
+        return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
+    for (size_t i = 0; i < c->mail.nrcpt; i++) {
+        const struct admitted *r = &c->mail.rcpt[i];
+        c->net = c->net || r->to == DOOR_SMTP || r->forward.n > 0;
+        c->nje = c->nje || r->to != DOOR_SMTP;
+    }
+    c->from = c->nje ? frommail_new(in->g, &c->mail, in->change, w) : NULL;
+    return c->nje && c->from == NULL ? w->err : 0;
+}
+
+/* In a work thread, it may be. */
+static void convert(void *arg)
+{
+    struct carry *c = arg;
+    const struct mail *m = &c->mail;
+    for (size_t i = 0; i < m->nrcpt && c->v == 0; i++)
+        if (m->rcpt[i].to != DOOR_SMTP)
+            c->v = make_files(c->in, c->from, &m->rcpt[i], c->origin, &c->made, &c->why);
+}
+
+static int finish(struct carry *c, struct why *w)
+{
+    struct intake *in = c->in;
+    const struct mail *m = &c->mail;
+    if (c->v < 0) {
+        *w = c->why;
+        return c->v;
+    }
+    for (size_t i = 0; i < c->made.n; i++)
+        add_made(in, m, c->from, c->origin, &c->made.item[i]);
+    for (size_t i = 0, n = 0; i < m->nrcpt && n < THREADS_A_MAIL && c->nje; i++)
+        if (m->rcpt[i].to != DOOR_SMTP && ++n > 0)
+            frommail_remember(c->from, &m->rcpt[i], in->change);
+    if (c->net)
+        add_net(in, m, intake_output(m, c->origin, row_id(in, c->origin, c->made.n == 0)));
+    if (c->nje && m->from == DOOR_SMTP)
+        tell_delivered(in, m, c->from, c->origin);
+    if (m->from == DOOR_SMTP)
+        tell_expanded(in, &c->asked, c->origin);
+    return 0;
+}
+
+static void carry_done(struct carry *c)
+{
+    free_made(&c->made);
+    frommail_free(&c->from);
+    arena_free(&c->members);
+    body_free(&c->body);
+}
+
+int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
+{
+    struct carry here, *c = &here;
+    bool apart = m->apart && m->body != NULL && body_size(m->body) > LARGE;
+    if (apart)
+        c = mem_new(sizeof *c);
+    int v = begin(c, in, m, w);
+    if (id != NULL)
+        *id = c->origin;
+    if (v == 0 && apart && c->nje) {
+        c->body = body_hold(m->body);
+        *in->carry_end = c;
+        in->carry_end = &c->next;
+        return 0;
+    }
+    if (v == 0) {
+        convert(c);
+        v = finish(c, w);
+    }
+    carry_done(c);
+    if (apart)
+        free(c);
+    return v;
+}
+
+/* --- beside the loop's thread
+ * ---------------------------------------------------------------------------------------
+ */
+
+void intake_carry_free(struct intake *in)
+{
+    for (struct carry *c = in->carry, *next; c != NULL; c = next) {
+        next = c->next;
+        carry_done(c);
+        free(c);
+    }
+    in->carry = NULL;
+    in->carry_end = &in->carry;
+}
+
+/* The last one back brings all of them into the change, in the order they came. */
+static void converted(void *arg, bool ran)
+{
+    struct carry *c = arg;
+    struct intake *in = c->in;
+    void (*fn)(struct intake *, const struct why *) = c->fn;
+    struct why w;
+    int v = 0;
+    if (!ran)
+        c->v = why_set(&c->why, E_TEMP, 421, "4.3.2", "The gateway is stopping, try again later");
+    if (--in->converting > 0)
+        return;
+    for (c = in->carry; c != NULL && v == 0; c = c->next)
+        v = finish(c, &w);
+    intake_carry_free(in);
+    fn(in, v < 0 ? &w : NULL);
+}
+
+void intake_convert(struct intake *in, void (*fn)(struct intake *in, const struct why *w))
+{
+    for (struct carry *c = in->carry; c != NULL; c = c->next)
+        in->converting++;
+    for (struct carry *c = in->carry; c != NULL; c = c->next) {
+        c->fn = fn;
+        c->job = (struct work_job){
+            .run = convert, .done = converted, .arg = c, .size = body_size(c->body)};
+        work_give(in->g->work, &c->job);
+    }
+}
