@@ -260,8 +260,7 @@ START_TEST(version_1_is_brought_up)
     snprintf(path, sizeof path, "%s/v1.db", unit_tmp());
     ck_assert_msg(db_open_steps(&d, path, DB_CREATE, old, 1, &w) == OK, "%s", w.text);
     static const char *const rows[] = {
-        "INSERT INTO nick (nick, mailbox, name, owner, automatic, preferred, changed, by)"
-        " VALUES ('FRED', 'f@x.org', 'Fred', '', 0, 1, 7, 'ann')",
+        "INSERT INTO nick VALUES ('FRED', 'f@x.org', 'Fred', '', 0, 1, 7, 'ann', '', '')",
         "INSERT INTO alias VALUES ('', 'REEF', 'CRAB', 'c@x.org', 0, 7, 'ann')",
         "INSERT INTO secure VALUES ('U', 'N', 'Fred', 1, 0, 7, 'ann')",
         "INSERT INTO restriction VALUES ('U', 'N', 1, '', 7, 'ann')",
