@@ -16,7 +16,9 @@ import runs  # first: it says where the others' modules lie
 from runs import SESSIONS, STREAMS, Load
 import bulk
 import content
+import cost
 import directory
+import looking
 import nje
 
 OURS = [('njegate SMTP -> NJE', runs.run_smtp_to_nje), ('njegate NJE -> SMTP', runs.run_nje_to_smtp)]
@@ -157,7 +159,20 @@ def contents(table, args):
         table.say('  not measured: %s' % e)
 
 
-PARTS = [floors, rates, large, huge, latency, memory, nodes, names, contents]
+def costs(table, args):
+    """What METRICS and the journal cost."""
+    try:
+        cost.measure(runs, table, args.messages, args.rounds)
+    except TROUBLE as e:
+        table.say('  not measured: %s' % e)
+
+
+def looks(table, args):
+    """njegate status over a long queue, njegate trace over a long journal."""
+    looking.measure(table, *((100000, 1000000) if args.quick else (1000000, 10000000)))
+
+
+PARTS = [floors, rates, large, huge, latency, memory, nodes, names, contents, costs, looks]
 
 
 def main():

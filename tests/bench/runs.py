@@ -225,8 +225,8 @@ class Load:
         return NODES[:-(-self.sessions // STREAMS)], min(self.sessions, STREAMS)
 
 
-def run_smtp_to_nje(load):
-    gate = Gate(load.us)
+def run_smtp_to_nje(load, more=''):
+    gate = Gate(load.us, more=more)
     try:
         receiver = peer('nje_sink', gate, str(load.count))
         return timed(gate.pid, lambda: source(gate.smtp, load, 'bob%mvsa@gate.example.test'),
@@ -235,9 +235,9 @@ def run_smtp_to_nje(load):
         gate.stop()
 
 
-def run_nje_to_smtp(load):
+def run_nje_to_smtp(load, more=''):
     port = free_port()
-    gate = Gate(load.us, port)
+    gate = Gate(load.us, port, more=more)
     receiver = sink(port, load.count)
     nodes, streams = load.nodes()
     try:
