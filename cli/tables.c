@@ -414,13 +414,17 @@ int cli_config_show(struct cli *c)
 int cli_config_statements(struct cli *c)
 {
     static const struct column columns[] = {
-        {"statement", COL_TEXT}, {"form", COL_TEXT}, {"what", COL_TEXT}};
-    struct table *t = table_new(columns, 3);
-    const char *name, *form, *sentence;
-    for (size_t i = 0; conf_row(i, &name, &form, &sentence); i++) {
+        {"statement", COL_TEXT}, {"form", COL_TEXT}, {"change", COL_TEXT}, {"what", COL_TEXT}};
+    struct table *t = table_new(columns, 4);
+    const char *name, *form;
+    struct buf what;
+    buf_init(&what, 1u << 16);
+    for (size_t i = 0; conf_row(i, &name, &form, &what); i++) {
         table_text(t, str_of(name));
         table_text(t, str_of(form));
-        table_text(t, str_of(sentence));
+        table_text(t, conf_needs_restart(name) ? STR("restart") : STR("reload"));
+        table_text(t, buf_text(&what));
     }
+    buf_done(&what);
     return finish(c, t, false);
 }

@@ -52,6 +52,8 @@ int apply_start(struct apply *a, struct db *d, msg_id *next, struct why *w)
                  "SELECT max(ifnull((SELECT max(number) FROM reader), 0),"
                  " ifnull((SELECT value FROM counter WHERE name = 'reader'), 0))",
                  &a->reader, w);
+    if (rc == OK)
+        rc = trace_young(d, &a->young, w);
     msg_id most = id > origin ? id : origin;
     *next = (most > a->safe ? most : a->safe) + 1;
     return rc;
@@ -223,7 +225,11 @@ static int journal(struct apply *a, const struct op *o, struct why *w)
     }
     if (rc == OK && o->id > a->safe)
         a->safe = o->id;
-    return rc < 0 ? rc : trace_text(a->d, o->id, o->journal.text, w);
+    if (rc == OK)
+        rc = trace_text(a->d, o->id, o->journal.text, w);
+    if (rc > 0)
+        a->young += (uint64_t)rc;
+    return rc < 0 ? rc : OK;
 }
 
 static int reader_file(struct apply *a, const struct op *o, struct why *w)
@@ -514,6 +520,20 @@ static int prune_seen(struct apply *a, struct wall now, struct why *w)
     sqlite3_bind_int(st, 2, PRUNE_ROUND);
     int rc = run(st, w);
     return rc < 0 ? rc : sqlite3_changes(db_handle(a->d));
+}
+
+int apply_settle(struct apply *a, int most, struct why *w)
+{
+    int rc = db_begin(a->d, w);
+    if (rc < 0)
+        return rc;
+    int n = trace_settle(a->d, most, w);
+    rc = n < 0 ? n : db_commit(a->d, w);
+    if (rc < 0)
+        db_rollback(a->d);
+    else
+        a->young = n < most ? 0 : a->young - (uint64_t)n;
+    return rc;
 }
 
 int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall now, struct why *w)

@@ -13,6 +13,7 @@ struct apply {
     msg_id pruned;   /* where the next round over the journal begins */
     msg_id top;      /* greatest number added in this transaction */
     msg_id safe;     /* greatest number the journal or the counter remembers */
+    uint64_t young;  /* rows of the journal's index that are not in their places */
     uint64_t reader; /* number last given to a file in a reader */
     bool reader_moved;
 };
@@ -24,6 +25,8 @@ int apply_change(struct apply *a, const struct change *c, struct why *w) MUST_CH
 int apply_counters(struct apply *a, struct why *w) MUST_CHECK;
 /* Does a row name this body file? 1, 0 or negative. */
 int apply_file_named(struct db *d, uint64_t file, struct why *w) MUST_CHECK;
+/* Take at most `most` of them to their places. Its own transaction. */
+int apply_settle(struct apply *a, int most, struct why *w) MUST_CHECK;
 /* Drop some journal rows of messages settled before `before`, or, while the journal is longer than
  * about `bytes` (0: however long), of the oldest; and keys of `seen` that ran out: 1 when there may
  * be more to drop, 0 when not. Its own transaction. */

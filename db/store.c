@@ -46,7 +46,7 @@ struct spool *store_spool(struct store *s)
 
 size_t store_inline_max(const struct store *s)
 {
-    return s->set.inline_max;
+    return s->set.keep.inline_max;
 }
 
 struct db *store_reader(struct store *s)
@@ -61,7 +61,7 @@ msg_id store_next_id(struct store *s)
 
 bool store_has_journal(const struct store *s)
 {
-    return s->set.journal_days > 0;
+    return s->set.keep.journal_days > 0;
 }
 
 uint64_t store_queued(struct store *s)
@@ -220,6 +220,28 @@ static int open_connections(struct store *s, struct why *w)
     return OK;
 }
 
+static void set_keep(struct store *s, const struct store_keep *keep)
+{
+    s->set.keep = *keep;
+    if (keep->inline_max == 0)
+        s->set.keep.inline_max = INLINE_MAX;
+    if (keep->journal_days == 0)
+        s->set.keep.journal_days = JOURNAL_DAYS;
+}
+
+/* Without a journal the rows of an earlier one go, too: all are older than tomorrow. */
+static struct writer_keep writers_keep(const struct store_keep *keep)
+{
+    return (struct writer_keep){keep->journal_days * US_PER_DAY, keep->journal_bytes};
+}
+
+void store_keep(struct store *s, const struct store_keep *keep)
+{
+    set_keep(s, keep);
+    struct writer_keep writers = writers_keep(&s->set.keep);
+    writer_keep(s->writer, &writers);
+}
+
 static int start_writer(struct store *s, struct why *w)
 {
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -229,8 +251,7 @@ static int start_writer(struct store *s, struct why *w)
                              .spool = s->spool,
                              .wake_fd = s->wake_fd,
                              .tally = s->tally = tally_new(),
-                             .journal_us = s->set.journal_days * US_PER_DAY,
-                             .journal_bytes = s->set.journal_bytes};
+                             .keep = writers_keep(&s->set.keep)};
     msg_id next = 0;
     int rc = apply_start(&set.apply, s->writing, &next, w);
     atomic_init(&s->next_id, next);
@@ -292,10 +313,7 @@ int store_open(struct store **out, const struct store_set *set, struct why *w)
     struct store *s = mem_new(sizeof *s);
     s->set = *set;
     s->wake_fd = -1;
-    if (s->set.inline_max == 0)
-        s->set.inline_max = INLINE_MAX;
-    if (s->set.journal_days == 0)
-        s->set.journal_days = JOURNAL_DAYS;
+    set_keep(s, &set->keep);
     change_list_init(&s->filling);
     /* The lock comes first: nothing is opened, migrated or swept under another daemon's hands. */
     int rc = spool_open(&s->spool, set->spooldir, w);

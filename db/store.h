@@ -15,13 +15,17 @@
 struct store;
 struct change;
 
+/* What may be changed while it works. */
+struct store_keep {
+    size_t inline_max; /* larger bodies go to files; 0: 65536 */
+    int journal_days;  /* older journal rows are dropped; 0: 60, negative: there is no journal */
+    uint64_t journal_bytes; /* the oldest are dropped above about this; 0: no limit */
+};
 struct store_set {
     struct loop *loop;
     const char *path;     /* database file */
     const char *spooldir; /* large bodies; made when absent */
-    size_t inline_max;    /* larger bodies go to files; 0: 65536 */
-    int journal_days;     /* older journal rows are dropped; 0: 60, negative: there is no journal */
-    uint64_t journal_bytes; /* the oldest are dropped above about this; 0: no limit */
+    struct store_keep keep;
     /* Told on the loop's thread, may be NULL: the disk failed (also changes with a callback are
      * told apart from this), or a change without callback was refused for good and is dropped. */
     void (*trouble)(void *arg, const struct why *w);
@@ -30,6 +34,7 @@ struct store_set {
 /* E_DENIED: another process has the spool. E_PERM: see db_open. */
 int store_open(struct store **out, const struct store_set *set, struct why *w) MUST_CHECK;
 void store_close(struct store **s); /* commits what was given, joins the thread */
+void store_keep(struct store *s, const struct store_keep *keep); /* from now on */
 struct db *store_reader(struct store *s);
 /* Never reused once it was durable anywhere. From any thread. */
 msg_id store_next_id(struct store *s);

@@ -22,6 +22,10 @@
 #define SLOW_BATCH_US 1500
 #define GATHER_MOST_US 4000
 #define PRUNE_ROUNDS 20
+/* Rows of the journal's index are taken to their places so many at a time, when there is rest; when
+ * there is none, before a search has to walk too many of them. */
+#define SETTLE_ROUND 8192
+#define YOUNG_MOST 65536
 
 enum outcome { DONE, ONE_BY_ONE, DISK };
 
@@ -32,6 +36,8 @@ struct writer {
     struct change_list ready;
     struct writer_news news;
     bool stop, retry;
+    bool kept_anew;          /* what is kept was changed: */
+    struct writer_keep keep; /* now this */
 
     struct writer_set set; /* from here on the thread's own */
     struct change_list kept;
@@ -404,17 +410,27 @@ static void checkpoint(struct writer *wr)
 /* Old rows go when there is nothing better to do. */
 static void prune(struct writer *wr, int rounds)
 {
-    struct wall now = wall_now(), before = {now.us - wr->set.journal_us};
+    struct wall now = wall_now(), before = {now.us - wr->set.keep.journal_us};
     struct why w;
     wr->pruned_ms = now_ms();
     for (int i = 0; i < rounds; i++)
-        if (apply_prune(&wr->set.apply, before, wr->set.journal_bytes, now, &w) <= 0)
+        if (apply_prune(&wr->set.apply, before, wr->set.keep.journal_bytes, now, &w) <= 0)
             return;
     wr->pruned_ms -= PRUNE_MS - REST_MS / 60; /* there is more: go on in a second */
 }
 
+/* A failure is no harm: a search finds them where they are. */
+static void settle(struct writer *wr)
+{
+    struct why w;
+    if (apply_settle(&wr->set.apply, SETTLE_ROUND, &w) < 0)
+        wr->set.apply.young = 0; /* not at once again: the disk has other troubles */
+}
+
 static void tidy(struct writer *wr)
 {
+    if (wr->set.apply.young >= SETTLE_ROUND)
+        settle(wr);
     if (now_ms() - wr->pruned_ms >= PRUNE_MS)
         prune(wr, PRUNE_ROUNDS);
     if (wr->wal_pages > 0)
@@ -425,10 +441,10 @@ static void tidy(struct writer *wr)
 static bool wait_for_work(struct writer *wr)
 {
     struct timespec until = time_in((wr->wal_pages > 0 ? SETTLE_MS : REST_MS) * INT64_C(1000));
-    while (wr->ready.first == NULL && !wr->stop && !wr->retry)
+    while (wr->ready.first == NULL && !wr->stop && !wr->retry && !wr->kept_anew)
         if (pthread_cond_timedwait(&wr->cond, &wr->lock, &until) != 0)
             return false;
-    return true;
+    return wr->ready.first != NULL || wr->stop || wr->retry;
 }
 
 /* Under the lock. On a slow disk the clients fall into two groups, each waiting out the other's
@@ -453,6 +469,16 @@ static void timed_batch(struct writer *wr, struct change_list *l)
     wr->batch_us = now_us() - start;
 }
 
+/* Under the lock. What is too old by it goes at the next chance. */
+static void take_keep(struct writer *wr)
+{
+    if (!wr->kept_anew)
+        return;
+    wr->set.keep = wr->keep;
+    wr->kept_anew = false;
+    wr->pruned_ms = now_ms() - 2 * PRUNE_MS;
+}
+
 static bool turn(struct writer *wr)
 {
     struct change_list l, again;
@@ -464,6 +490,7 @@ static bool turn(struct writer *wr)
     if (work)
         gather(wr);
     bool stop = wr->stop;
+    take_keep(wr);
     change_list_join(&l, &wr->ready);
     wr->retry = false;
     pthread_mutex_unlock(&wr->lock);
@@ -475,6 +502,8 @@ static bool turn(struct writer *wr)
         timed_batch(wr, &l);
     if (!work)
         tidy(wr);
+    else if (wr->set.apply.young >= YOUNG_MOST)
+        settle(wr);
     else if (wr->wal_pages >= wr->checkpoint_at)
         checkpoint(wr);
     else if (now_ms() - wr->pruned_ms >= 2 * PRUNE_MS)
@@ -559,6 +588,15 @@ void writer_give(struct writer *wr, struct change_list *l)
 {
     pthread_mutex_lock(&wr->lock);
     change_list_join(&wr->ready, l);
+    pthread_cond_signal(&wr->cond);
+    pthread_mutex_unlock(&wr->lock);
+}
+
+void writer_keep(struct writer *wr, const struct writer_keep *keep)
+{
+    pthread_mutex_lock(&wr->lock);
+    wr->keep = *keep;
+    wr->kept_anew = true;
     pthread_cond_signal(&wr->cond);
     pthread_mutex_unlock(&wr->lock);
 }

@@ -15,8 +15,10 @@ struct writer_set {
     struct apply apply;
     int wake_fd; /* an eventfd: written when something is done */
     struct tally *tally;
-    int64_t journal_us;     /* keep the journal of a settled message so long, */
-    uint64_t journal_bytes; /* and no more than about this; 0: any length */
+    struct writer_keep {
+        int64_t journal_us;     /* keep the journal of a settled message so long, */
+        uint64_t journal_bytes; /* and no more than about this; 0: any length */
+    } keep;
 };
 struct writer_news {
     struct change_list done; /* durable or refused, in the order they were given */
@@ -26,8 +28,9 @@ struct writer_news {
 };
 
 int writer_start(struct writer **out, const struct writer_set *set, struct why *w) MUST_CHECK;
-void writer_give(struct writer *wr, struct change_list *l); /* empties l */
-void writer_retry(struct writer *wr);                       /* the kept ones, now */
+void writer_give(struct writer *wr, struct change_list *l);          /* empties l */
+void writer_keep(struct writer *wr, const struct writer_keep *keep); /* from now on */
+void writer_retry(struct writer *wr);                                /* the kept ones, now */
 void writer_news(struct writer *wr, struct writer_news *n);
 /* Commits what was given, tries the kept ones once more and joins; *n gets all that is left, the
  * kept ones refused. The connection and the spool stay the caller's. */

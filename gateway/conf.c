@@ -87,6 +87,10 @@ static const struct row rows[] = {
 };
 #define NROWS (sizeof rows / sizeof rows[0])
 
+/* What a reload does not take. LOCAL: links, nicknames and files on their way bear it. */
+static const char *const at_start[] = {"LOCAL", "DATABASE", "SPOOLDIR", "CONTROL", "USER"};
+#define NAT_START (sizeof at_start / sizeof at_start[0])
+
 static void report(struct conf_reader *r, bool error, const char *fmt, va_list ap)
 {
     char text[600];
@@ -502,33 +506,43 @@ static const char *form_of(const struct row *row)
                : "";
 }
 
-static const char *describe(const struct row *row)
+bool conf_needs_restart(const char *statement)
 {
-    static char text[1200];
-    if (row->kind == K_SAME)
-        snprintf(text, sizeof text, "The same as %s.", row->text);
-    else if (row->kind == K_WARN)
-        snprintf(text, sizeof text, "Accepted with a warning: %s.", row->sentence);
-    else if (row->kind == K_REFUSE)
-        snprintf(text, sizeof text, "Refused: %s.", row->sentence);
-    else if (row->kind == K_NUM && row->max > 0)
-        snprintf(text, sizeof text, "%s From %lld to %lld, default %lld.", row->sentence,
-                 (long long)row->min, (long long)row->max, (long long)row->def);
-    else if ((row->kind == K_PATH || row->kind == K_WORD || row->kind == K_UPPER) &&
-             row->text[0] != '\0')
-        snprintf(text, sizeof text, "%s Default %s.", row->sentence, row->text);
-    else
-        snprintf(text, sizeof text, "%s", row->sentence);
-    return text;
+    const struct row *row = row_named(str_of(statement));
+    for (size_t i = 0; row != NULL && i < NAT_START; i++)
+        if (strcmp(row->name, at_start[i]) == 0)
+            return true;
+    return false;
 }
 
-bool conf_row(size_t i, const char **name, const char **form, const char **sentence)
+static void describe(const struct row *row, struct buf *out)
+{
+    if (row->kind == K_SAME)
+        buf_printf(out, "The same as %s.", row->text);
+    else if (row->kind == K_WARN)
+        buf_printf(out, "Accepted with a warning: %s.", row->sentence);
+    else if (row->kind == K_REFUSE)
+        buf_printf(out, "Refused: %s.", row->sentence);
+    else
+        buf_z(out, row->sentence);
+    if (row->kind == K_NUM && row->max > 0)
+        buf_printf(out, " From %lld to %lld, default %lld.", (long long)row->min,
+                   (long long)row->max, (long long)row->def);
+    else if ((row->kind == K_PATH || row->kind == K_WORD || row->kind == K_UPPER) &&
+             row->text[0] != '\0')
+        buf_printf(out, " Default %s.", row->text);
+    if (row->kind != K_SAME && conf_needs_restart(row->name))
+        buf_z(out, " A change needs a restart.");
+}
+
+bool conf_row(size_t i, const char **name, const char **form, struct buf *what)
 {
     if (i >= NROWS)
         return false;
     *name = rows[i].name;
     *form = form_of(&rows[i]);
-    *sentence = describe(&rows[i]);
+    buf_reset(what);
+    describe(&rows[i], what);
     return true;
 }
 
@@ -557,4 +571,39 @@ void conf_show(const struct conf *c, struct buf *out)
     for (size_t i = 0; i < NROWS; i++)
         show_row(c, &rows[i], out);
     conf_show_own_forms(c, out);
+}
+
+/* The lines of one statement in what conf_show made. */
+static struct str shown_as(const struct buf *all, const char *statement, struct arena *a)
+{
+    struct buf found;
+    struct str rest = buf_text(all), line;
+    buf_init(&found, 1u << 20);
+    while (str_line(&rest, &line)) {
+        struct str words = line;
+        if (str_is(str_word(&words), statement)) {
+            buf_str(&found, line);
+            buf_u8(&found, '\n');
+        }
+    }
+    struct str text = arena_str(a, buf_text(&found));
+    buf_done(&found);
+    return text;
+}
+
+void conf_changed_at_start(const struct conf *was, const struct conf *is,
+                           void (*fn)(void *arg, const char *statement), void *arg)
+{
+    struct arena *a = arena_new(4u << 20);
+    struct buf before, after;
+    buf_init(&before, 1u << 20);
+    buf_init(&after, 1u << 20);
+    conf_show(was, &before);
+    conf_show(is, &after);
+    for (size_t i = 0; i < NAT_START; i++)
+        if (!str_eq(shown_as(&before, at_start[i], a), shown_as(&after, at_start[i], a)))
+            fn(arg, at_start[i]);
+    buf_done(&before);
+    buf_done(&after);
+    arena_free(&a);
 }

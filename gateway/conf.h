@@ -261,8 +261,12 @@ enum host_tls conf_tls_of(const struct conf *c, struct str domain, bool *said);
 /* "host:25", "host:24/lmtp", "host:587/tls=required/user=me": what tells one host row from others.
  */
 void conf_host_name(const struct conf_host *h, char *out, size_t size);
-/* The rows of the statement table, for the manual page and tests: name, form of its words, one or
- * two sentences (lent until the next call). False past the end. */
-bool conf_row(size_t i, const char **name, const char **form, const char **sentence);
+/* The rows of the statement table, for the manual page and tests: name, form of its words,
+ * sentences (in what, whose capacity bounds them). False past the end. */
+bool conf_row(size_t i, const char **name, const char **form, struct buf *what);
+/* Does a reload not take this statement? fn is told of those of them that differ. */
+bool conf_needs_restart(const char *statement);
+void conf_changed_at_start(const struct conf *was, const struct conf *is,
+                           void (*fn)(void *arg, const char *statement), void *arg);
 
 #endif

@@ -35,6 +35,9 @@ struct daemon {
     struct web *web;
     struct conf **conf; /* the present one last; earlier ones may still be borrowed from */
     size_t nconf;
+    struct dns **dns; /* the present one last; look-ups may be under way in earlier ones */
+    size_t ndns;
+    char *zone; /* TZ as we were started with, NULL none */
     struct timer drain;
     struct mono deadline;
     bool stopping;
@@ -93,6 +96,17 @@ static void log_effective(const struct conf *c)
     buf_done(&all);
 }
 
+static void set_zone(const struct daemon *d, const struct conf *c)
+{
+    if (!str_is(c->timezone, "SYSTZ"))
+        setenv("TZ", c->timezone.p, 1);
+    else if (d->zone != NULL)
+        setenv("TZ", d->zone, 1);
+    else
+        unsetenv("TZ");
+    tzset(); /* localtime_r reads the zone only then */
+}
+
 static int adopt(struct daemon *d, struct conf *c, struct why *w)
 {
     struct routes *routes;
@@ -110,9 +124,7 @@ static int adopt(struct daemon *d, struct conf *c, struct why *w)
                                         .rscs_domain = c->rscs_domain,
                                         .alt_rscs_domain = c->alt_rscs_domain,
                                         .dim_node = c->dim_node};
-    if (!str_is(c->timezone, "SYSTZ"))
-        setenv("TZ", c->timezone.p, 1);
-    tzset(); /* localtime_r reads the zone only then */
+    set_zone(d, c);
     d->conf = mem_grow(d->conf, d->nconf + 1, sizeof(struct conf *));
     d->conf[d->nconf++] = c;
     headrules_print(c);
@@ -139,23 +151,79 @@ static void log_problem(void *arg, const char *file, unsigned line, bool error, 
               log_quote(str_of(text)));
 }
 
+/* Links, nicknames and files on their way bear our node's name. */
+static int same_node(const struct conf *old, const struct conf *c, struct why *w)
+{
+    if (str_eq(old->local, c->local))
+        return OK;
+    return why_set(w, E_DENIED, 0, NULL, "LOCAL %.*s was %.*s: a restart is needed",
+                   STR_ARG(c->local), STR_ARG(old->local));
+}
+
+static void tell_restart(void *arg, const char *statement)
+{
+    (void)arg;
+    log_event(LOG_WARN, 0, "reload", "statement=%s text=%s", statement,
+              log_quote(STR("was changed: that needs a restart")));
+}
+
 static bool take_new(struct daemon *d)
 {
     struct why w;
     char path[4096];
     str_copy(path, sizeof path, d->gate.conf->path);
+    const struct conf *old = d->gate.conf;
     struct conf *c = conf_load(path, log_problem, NULL);
-    if (c != NULL && adopt(d, c, &w) < 0) {
+    if (c != NULL && (same_node(old, c, &w) < 0 || adopt(d, c, &w) < 0)) {
         log_event(LOG_ERROR, 0, "config", "text=%s", log_quote(str_of(w.text)));
         conf_free(&c);
     }
     return c != NULL;
 }
 
+static struct store_keep what_is_kept(const struct conf *c)
+{
+    return (struct store_keep){.inline_max = (size_t)c->inline_max,
+                               .journal_days = c->journal_days > 0 ? (int)c->journal_days : -1,
+                               .journal_bytes = (uint64_t)c->journal_mb << 20};
+}
+
+static struct dns *resolver_of(struct daemon *d, const struct conf *c)
+{
+    struct dns_set set = {.forward = c->resolver,
+                          .trust_anchor_file = c->trust_anchor.n > 0 ? c->trust_anchor.p : NULL};
+    d->dns = mem_grow(d->dns, d->ndns + 1, sizeof *d->dns);
+    return d->dns[d->ndns++] = dns_new(d->gate.loop, &set);
+}
+
+static bool same_resolver(const struct conf *a, const struct conf *b)
+{
+    bool same = str_eq(a->trust_anchor, b->trust_anchor) && a->nresolver == b->nresolver;
+    for (size_t i = 0; same && i < a->nresolver; i++)
+        same = strcmp(a->resolver[i], b->resolver[i]) == 0;
+    return same;
+}
+
+static void reload_parts(struct daemon *d, const struct conf *old)
+{
+    struct gate *g = &d->gate;
+    struct store_keep keep = what_is_kept(g->conf);
+    store_keep(g->store, &keep);
+    if (!same_resolver(old, g->conf))
+        g->dns = resolver_of(d, g->conf);
+    filters_reload(g->filters);
+    nje_reload(g->nje);
+    smtpin_reload(d->smtpin);
+    web_reload(d->web);
+    relay_rescan(g->relay);
+    conf_changed_at_start(d->conf[0], g->conf, tell_restart, NULL);
+}
+
 static void reload(void *arg)
 {
     struct daemon *d = arg;
     struct why w;
+    const struct conf *old = d->gate.conf;
     service_reloading();
     if (!take_new(d)) {
         log_event(LOG_ERROR, 0, "reload", "result=failed text=%s",
@@ -164,10 +232,7 @@ static void reload(void *arg)
         if (load_tls(d, &w) < 0)
             log_event(LOG_ERROR, 0, "tls", "error=%s text=%s", log_quote(str_of(w.text)),
                       log_quote(STR("the old certificate stays in force")));
-        filters_reload(d->gate.filters);
-        nje_reload(d->gate.nje);
-        smtpin_reload(d->smtpin);
-        relay_rescan(d->gate.relay);
+        reload_parts(d, old);
         log_event(LOG_INFO, 0, "reload", "result=done file=%s", log_quote(d->gate.conf->path));
     }
     service_reloaded();
@@ -230,13 +295,9 @@ static int open_parts(struct daemon *d, struct why *w)
     struct store_set set = {.loop = g->loop,
                             .path = c->database.p,
                             .spooldir = c->spooldir.p,
-                            .inline_max = (size_t)c->inline_max,
-                            .journal_days = c->journal_days > 0 ? (int)c->journal_days : -1,
-                            .journal_bytes = (uint64_t)c->journal_mb << 20,
+                            .keep = what_is_kept(c),
                             .trouble = store_trouble,
                             .trouble_arg = d};
-    struct dns_set dns = {.forward = c->resolver,
-                          .trust_anchor_file = c->trust_anchor.n > 0 ? c->trust_anchor.p : NULL};
     g->tls = tls_new();
     g->nje = nje_new(g);
     int v = load_tls(d, w);
@@ -256,7 +317,7 @@ static int open_parts(struct daemon *d, struct why *w)
     db_remember(store_reader(g->store), DIRECTORY_MOST);
     g->nicks = nicks_new(g->store);
     g->snads = snads_new(g->store);
-    g->dns = dns_new(g->loop, &dns);
+    g->dns = resolver_of(d, c);
     g->relay = relay_new(g);
     g->metrics = metrics_new(g);
     g->filters = filters_new(g);
@@ -287,7 +348,9 @@ static void close_parts(struct daemon *d)
     metrics_free(&g->metrics);
     nicks_free(&g->nicks);
     snads_free(&g->snads);
-    dns_free(&g->dns);
+    for (size_t i = 0; i < d->ndns; i++)
+        dns_free(&d->dns[i]);
+    free(d->dns);
     tls_free(&g->tls);
     routes_free(&g->routes);
     service_free(&g->service);
@@ -301,6 +364,7 @@ int daemon_run(struct conf *c)
     struct why w = {0};
     struct daemon *d = mem_new(sizeof *d);
     d->gate.started = wall_now();
+    d->zone = getenv("TZ") != NULL ? mem_dup(getenv("TZ")) : NULL;
     d->gate.debug = log_wants(LOG_DEBUG); /* -v */
     d->gate.service = service_new();
     d->gate.loop = loop_new();
@@ -325,6 +389,7 @@ int daemon_run(struct conf *c)
     log_event(LOG_INFO, 0, "stopped", "status=%d", v < 0);
     log_flush(NULL);
     loop_free(&d->gate.loop);
+    free(d->zone);
     free(d);
     return v < 0 ? 1 : 0;
 }

@@ -14,7 +14,7 @@
 #include "gateway/fromnje.h"
 #include "gateway/origin.h"
 #include "gateway/relay.h"
-#include "gateway/service.h"
+#include "gateway/listening.h"
 #include "gateway/snadsgate.h"
 #include "rscs/deck.h"
 #include "rscs/port.h"
@@ -696,17 +696,14 @@ static void refused(void *arg, const union endpoint *peer, const struct why *w)
     n->unfit.text[0] = '\0';
 }
 
-static void nje_connection(void *arg, int fd, const union endpoint *peer)
+static void nje_connection(void *arg, int fd, const union endpoint *peer,
+                           const struct conf_listen *at)
 {
     struct nje *n = arg;
-    (void)peer;
-    port_take(n->port, stream_new(n->g->loop, fd, NULL, NULL));
-}
-
-static void nje_tls_connection(void *arg, int fd, const union endpoint *peer)
-{
-    const struct nje *n = arg;
-    njetls_take(n->tls, fd, peer);
+    if (at->tls)
+        njetls_take(n->tls, fd, peer);
+    else
+        port_take(n->port, stream_new(n->g->loop, fd, NULL, NULL));
 }
 
 struct nje *nje_new(struct gate *g)
@@ -733,16 +730,8 @@ struct nje *nje_new(struct gate *g)
 int nje_listen(struct nje *n, struct why *w)
 {
     const struct conf *c = n->g->conf;
-    n->listener = mem_new((c->nlisten_nje + 1) * sizeof(struct listener *));
-    for (size_t i = 0; i < c->nlisten_nje; i++) {
-        const struct conf_listen *at = &c->listen_nje[i];
-        int v = service_listen(n->g->service, &n->listener[i], n->g->loop, &at->at,
-                               at->tls ? nje_tls_connection : nje_connection, n, w);
-        if (v < 0)
-            return v;
-        n->nlistener++;
-    }
-    return 0;
+    n->ports = listening_new(n->g, "LISTENNJE", nje_connection, n);
+    return listening_follow(n->ports, c->listen_nje, c->nlisten_nje, w);
 }
 
 void nje_start(struct nje *n)
@@ -784,13 +773,15 @@ void nje_reload(struct nje *n)
         if (nje_line_named(n, name) == NULL)
             link_start(line_new(n, &c->link[i])->link);
     }
+    struct why w;
+    if (listening_follow(n->ports, c->listen_nje, c->nlisten_nje, &w) < 0)
+        log_event(LOG_ERROR, 0, "reload", "text=%s", log_quote(str_of(w.text)));
 }
 
 void nje_drain(struct nje *n)
 {
-    for (size_t i = 0; i < n->nlistener; i++)
-        listener_free(&n->listener[i]);
-    n->nlistener = 0;
+    if (n->ports != NULL)
+        listening_close(n->ports);
     for (struct line *l = n->line; l != NULL; l = l->next)
         link_drain(l->link);
 }
@@ -802,9 +793,8 @@ size_t nje_open(const struct nje *n)
 
 void nje_stop(struct nje *n)
 {
-    for (size_t i = 0; i < n->nlistener; i++)
-        listener_free(&n->listener[i]);
-    n->nlistener = 0;
+    if (n->ports != NULL)
+        listening_close(n->ports);
     for (struct line *l = n->line; l != NULL; l = l->next)
         link_stop(l->link, "the gateway stops");
 }
@@ -814,7 +804,7 @@ void nje_free(struct nje **n)
     if (*n == NULL)
         return;
     nje_stop(*n);
-    free((*n)->listener);
+    listening_free(&(*n)->ports);
     while ((*n)->line != NULL)
         line_free(*n, (*n)->line);
     pace_free(&(*n)->pace);

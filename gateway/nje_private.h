@@ -32,8 +32,7 @@ struct nje {
     struct njetls *tls;
     struct pace *pace; /* answers to operators */
     struct why unfit;  /* why find_link refused the call it was last asked about, "" it did not */
-    struct listener **listener;
-    size_t nlistener;
+    struct listening *ports;
     size_t open;
     struct resumed *resumed;
 };

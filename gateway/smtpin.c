@@ -11,27 +11,26 @@
 #include "gateway/filter.h"
 #include "gateway/ibmlog.h"
 #include "gateway/intake.h"
+#include "gateway/listening.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/passcheck.h"
-#include "gateway/service.h"
 #include "gateway/smtp/server.h"
 
 #define PENDING_MAX 20000u /* changes given to the store and not yet durable */
 #define LARGE 262144u      /* octets: a mail that must be written anew is, apart */
 
-/* One LISTENSMTP. */
-struct place {
-    struct smtpin *s;
+/* What LISTENSMTP can say of a port; sessions borrow it, so all that ever were coded stay. */
+struct kind_of_door {
+    struct kind_of_door *next;
     struct smtpd_door door;
 };
 struct smtpin {
     struct gate *g;
-    struct place *place; /* one a listener */
+    struct kind_of_door *doors;
     struct passcheck *passwords;
     struct smtpd *server;
-    struct listener **listener;
-    size_t nlistener;
+    struct listening *ports;
     size_t undecided;
     uint64_t room; /* free on the disk, and when that was so */
     struct mono room_at;
@@ -549,11 +548,36 @@ static int read_users(struct smtpin *s, struct why *w)
     return 0;
 }
 
-static void on_connection(void *arg, int fd, const union endpoint *peer)
+static bool same_door(const struct smtpd_door *a, const struct smtpd_door *b)
 {
-    const struct place *p = arg;
+    return a->submission == b->submission && a->proxy == b->proxy && a->tls == b->tls &&
+           a->no_tls == b->no_tls && a->must_tls == b->must_tls;
+}
+
+static const struct smtpd_door *door_of(struct smtpin *s, const struct conf_listen *ln)
+{
+    struct smtpd_door door = {.submission = ln->submission,
+                              .proxy = ln->proxy,
+                              .tls = ln->tls,
+                              .no_tls = ln->starttls == LISTEN_STARTTLS_NO,
+                              .must_tls = ln->starttls == LISTEN_STARTTLS_REQUIRED};
+    struct kind_of_door *k = s->doors;
+    while (k != NULL && !same_door(&k->door, &door))
+        k = k->next;
+    if (k == NULL) {
+        k = mem_new(sizeof *k);
+        *k = (struct kind_of_door){s->doors, door};
+        s->doors = k;
+    }
+    return &k->door;
+}
+
+static void on_connection(void *arg, int fd, const union endpoint *peer,
+                          const struct conf_listen *at)
+{
+    struct smtpin *s = arg;
     (void)peer;
-    smtpd_take(p->s->server, stream_new(p->s->g->loop, fd, NULL, NULL), &p->door);
+    smtpd_take(s->server, stream_new(s->g->loop, fd, NULL, NULL), door_of(s, at));
 }
 
 static bool on_trusted(void *arg, const union endpoint *peer)
@@ -571,24 +595,8 @@ int smtpin_listen(struct smtpin **out, struct gate *g, struct why *w)
     s->passwords = passcheck_new(g->loop);
     if (read_users(s, w) < 0)
         return w->err;
-    s->listener = mem_new((c->nlisten_smtp + 1) * sizeof(struct listener *));
-    s->place = mem_new((c->nlisten_smtp + 1) * sizeof *s->place);
-    for (size_t i = 0; i < c->nlisten_smtp; i++) {
-        const struct conf_listen *ln = &c->listen_smtp[i];
-        s->place[i] =
-            (struct place){.s = s,
-                           .door = {.submission = ln->submission,
-                                    .proxy = ln->proxy,
-                                    .tls = ln->tls,
-                                    .no_tls = ln->starttls == LISTEN_STARTTLS_NO,
-                                    .must_tls = ln->starttls == LISTEN_STARTTLS_REQUIRED}};
-        int v = service_listen(g->service, &s->listener[i], g->loop, &c->listen_smtp[i].at,
-                               on_connection, &s->place[i], w);
-        if (v < 0)
-            return v;
-        s->nlistener++;
-    }
-    return 0;
+    s->ports = listening_new(g, "LISTENSMTP", on_connection, s);
+    return listening_follow(s->ports, c->listen_smtp, c->nlisten_smtp, w);
 }
 
 static void fill_set(const struct smtpin *s, struct smtpd_set *set)
@@ -625,6 +633,9 @@ void smtpin_reload(struct smtpin *s)
     struct why w;
     if (read_users(s, &w) < 0)
         log_event(LOG_ERROR, 0, "config", "text=%s", log_quote(str_of(w.text)));
+    const struct conf *c = s->g->conf;
+    if (listening_follow(s->ports, c->listen_smtp, c->nlisten_smtp, &w) < 0)
+        log_event(LOG_ERROR, 0, "reload", "text=%s", log_quote(str_of(w.text)));
 }
 
 void smtpin_start(struct smtpin *s)
@@ -646,9 +657,8 @@ void smtpin_start(struct smtpin *s)
 
 void smtpin_drain(struct smtpin *s)
 {
-    for (size_t i = 0; i < s->nlistener; i++)
-        listener_free(&s->listener[i]);
-    s->nlistener = 0;
+    if (s->ports != NULL)
+        listening_close(s->ports);
     if (s->server != NULL)
         smtpd_drain(s->server);
 }
@@ -669,8 +679,11 @@ void smtpin_free(struct smtpin **s)
         return;
     smtpin_drain(*s);
     smtpd_free(&(*s)->server);
-    free((*s)->listener);
-    free((*s)->place);
+    listening_free(&(*s)->ports);
+    for (struct kind_of_door *k = (*s)->doors, *next; k != NULL; k = next) {
+        next = k->next;
+        free(k);
+    }
     passcheck_free(&(*s)->passwords);
     free(*s);
     *s = NULL;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stream.h"
+#include "gateway/listening.h"
 #include "gateway/metrics.h"
 #include "gateway/page.h"
 
@@ -15,8 +16,7 @@
 
 struct web {
     struct gate *g;
-    struct listener **listener;
-    size_t nlistener;
+    struct listening *ports;
     struct web_client *first;
     unsigned clients;
     bool started;
@@ -148,10 +148,11 @@ static void on_stream(struct stream *s, enum stream_event ev, void *arg)
     }
 }
 
-static void on_connect(void *arg, int fd, const union endpoint *peer)
+static void on_connect(void *arg, int fd, const union endpoint *peer, const struct conf_listen *at)
 {
     struct web *web = arg;
     (void)peer;
+    (void)at;
     struct stream *s = stream_new(web->g->loop, fd, NULL, NULL);
     if (!web->started || web->clients >= WEB_CLIENTS_MAX) {
         stream_free(&s);
@@ -168,38 +169,32 @@ static void on_connect(void *arg, int fd, const union endpoint *peer)
 
 int web_listen(struct web **out, struct gate *g, struct why *w)
 {
-    const struct conf *c = g->conf;
-    *out = NULL;
-    if (c->nmetrics == 0)
-        return 0;
-    struct web *web = mem_new(sizeof *web);
+    struct web *web = *out = mem_new(sizeof *web);
     web->g = g;
-    web->listener = mem_new(c->nmetrics * sizeof(struct listener *));
-    *out = web;
-    for (size_t i = 0; i < c->nmetrics; i++) {
-        int v = listener_new(&web->listener[i], g->loop, &c->metrics[i].at, on_connect, web, w);
-        if (v < 0)
-            return v;
-        web->nlistener++;
-    }
-    return 0;
+    web->ports = listening_new(g, "METRICS", on_connect, web);
+    return listening_follow(web->ports, g->conf->metrics, g->conf->nmetrics, w);
+}
+
+void web_reload(struct web *web)
+{
+    struct why w;
+    const struct conf *c = web->g->conf;
+    if (listening_follow(web->ports, c->metrics, c->nmetrics, &w) < 0)
+        log_event(LOG_ERROR, 0, "reload", "text=%s", log_quote(str_of(w.text)));
 }
 
 void web_start(struct web *web)
 {
-    if (web != NULL)
-        web->started = true;
+    web->started = true;
 }
 
 void web_free(struct web **web)
 {
     if (*web == NULL)
         return;
-    for (size_t i = 0; i < (*web)->nlistener; i++)
-        listener_free(&(*web)->listener[i]);
+    listening_free(&(*web)->ports);
     while ((*web)->first != NULL)
         client_free((*web)->first);
-    free((*web)->listener);
     free(*web);
     *web = NULL;
 }

@@ -10,9 +10,10 @@
 #define WEB_CLIENTS_MAX 32u
 
 struct web;
-/* Opens the ports of METRICS; none coded: *out is NULL. The pages need web_start. */
+/* Opens the ports of METRICS. The pages need web_start. */
 int web_listen(struct web **out, struct gate *g, struct why *w) MUST_CHECK;
-void web_start(struct web *web); /* accepts NULL; the other parts stand now */
+void web_start(struct web *web);  /* the other parts stand now */
+void web_reload(struct web *web); /* the ports of the configuration that is in force now */
 void web_free(struct web **web);
 
 enum web_page { WEB_STATUS, WEB_METRICS };

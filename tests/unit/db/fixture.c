@@ -33,7 +33,7 @@ int fix_try(struct fix *f, struct why *w)
     struct store_set set = {.loop = f->loop,
                             .path = f->path,
                             .spooldir = f->spool,
-                            .inline_max = f->inline_max,
+                            .keep = {.inline_max = f->inline_max},
                             .trouble = on_trouble,
                             .trouble_arg = f};
     int rc = store_open(&f->store, &set, w);
