@@ -379,6 +379,8 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
         return set_state(a, o, w);
     case OP_THREAD:
         return threadrow_put(a->d, o->thread, w);
+    case OP_STS:
+        return stsrow_put(a->d, o->sts, w);
     case OP_SEEN:
         break;
     }
@@ -538,7 +540,7 @@ int apply_settle(struct apply *a, int most, struct why *w)
 
 int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall now, struct why *w)
 {
-    int rc = db_begin(a->d, w), rows = 0, keys = 0, threads = 0, changes = 0;
+    int rc = db_begin(a->d, w), rows = 0, keys = 0, threads = 0, changes = 0, policies = 0;
     struct wall kept = {now.us - HISTORY_DAYS * 86400 * US_PER_S}; /* there is no journal */
     if (rc < 0)
         return rc;
@@ -553,10 +555,13 @@ int apply_prune(struct apply *a, struct wall before, uint64_t bytes, struct wall
     if (rc >= 0)
         rc = changes = history_prune(a->d, before.us < now.us ? before : kept, PRUNE_ROUND, w);
     if (rc >= 0)
+        rc = policies = stsrow_prune(a->d, now, PRUNE_ROUND, w);
+    if (rc >= 0)
         rc = db_commit(a->d, w);
     if (rc < 0) {
         db_rollback(a->d);
         return rc;
     }
-    return rows > 0 || keys == PRUNE_ROUND || threads == PRUNE_ROUND || changes == PRUNE_ROUND;
+    return rows > 0 || keys == PRUNE_ROUND || threads == PRUNE_ROUND || changes == PRUNE_ROUND ||
+           policies == PRUNE_ROUND;
 }

@@ -264,6 +264,17 @@ void change_thread(struct change *c, const struct thread_row *row)
     op_new(c, OP_THREAD, 0, 0)->thread = copy;
 }
 
+void change_sts(struct change *c, const struct sts_row *row)
+{
+    struct sts_row *copy = arena_alloc(c->arena, sizeof *copy);
+    *copy = (struct sts_row){.domain = arena_str(c->arena, row->domain),
+                             .id = arena_str(c->arena, row->id),
+                             .policy = arena_str(c->arena, row->policy),
+                             .fetched = row->fetched,
+                             .until = row->until};
+    op_new(c, OP_STS, 0, 0)->sts = copy;
+}
+
 void change_seen(struct change *c, struct str key, struct wall until)
 {
     struct op *o = op_new(c, OP_SEEN, 0, 0);

@@ -11,6 +11,7 @@
 #include "db/nickrow.h"
 #include "db/readerrow.h"
 #include "db/store.h"
+#include "db/stsrow.h"
 #include "db/threadrow.h"
 
 enum op_kind {
@@ -26,6 +27,7 @@ enum op_kind {
     OP_READER,
     OP_SEEN,
     OP_THREAD,
+    OP_STS,
     OP_RETRY,
     OP_STATE
 };
@@ -71,6 +73,7 @@ struct op {
         struct op_reader *reader;
         struct op_seen seen;
         struct thread_row *thread;
+        struct sts_row *sts;
         struct op_retry retry;
         enum rcpt_state state;
     };

@@ -157,3 +157,13 @@ BEGIN
     SELECT at, 'access', old.user || '@' || old.node, 'delete', old.said, '', who FROM acting_now;
     UPDATE acting SET room = room - 1 WHERE room IS NOT NULL;
 END;
+
+-- Policies of MTA-STS (RFC 8461) as their domains published them. until: when max_age is over.
+CREATE TABLE sts (
+    domain TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    fetched INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sts_until ON sts (until);

@@ -85,6 +85,9 @@ void change_state(struct change *c, msg_id id, enum rcpt_state state);
 struct thread_row;
 /* Remember which mail somebody is given. */
 void change_thread(struct change *c, const struct thread_row *row);
+struct sts_row;
+/* What a mail domain asks of those who send to it (db/stsrow.h). */
+void change_sts(struct change *c, const struct sts_row *row);
 /* Remember an incoming file for duplicate detection until `until`. */
 void change_seen(struct change *c, struct str key, struct wall until);
 

@@ -215,7 +215,7 @@ struct conf {
     struct conf_mailer mailer;
     bool suppress_arrived, suppress_delivered, suppress_delayed, suppress_failed;
     int64_t disallow; /* SMTP_NO_... bits of gateway/smtp/syntax.h */
-    int64_t resolver_retry, resolver_off, source_routes;
+    int64_t resolver_retry, resolver_off, source_routes, mta_sts_off;
     enum tls_need tls_need;
 
     struct conf_milter *milter; /* in the order they are asked */

@@ -19,6 +19,7 @@
 #include "gateway/rights.h"
 #include "gateway/service.h"
 #include "gateway/smtpin.h"
+#include "gateway/sts.h"
 #include "gateway/web.h"
 
 /* What the look-ups keep of the tables of names: some 110 octets a row that was asked for. */
@@ -318,6 +319,7 @@ static int open_parts(struct daemon *d, struct why *w)
     g->nicks = nicks_new(g->store);
     g->snads = snads_new(g->store);
     g->dns = resolver_of(d, c);
+    g->sts = sts_new(g);
     g->relay = relay_new(g);
     g->metrics = metrics_new(g);
     g->filters = filters_new(g);
@@ -339,6 +341,7 @@ static void close_parts(struct daemon *d)
     if (g->nje != NULL)
         nje_stop(g->nje);
     filters_close(g->filters);
+    sts_close(g->sts);
     work_free(&g->work); /* what is done by now is still committed */
     store_close(&g->store);
     smtpin_free(&d->smtpin);
@@ -348,6 +351,7 @@ static void close_parts(struct daemon *d)
     metrics_free(&g->metrics);
     nicks_free(&g->nicks);
     snads_free(&g->snads);
+    sts_free(&g->sts);
     for (size_t i = 0; i < d->ndns; i++)
         dns_free(&d->dns[i]);
     free(d->dns);

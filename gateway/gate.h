@@ -19,6 +19,7 @@ struct metrics;
 struct relay;
 struct service;
 struct snads;
+struct sts;
 
 struct gate {
     struct loop *loop;
@@ -32,6 +33,7 @@ struct gate {
     struct snads *snads;
     struct dns *dns;
     struct tls *tls;
+    struct sts *sts;         /* gateway/sts.h */
     struct filters *filters; /* gateway/filter.h */
     struct nje *nje;
     struct relay *relay;

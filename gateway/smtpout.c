@@ -11,6 +11,7 @@
 #include "gateway/relay_private.h"
 #include "gateway/smtp/client.h"
 #include "gateway/smtp/mx.h"
+#include "gateway/sts.h"
 
 #define TARGET_LIFE_MS 300000 /* looked-up hosts are used this long */
 #define CONCURRENCY_START 4u
@@ -27,6 +28,7 @@ struct smtpout {
     struct mx_ask *ask;
     struct smtp_target *target;
     size_t ntarget, smarthost; /* smart hosts are looked up one after the other */
+    bool sts;                  /* the domain's policy is in force: its hosts are those it names */
     struct mono looked_up;
     struct conversation *first;
     unsigned concurrency;
@@ -108,7 +110,45 @@ static enum smtpc_tls tls_policy(const struct smtpout *o, const struct conf_host
     bool said;
     if (h != NULL)
         return policy[h->tls];
-    return policy[conf_tls_of(o->dest->relay->g->conf, str_of(o->dest->name), &said)];
+    enum host_tls tls = conf_tls_of(o->dest->relay->g->conf, str_of(o->dest->name), &said);
+    return o->sts && !said ? SMTPC_TLS_STS : policy[tls];
+}
+
+/* --- MTA-STS: RFC 8461
+ * ------------------------------------------------------------------------------
+ */
+
+static void tell_not_named(const struct smtpout *o, const struct smtp_target *t)
+{
+    log_event(LOG_INFO, 0, "mta-sts",
+              "domain=%s mode=testing host=%s error=\"the policy does not "
+              "name it\"",
+              log_quote(str_of(o->dest->name)), log_quote(str_of(t->name)));
+}
+
+/* The hosts the domain's policy names; all when it has none, or a TLSPOLICY is coded. Those with
+ * TLSA records stand by these (RFC 8461 2). Answers how many stay, at the front of kept. */
+static size_t allowed(struct smtpout *o, const struct smtp_target *targets, size_t n,
+                      struct smtp_target *kept)
+{
+    const struct gate *g = o->dest->relay->g;
+    struct arena *a = arena_new(2u * STS_TEXT_MAX);
+    struct sts_policy p;
+    bool said = host_of(o) != NULL;
+    if (!said)
+        (void)conf_tls_of(g->conf, str_of(o->dest->name), &said);
+    enum sts_mode mode = said ? STS_NONE : sts_find(g->sts, str_of(o->dest->name), a, &p);
+    size_t nkept = 0;
+    o->sts = mode == STS_ENFORCE;
+    for (size_t i = 0; i < n; i++) {
+        bool fits = mode == STS_NONE || targets[i].tlsa != NULL || sts_allows(&p, targets[i].name);
+        if (!fits && mode == STS_TESTING)
+            tell_not_named(o, &targets[i]);
+        if (fits || mode == STS_TESTING)
+            kept[nkept++] = targets[i];
+    }
+    arena_free(&a);
+    return nkept;
 }
 
 static void looked_up(void *arg, const struct smtp_target *targets, size_t n, const struct why *w);
@@ -178,10 +218,17 @@ static void looked_up(void *arg, const struct smtp_target *targets, size_t n, co
     }
     forget_targets(o);
     o->target = mem_new(n * sizeof *o->target);
-    memcpy(o->target, targets, n * sizeof *o->target);
-    for (size_t i = 0; i < n; i++)
+    o->ntarget = allowed(o, targets, n, o->target);
+    for (size_t i = 0; i < o->ntarget; i++)
         tlsa_ref(o->target[i].tlsa);
-    o->ntarget = n;
+    if (o->ntarget == 0) {
+        struct why not_named;
+        why_set(&not_named, E_TEMP, 451, "4.7.5",
+                "the MTA-STS policy of %s names none of its mail exchangers (%s)", o->dest->name,
+                targets[0].name);
+        relay_dest_failed(o->dest, &not_named);
+        return;
+    }
     o->looked_up = mono_now();
     smtpout_kick(o->dest);
 }
@@ -403,7 +450,7 @@ bool smtpout_expire(struct dest *d, struct str what)
         found = str_is(what, endpoint_text(&o->target[i].at, false, at)) ||
                 str_is(what, o->target[i].name);
     if (found && o != NULL)
-        o->ntarget = 0;
+        forget_targets(o);
     if (found)
         d->not_before.us = 0;
     return found;

@@ -68,8 +68,16 @@ struct smtpc_ops {
  * checked: this keeps listeners out, not those who pose as the target. VERIFY: the certificate must
  * be trusted and name the target. DANE: the target must have TLSA records.
  * A target with TLSA records is used by them whatever the policy says, but for NO (RFC 7672 2.2):
- * its certificate must match one; when none of them is usable it must encrypt. */
-enum smtpc_tls { SMTPC_TLS_NO, SMTPC_TLS_MAY, SMTPC_TLS_ENCRYPT, SMTPC_TLS_VERIFY, SMTPC_TLS_DANE };
+ * its certificate must match one; when none of them is usable it must encrypt, or more when the
+ * policy says so. */
+enum smtpc_tls {
+    SMTPC_TLS_NO,
+    SMTPC_TLS_MAY,
+    SMTPC_TLS_ENCRYPT,
+    SMTPC_TLS_STS, /* as VERIFY, by the domain's own policy (RFC 8461) */
+    SMTPC_TLS_VERIFY,
+    SMTPC_TLS_DANE
+};
 /* A family of addresses at which a host could not be reached that was reached at the other: until
  * then it is tried last. One for all conversations, all zero at birth. */
 struct smtp_families {

@@ -191,31 +191,35 @@ enum smtpc_tls smtpc_need(const struct smtpc *c)
     const struct tlsa *tlsa = c->targets[c->target].tlsa;
     if (c->set.tls_policy == SMTPC_TLS_NO || tlsa == NULL)
         return c->set.tls_policy;
-    return tlsa->n > 0 ? SMTPC_TLS_DANE : SMTPC_TLS_ENCRYPT;
+    if (tlsa->n > 0)
+        return SMTPC_TLS_DANE;
+    return c->set.tls_policy > SMTPC_TLS_ENCRYPT ? c->set.tls_policy : SMTPC_TLS_ENCRYPT;
 }
 
 static enum tls_use use_of(const struct smtpc *c)
 {
     enum smtpc_tls need = smtpc_need(c);
-    return need == SMTPC_TLS_DANE     ? TLS_SMTP_DANE
-           : need == SMTPC_TLS_VERIFY ? TLS_SMTP_VERIFY
-                                      : TLS_SMTP_OUT;
+    if (need == SMTPC_TLS_DANE)
+        return TLS_SMTP_DANE;
+    return need == SMTPC_TLS_VERIFY || need == SMTPC_TLS_STS ? TLS_SMTP_VERIFY : TLS_SMTP_OUT;
 }
 
 int smtpc_wants_tls(const struct smtpc *c, struct why *w)
 {
     enum smtpc_tls need = smtpc_need(c);
-    if (need == SMTPC_TLS_DANE && c->targets[c->target].tlsa == NULL)
-        return why_set(w, E_TEMP, 451, "4.7.4", "DANE is required, but host %s has no TLSA records",
-                       c->peer);
+    const struct tlsa *tlsa = c->targets[c->target].tlsa;
+    if (need == SMTPC_TLS_DANE && (tlsa == NULL || tlsa->n == 0))
+        return why_set(w, E_TEMP, 451, "4.7.4",
+                       "DANE is required, but host %s has no TLSA records%s", c->peer,
+                       tlsa != NULL ? " that can be used" : "");
     if (c->secure || need == SMTPC_TLS_NO)
         return 0;
     if (c->starttls && !c->plain && tls_context(c->set.tls, use_of(c)) != NULL)
         return 1;
     if (need == SMTPC_TLS_MAY)
         return 0;
-    return why_set(w, E_TEMP, 451, "4.7.4", "TLS is required, but host %s does not offer it",
-                   c->peer);
+    return why_set(w, E_TEMP, 451, "4.7.4", "TLS is required%s, but host %s does not offer it",
+                   need == SMTPC_TLS_STS ? " (MTA-STS)" : "", c->peer);
 }
 
 int smtpc_begin_tls(struct smtpc *c, struct why *w)
@@ -234,6 +238,7 @@ void smtpc_note_tls(struct smtpc *c)
     static const char *const word[] = {[SMTPC_TLS_NO] = "",
                                        [SMTPC_TLS_MAY] = "unverified",
                                        [SMTPC_TLS_ENCRYPT] = "unverified",
+                                       [SMTPC_TLS_STS] = "mta-sts",
                                        [SMTPC_TLS_VERIFY] = "verified",
                                        [SMTPC_TLS_DANE] = "dane"};
     (void)snprintf(c->tls_facts, sizeof c->tls_facts, "%s %s", stream_tls_facts(c->s),
@@ -260,5 +265,6 @@ bool smtpc_may_go_plain(const struct smtpc *c, const struct why *w)
 
 void smtpc_tls_why(const struct smtpc *c, const char *what, struct why *w)
 {
-    why_set(w, E_TEMP, 454, "4.7.5", "no TLS with host %s: %s", c->peer, what);
+    why_set(w, E_TEMP, 454, "4.7.5", "no TLS with host %s%s: %s", c->peer,
+            smtpc_need(c) == SMTPC_TLS_STS ? " (MTA-STS)" : "", what);
 }
