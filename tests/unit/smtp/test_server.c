@@ -1,5 +1,4 @@
-/* tests/unit/smtp/test_server.c -- the SMTP server: dialogues in virtual time, smuggling, limits,
- * deaths
+/* tests/unit/smtp/test_server.c -- the SMTP server: dialogues in virtual time, smuggling
  *
  * A dialogue (tests/golden/smtp/NAME.dialog) is a file of lines:
  *   C: text      the client sends this line; escapes \r \n \0 \\ \xNN \{n}c (c n times); a last \c:
@@ -13,316 +12,19 @@
  *   @ONCE        too long to be cut at each offset
  * It is played as a person would, then with everything between two @ lines sent at once, byte by
  * byte, and cut at each offset: the answers must be the same. */
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "gateway/smtp/server.h"
+#include "unit/smtp/served.h"
 #include "unit/unit.h"
 
 #define GOLDEN "tests/golden/smtp/"
-#define HELD_MAX 16
-
-enum verdicts { LATER, HOLD, NOW };
-
-/* One server with one client, and what the owner saw. */
-struct world {
-    struct loop *loop;
-    struct store *store;
-    struct smtpd *d;
-    struct smtpd_set set;
-    int fd;
-    struct buf got, mails;
-    enum verdicts verdicts;
-    struct smtpd_mail *held[HELD_MAX];
-    size_t nheld;
-    msg_id id;
-    unsigned events;
-    bool distrust;
-    bool slow_gate; /* the owner answers at gates in a later turn */
-    struct smtpd_session *asked;
-    bool gate_failed;
-    struct why gate_why;
-};
-
-static struct world w;
-
-static int on_mail(void *arg, struct smtpd_mail *m, struct why *why)
-{
-    (void)arg;
-    if (str_is(m->sender.local, "refused"))
-        return why_set(why, E_DENIED, 550, "5.7.1", "Sender refused");
-    return 0;
-}
-
-static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *why)
-{
-    (void)arg;
-    if (str_is(r->path.local, "nobody"))
-        return why_set(why, E_DENIED, 550, "5.1.1", "No such user");
-    if (str_is(r->path.local, "later"))
-        return why_set(why, E_TEMP, 451, "4.3.0", "Not now");
-    if (r->path.route)
-        return why_set(why, E_DENIED, 550, "5.7.1", "No source routes");
-    r->user = arena_cstr(m->arena, r->path.text);
-    return 0;
-}
-
-static void log_mail(struct smtpd_mail *m)
-{
-    struct why why;
-    struct str rest, line;
-    buf_printf(&w.mails, "%.*s >", STR_ARG(m->sender.text));
-    for (size_t i = 0; i < m->nrcpt; i++) {
-        ck_assert(str_eq(str_of(m->rcpt[i].user), m->rcpt[i].path.text));
-        buf_printf(&w.mails, " %.*s", STR_ARG(m->rcpt[i].path.text));
-    }
-    buf_printf(&w.mails, "%s%s\n", m->esmtp ? "" : " (HELO)", m->params.eightbit ? " (8BIT)" : "");
-    struct body *body = body_writer_end(&m->content, &why);
-    ck_assert_ptr_nonnull(body);
-    struct cur c = body_cur(body, &why);
-    rest = cur_str(&c);
-    while (str_line(&rest, &line))
-        buf_printf(&w.mails, "|%s%.*s\n", line.n > 0 ? " " : "", STR_ARG(line));
-    body_free(&body);
-}
-
-/* Content may ask for its own refusal. */
-static void give_verdict(struct smtpd_mail *m)
-{
-    struct why why;
-    size_t from = w.mails.n;
-    log_mail(m);
-    struct str text = str_sub(buf_text(&w.mails), from, w.mails.n);
-    if (memmem(text.p, text.n, "X-Refuse", 8) != NULL) {
-        why_set(&why, E_DENIED, 554, "5.6.0", "Content refused");
-        buf_trim(&w.mails, from);
-        smtpd_verdict(m, 0, &why);
-    } else {
-        smtpd_verdict(m, ++w.id, NULL);
-    }
-}
-
-static void on_data(void *arg, struct smtpd_mail *m)
-{
-    (void)arg;
-    if (w.verdicts == NOW) {
-        give_verdict(m);
-        return;
-    }
-    ck_assert_uint_lt(w.nheld, HELD_MAX);
-    w.held[w.nheld++] = m;
-}
-
-static void on_event(void *arg, const union endpoint *peer, const char *event,
-                     const struct why *why)
-{
-    (void)arg, (void)peer;
-    ck_assert_ptr_nonnull(event);
-    ck_assert_ptr_nonnull(why);
-    w.events++;
-}
-
-static bool on_trusted(void *arg, const union endpoint *peer)
-{
-    (void)arg, (void)peer;
-    return !w.distrust;
-}
-
-/* What is refused here at each place, for the dialogues. */
-static int judge(struct smtpd_session *s, enum smtpd_stage stage, struct why *why)
-{
-    struct smtpd_facts f;
-    smtpd_facts(s, &f);
-    ck_assert_ptr_nonnull(f.local);
-    switch (stage) {
-    case SMTPD_AT_LOGIN:
-    case SMTPD_AT_CONNECT:
-        return 0;
-    case SMTPD_AT_HELO:
-        if (str_is(f.helo, "unwelcome.example"))
-            return why_set(why, E_DENIED, 550, "5.7.1", "Not you");
-        return str_is(f.helo, "banned.example") ? why_set(why, E_TEMP, 421, "4.7.1", "Go away") : 0;
-    case SMTPD_AT_MAIL:
-        return str_is(f.mail->sender.local, "gated")
-                   ? why_set(why, E_DENIED, 550, "5.7.1", "Gate closed to sender")
-                   : 0;
-    case SMTPD_AT_RCPT:
-        return str_is(f.rcpt->path.local, "gated")
-                   ? why_set(why, E_TEMP, 451, "4.7.1", "Gate closed to recipient")
-                   : 0;
-    case SMTPD_AT_DATA:
-        return str_is(f.mail->sender.local, "nodata")
-                   ? why_set(why, E_DENIED, 554, "5.7.1", "Gate closed to data")
-                   : 0;
-    }
-    return 0;
-}
-
-static int on_gate(void *arg, struct smtpd_session *s, enum smtpd_stage stage, struct why *why)
-{
-    (void)arg;
-    int v = judge(s, stage, why);
-    if (!w.slow_gate)
-        return v;
-    ck_assert_ptr_null(w.asked);
-    w.asked = s;
-    w.gate_failed = v < 0;
-    if (v < 0)
-        w.gate_why = *why;
-    return SMTPD_LATER;
-}
-
-static void on_gone(void *arg, struct smtpd_session *s)
-{
-    (void)arg;
-    if (w.asked == s)
-        w.asked = NULL;
-}
-
-static void open_gate(void)
-{
-    struct smtpd_session *s = w.asked;
-    w.asked = NULL;
-    smtpd_answer(s, w.gate_failed ? &w.gate_why : NULL);
-}
-
-static void verdicts_due(void)
-{
-    size_t n = w.nheld;
-    struct smtpd_mail *due[HELD_MAX];
-    memcpy(due, w.held, sizeof due);
-    w.nheld = 0;
-    for (size_t i = 0; i < n; i++)
-        give_verdict(due[i]);
-}
-
-/* Read what the server has said; false at its end. */
-static bool hear(int fd, struct buf *to)
-{
-    char chunk[65536];
-    ssize_t n;
-    while ((n = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT)) > 0)
-        buf_add(to, chunk, (size_t)n);
-    return n < 0;
-}
-
-/* Turns until nothing happens any more. */
-static void settle(void)
-{
-    do {
-        while (loop_turn(w.loop, false))
-            ;
-        if (w.asked != NULL)
-            open_gate();
-        else if (w.verdicts == LATER && w.nheld > 0)
-            verdicts_due();
-        else if (!loop_turn(w.loop, false))
-            break;
-    } while (true);
-    if (w.fd >= 0)
-        hear(w.fd, &w.got);
-}
-
-static int connect_pair(void)
-{
-    int fds[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    smtpd_take(w.d, stream_new(w.loop, fds[0], NULL, NULL), NULL);
-    return fds[1];
-}
-
-static const struct smtpd_ops ops = {.mail = on_mail,
-                                     .rcpt = on_rcpt,
-                                     .data = on_data,
-                                     .event = on_event,
-                                     .gate = on_gate,
-                                     .gone = on_gone,
-                                     .trusted = on_trusted};
-
-static void world_start(void)
-{
-    w.set.loop = w.loop;
-    w.set.store = w.store;
-    w.set.hostname = "gw.example";
-    w.d = smtpd_new(&w.set, &ops, NULL);
-    w.id = 0;
-    w.nheld = 0;
-    w.verdicts = LATER;
-    buf_reset(&w.got);
-    buf_reset(&w.mails);
-    w.fd = connect_pair();
-}
-
-static void hang_up(void)
-{
-    if (w.fd >= 0)
-        close(w.fd);
-    w.fd = -1;
-}
-
-static void world_stop(void)
-{
-    hang_up();
-    smtpd_free(&w.d);
-    while (loop_turn(w.loop, false))
-        ;
-    w.distrust = false;
-    w.set = (struct smtpd_set){.max_size = 0};
-}
-
-static void setup(void)
-{
-    struct why why;
-    char path[400];
-    const char *dir = unit_tmp();
-    clock_fake(true);
-    w = (struct world){.fd = -1};
-    w.loop = loop_new();
-    snprintf(path, sizeof path, "%s/db", dir);
-    struct store_set set = {.loop = w.loop, .path = path, .spooldir = dir};
-    if (store_open(&w.store, &set, &why) < 0)
-        ck_abort_msg("store: %s", why.text);
-    buf_init(&w.got, SIZE_MAX / 2);
-    buf_init(&w.mails, SIZE_MAX / 2);
-}
-
-static void teardown(void)
-{
-    store_close(&w.store);
-    loop_free(&w.loop);
-    buf_done(&w.got);
-    buf_done(&w.mails);
-    clock_fake(false);
-}
-
-/* All of it, with turns between while the socket is full. */
-static void send_all(const void *p, size_t n)
-{
-    const char *at = p;
-    while (n > 0) {
-        ssize_t k = send(w.fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (k < 0 && errno != EAGAIN)
-            return; /* the server has closed */
-        if (k < 0) {
-            settle();
-            continue;
-        }
-        at += k;
-        n -= (size_t)k;
-    }
-}
 
 /* --- dialogues ------------------------------------------------------------- */
-
-enum manner { PERSON, AT_ONCE, BYTES, CUT };
 
 struct item {
     char kind;       /* C S M @ */
@@ -474,9 +176,9 @@ static void obey(struct str line, bool *closed)
     } else if (str_is(word, "@NOW")) {
         w.verdicts = NOW;
     } else if (str_is(word, "@VERDICT")) {
-        verdicts_due();
+        served_verdicts();
     } else if (str_is(word, "@DROP")) {
-        hang_up();
+        served_hang_up();
         *closed = true;
     } else if (str_is(word, "@SHUT")) {
         shutdown(w.fd, SHUT_WR);
@@ -488,23 +190,7 @@ static void obey(struct str line, bool *closed)
     } else {
         ck_assert_msg(str_is(word, "@ONCE") || str_is(word, "@SET"), "%.*s?", STR_ARG(word));
     }
-    settle();
-}
-
-static void send_manner(struct str all, enum manner manner, size_t cut)
-{
-    size_t first = manner == CUT && cut < all.n ? cut : all.n;
-    if (manner == BYTES)
-        for (size_t i = 0; i < all.n; i++) {
-            send_all(all.p + i, 1);
-            settle();
-        }
-    else
-        send_all(all.p, first);
-    settle();
-    if (first < all.n && manner == CUT)
-        send_all(all.p + first, all.n - first);
-    settle();
+    served_settle();
 }
 
 static void compare(const char *name, const char *what, enum manner manner, size_t cut,
@@ -526,17 +212,17 @@ static void play(const struct dialogue *d, const char *name, enum manner manner,
     for (size_t i = 0; i < d->n; i++)
         if (d->item[i].kind == '@' && str_starts_nocase(d->item[i].text, "@SET "))
             set_limit(str_sub(d->item[i].text, 5, SIZE_MAX));
-    world_start();
-    settle();
+    served_start();
+    served_settle();
     if (w.distrust) {
         clock_step(1); /* the pause before the greeting */
-        settle();
+        served_settle();
     }
     for (size_t i = 0; i <= d->n; i++) {
         const struct item *it = i < d->n ? &d->item[i] : NULL;
         bool turn = it == NULL || it->kind == '@' || (manner == PERSON && it->kind == 'C');
         if (turn && out.n > 0) {
-            send_manner(buf_text(&out), manner, cut);
+            served_manner(buf_text(&out), manner, cut);
             buf_reset(&out);
         }
         if (turn && want.n > 0)
@@ -555,7 +241,7 @@ static void play(const struct dialogue *d, const char *name, enum manner manner,
     compare(name, "mails", manner, cut, &mails, &w.mails);
     ck_assert_msg(smtpd_sessions(w.d) == (closed ? 0 : 1), "%s: %u sessions at the end", name,
                   smtpd_sessions(w.d));
-    world_stop();
+    served_stop();
     buf_done(&out);
     buf_done(&want);
     buf_done(&mails);
@@ -623,15 +309,15 @@ static void smuggle(struct str before, struct str sequence)
                  "354 End data with <CR><LF>.<CR><LF>\r\n"
                  "550 5.5.2 Bare CR or LF in message; lines must end in CRLF\r\n250 2.0.0 OK\r\n");
     for (size_t cut = data - 1; cut <= all.n; cut++) {
-        world_start();
-        send_manner(buf_text(&all), cut < all.n ? CUT : BYTES, cut);
+        served_start();
+        served_manner(buf_text(&all), cut < all.n ? CUT : BYTES, cut);
         struct str got = buf_text(&w.got);
         const char *after = memmem(got.p, got.n, "250 ENHANCEDSTATUSCODES\r\n", 25);
         ck_assert_ptr_nonnull(after);
         got = str_sub(got, (size_t)(after + 25 - got.p), got.n);
         ck_assert_msg(str_eq(got, buf_text(&want)), "cut %zu: %.*s", cut, STR_ARG(got));
         ck_assert_uint_eq(w.mails.n, 0);
-        world_stop();
+        served_stop();
     }
     buf_done(&all);
     buf_done(&want);
@@ -659,292 +345,16 @@ START_TEST(test_smuggling)
 }
 END_TEST
 
-/* --- limits ---------------------------------------------------------------- */
-
-static void expect_line(int fd, const char *start)
-{
-    struct buf b;
-    buf_init(&b, 65536);
-    settle();
-    hear(fd, &b);
-    ck_assert_msg(str_starts_nocase(buf_text(&b), start), "not %s but %s", start, buf_cstr(&b));
-    buf_done(&b);
-}
-
-START_TEST(test_sessions_in_all)
-{
-    int fd[3];
-    w.set.max_sessions = 2;
-    world_start();
-    for (int i = 0; i < 3; i++)
-        fd[i] = i == 0 ? w.fd : connect_pair();
-    w.fd = -1;
-    expect_line(fd[0], "220 gw.example ESMTP njegate\r\n");
-    expect_line(fd[1], "220 ");
-    expect_line(fd[2], "421 4.3.2 gw.example has too many sessions");
-    ck_assert_uint_eq(smtpd_sessions(w.d), 2);
-    ck_assert_uint_eq(w.events, 1);
-    close(fd[0]);
-    settle();
-    ck_assert_uint_eq(smtpd_sessions(w.d), 1);
-    fd[0] = connect_pair();
-    expect_line(fd[0], "220 ");
-    for (int i = 0; i < 3; i++)
-        close(fd[i]);
-    world_stop();
-}
-END_TEST
-
-static void taken(void *arg, int fd, const union endpoint *peer)
-{
-    (void)arg, (void)peer;
-    smtpd_take(w.d, stream_new(w.loop, fd, NULL, NULL), NULL);
-}
-
-static int connect_to(const struct listener *ln)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(listener_port(ln))};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-    while (loop_turn(w.loop, false))
-        ;
-    return fd;
-}
-
-static struct listener *listen_here(void)
-{
-    struct listener *ln;
-    union endpoint at;
-    struct why why;
-    ck_assert_int_eq(endpoint_parse(&at, STR("127.0.0.1:0"), 0, &why), 0);
-    ck_assert_int_eq(listener_new(&ln, w.loop, &at, taken, NULL, &why), 0);
-    return ln;
-}
-
-/* Loopback counts as any client once it is not trusted. */
-START_TEST(test_sessions_per_client)
-{
-    int fd[4];
-    w.set.max_per_client = 2;
-    world_start();
-    struct listener *ln = listen_here();
-    w.distrust = true;
-    for (int i = 0; i < 3; i++)
-        fd[i] = connect_to(ln);
-    clock_step(1);
-    expect_line(fd[0], "220 ");
-    expect_line(fd[1], "220 ");
-    expect_line(fd[2], "421 4.7.0 gw.example: too many sessions from your address (2 allowed)");
-    close(fd[0]);
-    settle();
-    fd[0] = connect_to(ln);
-    clock_step(1);
-    expect_line(fd[0], "220 ");
-    w.distrust = false;
-    fd[3] = connect_to(ln);
-    expect_line(fd[3], "220 ");
-    for (int i = 0; i < 4; i++)
-        close(fd[i]);
-    listener_free(&ln);
-    world_stop();
-}
-END_TEST
-
-START_TEST(test_early_talker)
-{
-    w.set.greet_ms = 5000;
-    world_start();
-    w.distrust = true;
-    int early = connect_pair(), patient = connect_pair();
-    clock_step(4999);
-    settle();
-    ck_assert_int_eq(send(early, "EHLO x\r\n", 8, 0), 8);
-    expect_line(early, "554 5.5.0 gw.example: you spoke before the greeting\r\n");
-    expect_line(patient, "");
-    clock_step(1);
-    expect_line(patient, "220 ");
-    close(early);
-    close(patient);
-    settle();
-    ck_assert_uint_eq(smtpd_sessions(w.d), 1);
-    world_stop();
-}
-END_TEST
-
-START_TEST(test_pause_ends)
-{
-    world_start();
-    w.distrust = true;
-    w.set.greet_ms = 5000;
-    int fd = connect_pair();
-    close(fd); /* goes before the greeting */
-    fd = connect_pair();
-    smtpd_drain(w.d); /* the server stops before it */
-    expect_line(fd, "421 4.3.2 ");
-    ck_assert_uint_eq(smtpd_sessions(w.d), 0);
-    int late = connect_pair();
-    expect_line(late, "421 4.3.2 gw.example is shutting down");
-    close(fd);
-    close(late);
-    world_stop();
-}
-END_TEST
-
-/* A client that sends and never reads is not served without end, and loses nothing when it reads.
- */
-START_TEST(test_unread_replies)
-{
-    enum { N = 200000 };
-    struct buf all;
-    size_t sent = 0;
-    buf_init(&all, 1 << 21);
-    for (int i = 0; i < N; i++)
-        buf_z(&all, "NOOP\r\n");
-    w.set.max_junk = N;
-    world_start();
-    settle();
-    for (int idle = 0; idle < 3 && sent < all.n;) {
-        ssize_t k = send(w.fd, all.p + sent, all.n - sent, MSG_DONTWAIT);
-        idle = k < 0 ? idle + 1 : 0;
-        sent += k > 0 ? (size_t)k : 0;
-        while (loop_turn(w.loop, false))
-            ;
-    }
-    ck_assert_uint_lt(sent, all.n); /* it was held up */
-    buf_reset(&w.got);
-    send_all(all.p + sent, all.n - sent);
-    for (int i = 0; i < 1000; i++)
-        settle();
-    ck_assert_uint_eq(w.got.n % 14, 0);
-    ck_assert_uint_eq(w.got.n / 14, N);
-    buf_done(&all);
-    world_stop();
-}
-END_TEST
-
-/* --- deaths ---------------------------------------------------------------- */
-
-static void send_mail(void)
-{
-    static const char text[] =
-        "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nHello\r\n.\r\n";
-    settle();
-    send_all(text, sizeof text - 1);
-    settle();
-}
-
-static const char one_mail[] = "a@b > c@d\n| Hello\n";
-
-START_TEST(test_session_dies_before_verdict)
-{
-    world_start();
-    w.verdicts = HOLD;
-    send_mail();
-    ck_assert_uint_eq(w.nheld, 1);
-    struct linger hard = {1, 0};
-    (void)setsockopt(w.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    hang_up();
-    settle();
-    ck_assert_ptr_nonnull(w.held[0]);
-    verdicts_due();
-    settle();
-    ck_assert_str_eq(buf_cstr(&w.mails), one_mail);
-    ck_assert_uint_eq(smtpd_sessions(w.d), 0);
-    world_stop();
-}
-END_TEST
-
-/* A session that ends while the owner is asked about it takes the question with it. */
-START_TEST(test_server_dies_at_gate)
-{
-    static const char *const until[] = {"", "HELO c\r\n", "HELO c\r\nMAIL FROM:<a@b>\r\n"};
-    for (size_t i = 0; i < 3; i++) {
-        w.slow_gate = true;
-        world_start();
-        settle();
-        send_all(until[i], strlen(until[i]));
-        settle();
-        send_all("RSET\r\nHELO c\r\n", 14);
-        while (w.asked == NULL)
-            ck_assert(loop_turn(w.loop, false));
-        smtpd_free(&w.d);
-        ck_assert_ptr_null(w.asked);
-        world_stop();
-    }
-}
-END_TEST
-
-START_TEST(test_server_dies_before_verdict)
-{
-    world_start();
-    w.verdicts = HOLD;
-    send_mail();
-    int first = w.fd;
-    w.fd = connect_pair();
-    send_mail();
-    ck_assert_uint_eq(w.nheld, 2);
-    struct smtpd_mail *two[2] = {w.held[0], w.held[1]};
-    world_stop();
-    close(first);
-    ck_assert_ptr_null(two[0]->session);
-    ck_assert_ptr_null(two[1]->session);
-    w.nheld = 2;
-    verdicts_due();
-    ck_assert_str_eq(buf_cstr(&w.mails), "a@b > c@d\n| Hello\na@b > c@d\n| Hello\n");
-}
-END_TEST
-
-/* Large content goes through whole, in any pieces; too large is refused when it ends. */
-START_TEST(test_large)
-{
-    enum { LINES = 40000 };
-    struct buf all, want;
-    world_start();
-    settle();
-    buf_init(&all, 1 << 24);
-    buf_init(&want, 1 << 24);
-    buf_z(&want, "a@b > c@d\n");
-    buf_z(&all, "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
-    for (int i = 0; i < LINES; i++) {
-        const char *dot = i % 7 == 0 ? "." : "";
-        buf_printf(&all, "%s%sLine %d of a long message%s\r\n", dot, dot, i,
-                   i % 3 == 0 ? " and more" : "");
-        buf_printf(&want, "| %sLine %d of a long message%s\n", dot, i,
-                   i % 3 == 0 ? " and more" : "");
-    }
-    buf_printf(&all, "%0100000d\r\n", 0); /* one line of 100 kB */
-    buf_printf(&want, "| %0100000d\n", 0);
-    buf_z(&all, ".\r\nQUIT\r\n");
-    send_all(all.p, all.n);
-    settle();
-    ck_assert(str_eq(buf_text(&want), buf_text(&w.mails)));
-    ck_assert_uint_eq(smtpd_sessions(w.d), 0);
-    buf_done(&all);
-    buf_done(&want);
-    world_stop();
-}
-END_TEST
-
 static Suite *test_server_suite(void)
 {
     char name[256];
     int n = dialogues(0, name);
     Suite *s = suite_create("server");
     TCase *t = tcase_create("server");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, served_set_up, served_tear_down);
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, test_dialogue, 0, n > 0 ? n : 1);
     tcase_add_test(t, test_smuggling);
-    tcase_add_test(t, test_sessions_in_all);
-    tcase_add_test(t, test_sessions_per_client);
-    tcase_add_test(t, test_early_talker);
-    tcase_add_test(t, test_pause_ends);
-    tcase_add_test(t, test_unread_replies);
-    tcase_add_test(t, test_session_dies_before_verdict);
-    tcase_add_test(t, test_server_dies_at_gate);
-    tcase_add_test(t, test_server_dies_before_verdict);
-    tcase_add_test(t, test_large);
     suite_add_tcase(s, t);
     return s;
 }
