@@ -41,6 +41,7 @@ enum conf_limit_kind {
     LIMIT_RCPTS,
     LIMIT_HEADER,
     LIMIT_LINE,
+    LIMIT_COMMAND,
     LIMIT_KINDS
 };
 struct conf_net {
@@ -180,9 +181,11 @@ struct conf {
     struct conf_net *trust;
     size_t ntrust;
     bool trust_said;
-    int64_t verify_client; /* enum verify_client */
-    unsigned helo_check;   /* HELO_... */
-    int64_t client_lookup; /* seconds, 0: names of clients are not asked for */
+    int64_t verify_client;                   /* enum verify_client */
+    unsigned helo_check;                     /* HELO_... */
+    int64_t client_lookup;                   /* seconds, 0: names of clients are not asked for */
+    int64_t return_bytes;                    /* RETURNBYTES */
+    int64_t send_data, send_block, send_dot; /* SENDTIME, seconds */
     int64_t greet_pause, tarpit, least_rate, session_time, min_free;
     union endpoint send_from; /* LISTENONADDRESS; AF_UNSPEC: as the system likes */
     struct conf_host *smarthost;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/conf_private.h"
+#include "gateway/smtp/syntax.h"
 
 static const char *const kinds[] = {
     [LIMIT_CONNECTIONS] = "CONNECTIONS",
@@ -16,6 +17,7 @@ static const char *const kinds[] = {
     [LIMIT_RCPTS] = "RCPTS",
     [LIMIT_HEADER] = "HEADER",
     [LIMIT_LINE] = "LINE",
+    [LIMIT_COMMAND] = "COMMAND",
 };
 
 const char *conf_limit_name(enum conf_limit_kind kind)
@@ -32,6 +34,10 @@ void conf_limit_defaults(struct conf *c)
     c->limit[LIMIT_RCPTS] = 1000;
     c->limit[LIMIT_HEADER] = 102400;
     c->limit[LIMIT_LINE] = 1048576;
+    c->limit[LIMIT_COMMAND] = 2048;
+    c->send_data = 120;
+    c->send_block = 180;
+    c->send_dot = 600;
 }
 
 void parse_limit(struct conf_reader *r, struct str rest)
@@ -48,10 +54,12 @@ void parse_limit(struct conf_reader *r, struct str rest)
     if (k == LIMIT_KINDS)
         conf_error(r,
                    "LIMIT %.*s: the kinds are CONNECTIONS, MESSAGES, RECIPIENTS, ERRORS, JUNK, "
-                   "BYTES, SESSIONS, RCPTS, HEADER and LINE",
+                   "BYTES, SESSIONS, RCPTS, HEADER, LINE and COMMAND",
                    STR_ARG(kind));
     else if (!str_number(n, INT64_MAX, &most) || most == 0)
         conf_error(r, "LIMIT %s %.*s: must be a number from 1", kinds[k], STR_ARG(n));
+    else if (k == LIMIT_COMMAND && (most < 512 || most > SMTP_COMMAND_MAX))
+        conf_error(r, "LIMIT COMMAND %.*s: must be from 512 to %u", STR_ARG(n), SMTP_COMMAND_MAX);
     else if (per.n > 0 && (!str_is(per, "PER") || !str_number(time, 31536000, &seconds) ||
                            seconds == 0 || str_trim(rest).n > 0))
         conf_error(r, "LIMIT: the form is: %s, with 1 to 31536000 seconds", form);
@@ -61,6 +69,27 @@ void parse_limit(struct conf_reader *r, struct str rest)
         r->c->rate[k] = most, r->c->rate_seconds[k] = seconds;
     else
         r->c->limit[k] = most;
+}
+
+void parse_sendtime(struct conf_reader *r, struct str rest)
+{
+    struct str word, key;
+    if (!conf_need(r, str_trim(rest), "SENDTIME [DATA=s] [BLOCK=s] [DOT=s]"))
+        return;
+    while ((word = str_word(&rest)).n > 0) {
+        struct str value = word;
+        uint64_t s = 0;
+        bool whole = str_split(&value, '=', &key) && str_number(value, 86400, &s) && s > 0;
+        int64_t *to = str_is(key, "DATA")    ? &r->c->send_data
+                      : str_is(key, "BLOCK") ? &r->c->send_block
+                      : str_is(key, "DOT")   ? &r->c->send_dot
+                                             : NULL;
+        if (to == NULL || !whole)
+            conf_error(r, "SENDTIME \"%.*s\": must be DATA=s, BLOCK=s or DOT=s, 1 to 86400 seconds",
+                       STR_ARG(word));
+        else
+            *to = (int64_t)s;
+    }
 }
 
 static const struct {
@@ -240,6 +269,8 @@ void conf_show_smtp(const struct conf *c, struct buf *out)
         if (c->rate[k] > 0)
             buf_printf(out, "LIMIT %s %llu PER %llu\n", kinds[k], (unsigned long long)c->rate[k],
                        (unsigned long long)c->rate_seconds[k]);
+    buf_printf(out, "SENDTIME DATA=%lld BLOCK=%lld DOT=%lld\n", (long long)c->send_data,
+               (long long)c->send_block, (long long)c->send_dot);
     show_helocheck(c, out);
     buf_z(out, "TRUST");
     for (size_t i = 0; i < c->ntrust; i++) {

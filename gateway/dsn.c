@@ -19,7 +19,6 @@
 
 #define QUOTE_LINES 40u
 #define NOTICE_MAX (256u << 10)
-#define RETURN_MAX 50000u /* a larger mail does not come back whole */
 
 static void now_date(struct buf *b)
 {
@@ -161,7 +160,7 @@ static void put_original(struct gate *g, struct buf *b, enum dsn_kind kind, stru
                          struct arena *a)
 {
     struct str mail = m->ret == RET_FULL && kind == DSN_FAILED ? whole_mail(g, m) : STR("");
-    bool full = mail.n > 0 && mail.n <= RETURN_MAX;
+    bool full = mail.n > 0 && mail.n <= (uint64_t)g->conf->return_bytes;
     const char *type = m->utf8 ? (full ? "message/global" : "message/global-headers")
                                : (full ? "message/rfc822" : "text/rfc822-headers");
     struct str text = full ? mail : original_start(g, m, a);

@@ -610,6 +610,7 @@ static void fill_set(const struct smtpin *s, struct smtpd_set *set)
                               .max_sessions = (unsigned)c->limit[LIMIT_SESSIONS],
                               .max_per_client = (unsigned)c->limit[LIMIT_CONNECTIONS],
                               .max_errors = (unsigned)c->limit[LIMIT_ERRORS],
+                              .max_line = (unsigned)c->limit[LIMIT_COMMAND],
                               .max_junk = (unsigned)c->limit[LIMIT_JUNK],
                               .max_messages = c->limit[LIMIT_MESSAGES],
                               .max_recipients = c->limit[LIMIT_RECIPIENTS],

@@ -25,6 +25,8 @@ static void set_defaults(struct smtpd_set *set)
         set->max_per_client = 50;
     if (set->max_errors == 0)
         set->max_errors = 20;
+    if (set->max_line == 0 || set->max_line > SMTP_COMMAND_MAX)
+        set->max_line = SMTP_LINE_MAX;
     if (set->max_junk == 0)
         set->max_junk = 100;
     if (set->idle_ms == 0)

@@ -110,6 +110,7 @@ struct smtpd_set {
     unsigned max_sessions;   /* in all, 0: 12000; more get 421 */
     unsigned max_per_client; /* 0: 50; trusted clients are exempt */
     unsigned max_errors;     /* wrong commands before 421, 0: 20 */
+    unsigned max_line;       /* octets of a command line with CRLF, 0: 2048; to SMTP_COMMAND_MAX */
     unsigned max_junk; /* NOOP, RSET, VRFY and the like between two mails, 0: 100; each more is
                           an error */
     /* Of one session and, by time, of one client; 0: no limit. Trusted clients are exempt. */

@@ -145,7 +145,7 @@ static bool dribbles(struct smtpd_session *s, uint64_t octets)
  * stays, for it may be the CR of the end. */
 static bool wait_for_line(struct smtpd_session *s, size_t left)
 {
-    if (s->overlong || left >= SMTP_LINE_MAX) {
+    if (s->overlong || left >= s->d->set.max_line) {
         s->overlong = true;
         stream_take(s->stream, left - 1);
     }
@@ -154,7 +154,7 @@ static bool wait_for_line(struct smtpd_session *s, size_t left)
 
 static bool take_line(struct smtpd_session *s)
 {
-    char line[SMTP_LINE_MAX];
+    char line[SMTP_COMMAND_MAX];
     struct cur in = stream_in(s->stream);
     struct str t = cur_str(&in);
     if (t.n == 0)
@@ -169,7 +169,7 @@ static bool take_line(struct smtpd_session *s)
         return wait_for_line(s, t.n);
     size_t n = (size_t)lf + 1;
     bool crlf = n > 1 && t.p[n - 2] == '\r', tail = s->bare;
-    bool overlong = s->overlong || n > SMTP_LINE_MAX;
+    bool overlong = s->overlong || n > s->d->set.max_line;
     struct str text = {line, overlong || !crlf ? 0 : n - 2};
     memcpy(line, t.p, text.n);
     stream_take(s->stream, n); /* t is gone */

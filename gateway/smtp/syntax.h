@@ -7,8 +7,9 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-#define SMTP_LINE_MAX 2048u  /* a command line with CRLF */
-#define SMTP_REPLY_MAX 4096u /* a reply line we read */
+#define SMTP_LINE_MAX 2048u     /* a command line with CRLF */
+#define SMTP_COMMAND_MAX 12288u /* the longest LIMIT COMMAND allows; AUTH: RFC 4954 4 */
+#define SMTP_REPLY_MAX 4096u    /* a reply line we read */
 #define SMTP_PATH_MAX 256u
 #define SMTP_LOCAL_MAX                                                                             \
     253u /* RFC 5321 4.5.3.1.1 asks for 64 at least; reply addresses in use are longer */

@@ -268,6 +268,24 @@ def case_dsn_list(w):
     gw.empty()
 
 
+def case_return_bytes(w):
+    """A mail larger than RETURNBYTES comes back as its header alone, although RET=FULL was asked for."""
+    gw, _, sink = w.pair(['LOCALUSER FAR MBOX=far@example.net', 'RETURNBYTES 2000'])
+    far = w.sink()
+    far.on('RCPT', '550 5.1.1 nobody')
+    gw.stop()
+    gw.lines.append('DESTINATION example.net ' + far.where)
+    gw.start()
+    for size, whole in ((10, True), (300, False)):
+        with gw.client() as c:
+            c.ehlo()
+            c.mail('steve@example.org', ['RET=FULL'])
+            c.rcpt('far@' + gw.fqdn)
+            assert c.data('Subject: to come back\r\n\r\n' + 'some text of it\r\n' * size)[0] == 250
+        _, text = dsn_of(sink)
+        assert ('message/rfc822' in text) == whole and 'to come back' in text, text
+
+
 def case_unroutable_file(w):
     """A file for a node nobody knows goes back to its origin as it was, with a one-line message."""
     gw, p, _ = w.pair()

@@ -146,6 +146,8 @@ static void set_limit(struct str text)
         w.set.max_bytes = v;
     else if (str_is(key, "max_junk"))
         w.set.max_junk = (unsigned)v;
+    else if (str_is(key, "max_line"))
+        w.set.max_line = (unsigned)v;
     else if (str_is(key, "tarpit_ms"))
         w.set.tarpit_ms = (int64_t)v;
     else if (str_is(key, "session_ms"))

@@ -39,15 +39,22 @@ static void taken(void *arg, int fd, const union endpoint *peer)
     smtpd_take(w.d, stream_new(w.loop, fd, NULL, NULL), NULL);
 }
 
-static int connect_to(const struct listener *ln)
+static int connect_from(const struct listener *ln, uint32_t from)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(listener_port(ln))};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof own), 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     while (loop_turn(w.loop, false))
         ;
     return fd;
+}
+
+static int connect_to(const struct listener *ln)
+{
+    return connect_from(ln, INADDR_LOOPBACK);
 }
 
 static struct listener *listen_here(void)
@@ -85,6 +92,71 @@ START_TEST(test_sessions_per_client)
     for (int i = 0; i < 4; i++)
         close(fd[i]);
     listener_free(&ln);
+    served_stop();
+}
+END_TEST
+
+/* While most sessions are taken one client has a tenth of its share, and a tenth of the time to be
+ * silent: others are served. */
+START_TEST(test_fair_shares)
+{
+    enum { MOST = 16, SHARE = 12 };
+    int fd[SHARE], more, other;
+    w.set.max_sessions = MOST;
+    w.set.max_per_client = SHARE;
+    w.set.idle_ms = 100000;
+    w.distrust = true;
+    served_start();
+    struct listener *ln = listen_here();
+    for (int i = 0; i < SHARE - 1; i++) /* the last makes it three quarters, with w.fd */
+        fd[i] = connect_to(ln);
+    clock_step(1);
+    for (int i = 0; i < SHARE - 2; i++)
+        served_expect(fd[i], "220 ");
+    served_expect(fd[SHARE - 2],
+                  "421 4.7.0 gw.example: too many sessions from your address (1 allowed)");
+    other = connect_from(ln, INADDR_LOOPBACK + 1);
+    clock_step(1);
+    served_expect(other, "220 ");
+    clock_step(9000);
+    ck_assert_int_eq(send(other, "NOOP\r\n", 6, 0), 6);
+    served_expect(other, "250 ");
+    clock_step(1500);
+    served_settle();
+    ck_assert_uint_eq(smtpd_sessions(w.d), MOST / 2); /* those silent for 10 s went, as many as needed */
+    ck_assert_int_eq(send(other, "NOOP\r\n", 6, 0), 6);
+    served_expect(other, "250 ");
+    more = connect_to(ln); /* there is room again */
+    clock_step(1);
+    served_expect(more, "220 ");
+    for (int i = 0; i < SHARE - 1; i++)
+        close(fd[i]);
+    close(more);
+    close(other);
+    listener_free(&ln);
+    served_stop();
+}
+END_TEST
+
+/* The last sixteenth of the sessions is for those we trust. */
+START_TEST(test_room_for_the_trusted)
+{
+    int fd[17];
+    w.set.max_sessions = 16;
+    w.set.max_per_client = 1000;
+    served_start();
+    w.distrust = true;
+    for (int i = 0; i < 15; i++)
+        fd[i] = served_pair();
+    clock_step(1);
+    for (int i = 0; i < 14; i++)
+        served_expect(fd[i], "220 ");
+    served_expect(fd[14], "421 4.3.2 gw.example has too many sessions");
+    w.distrust = false;
+    fd[15] = served_pair();
+    served_expect(fd[15], "220 ");
+    for (int i = 0; i < 16; i++)
+        close(fd[i]);
     served_stop();
 }
 END_TEST
@@ -137,6 +209,8 @@ static Suite *test_server_limits_suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_sessions_in_all);
     tcase_add_test(t, test_sessions_per_client);
+    tcase_add_test(t, test_fair_shares);
+    tcase_add_test(t, test_room_for_the_trusted);
     tcase_add_test(t, test_early_talker);
     tcase_add_test(t, test_pause_ends);
     suite_add_tcase(s, t);
