@@ -18,7 +18,7 @@ Q       := $(if $(V),,@)
 
 # --- what Debian must have: one list -------------------------------------------------------------
 DEBS_BUILD := gcc make pkg-config libc6-dev libevent-dev libssl-dev libsqlite3-dev libgmime-3.0-dev \
-              libxml2-dev libunbound-dev libgsasl-dev libjansson-dev libsystemd-dev dns-root-data
+              libxml2-dev libunbound-dev libgsasl-dev libidn2-dev libjansson-dev libsystemd-dev dns-root-data
 DEBS_CHECK := check python3 swaks openssl sqlite3 libasan8 libubsan1
 DEBS_LINT  := clang clang-format clang-tidy cppcheck mandoc shellcheck
 DEBS_FUZZ  := clang libclang-rt-14-dev
@@ -38,7 +38,7 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
 pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 # System headers, so that our warnings judge our code only.
 SYSINC   = $(patsubst -I%,-isystem %,$(call pkg,--cflags,gmime-3.0 libxml-2.0))
-LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl \
+LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl -lidn2 \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 
 #include "aliases/nicklist.h"
+#include "base/idn.h"
+#include "base/text.h"
 #include "db/accessrow.h"
 #include "gateway/snadsgate.h"
 #include "security/sectab.h"
@@ -488,6 +490,12 @@ int admit_explain(struct gate *g, struct asker by, struct str local, struct str 
         .g = g, .by = by, .mail = by.source != FROM_LOCAL, .arena = a, .out = out, .steps = steps};
     *out = (struct admitted){.original = domain.n > 0 ? arena_join(a, local, '@', domain)
                                                       : arena_str(a, local)};
+    char ascii[IDN_MAX];
+    if (!text_is_ascii(domain) && idn_ascii(domain, ascii)) { /* our names are in A-labels */
+        struct str own = str_of(ascii);
+        if (addr_is_ours(&g->names, own))
+            domain = arena_str(a, own);
+    }
     return find_mailbox(&q, local, domain, w);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/idn.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -40,8 +41,10 @@ struct smtpout {
 
 void smtpout_key(const struct conf *c, struct str domain, char *key, size_t size)
 {
+    char name[300], ascii[IDN_MAX];
+    if (idn_ascii(domain, ascii)) /* one queue for both spellings; A-labels are looked up */
+        domain = str_of(ascii);
     const struct conf_host *h = conf_route_of(c, domain);
-    char name[300];
     if (h != NULL) {
         conf_host_name(h, name, sizeof name);
         snprintf(key, size, "smtp @%s", name);

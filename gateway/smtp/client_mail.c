@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/idn.h"
 #include "base/text.h"
 #include "gateway/smtp/client_private.h"
 
@@ -10,21 +11,32 @@
 /* Recipients of one transaction: every server takes 100 (RFC 5321 4.5.3.1.8), most take 1000; who
  * takes fewer says so with 452 and gets the rest in the next. */
 #define RCPT_MOST 1000u
+#define MAILBOX_ROOM 1024u
 #define COMMANDS_MOST 32768u /* commands gathered before they go to the stream */
 
 /* --- the envelope ------------------------------------------------------------------------------
  */
 
+/* As this host may see an address: one whose domain alone is beyond ASCII has A-labels for those
+ * without SMTPUTF8 (RFC 6531 3.2). z holds MAILBOX_ROOM octets. */
+static struct str wire_address(const struct smtpc *c, struct str address, char *z)
+{
+    if (!c->smtputf8 && !text_is_ascii(address) && idn_mailbox(address, z, MAILBOX_ROOM))
+        return str_of(z);
+    return address;
+}
+
 static int check_address(struct smtpc *c, struct str address, struct why *w)
 {
     struct smtp_path path;
-    for (size_t i = 0; i < address.n; i++)
-        if ((uint8_t)address.p[i] > 0x7F && !c->smtputf8)
-            return why_set(w, E_PERM, 553, "5.6.7",
-                           "'%.*s' is beyond ASCII, and host %s does not offer SMTPUTF8",
-                           STR_ARG(str_sub(address, 0, 100)), c->peer);
+    char z[MAILBOX_ROOM];
+    struct str wire = wire_address(c, address, z);
+    if (!c->smtputf8 && !text_is_ascii(wire))
+        return why_set(w, E_PERM, 553, "5.6.7",
+                       "'%.*s' is beyond ASCII, and host %s does not offer SMTPUTF8",
+                       STR_ARG(str_sub(address, 0, 100)), c->peer);
     arena_reset(c->arena);
-    return smtp_parse_mailbox(address, c->arena, &path, w);
+    return smtp_parse_mailbox(wire, c->arena, &path, w);
 }
 
 /* Can the message as a whole go to this server? */
@@ -88,8 +100,9 @@ static void flush(struct smtpc *c)
 
 static void put_mail(struct smtpc *c)
 {
+    char z[MAILBOX_ROOM];
     buf_z(&c->out, "MAIL FROM:<");
-    buf_str(&c->out, c->job.sender);
+    buf_str(&c->out, wire_address(c, c->job.sender, z));
     buf_u8(&c->out, '>');
     if (c->size_known)
         buf_printf(&c->out, " SIZE=%zu", cur_left(&c->job.content));
@@ -103,8 +116,9 @@ static void put_mail(struct smtpc *c)
 
 static void put_rcpt(struct smtpc *c, size_t i)
 {
+    char z[MAILBOX_ROOM];
     buf_z(&c->out, "RCPT TO:<");
-    buf_str(&c->out, c->job.rcpt[i]);
+    buf_str(&c->out, wire_address(c, c->job.rcpt[i], z));
     buf_u8(&c->out, '>');
     smtpc_put_notify(c, i);
     buf_add(&c->out, "\r\n", 2);

@@ -353,3 +353,36 @@ def case_long_and_odd_lines(w):
         else:
             assert 500 <= code < 560, (code, text)
         r.close()
+
+
+def case_domains_beyond_ascii(w):
+    """U-labels and A-labels are one domain: one of our names, of a route, of a look-up; hosts without SMTPUTF8 get A-labels."""
+    sink, far = w.sink(), w.sink()
+    gw, p, _ = w.pair(['ALTTCPHOSTNAME xn--gte-qla.example.test', 'DESTINATION xn--mnchen-3ya.example ' + sink.where,
+                       'LOCALUSER FAR MBOX=far@m\u00fcnchen.example', 'LOCALUSER NEAR', 'NODE MVSA STYLE=RFC822'])
+    r = Raw(gw.smtp)
+    r.hello()
+    r.send('MAIL FROM:<joe@b\u00fccher.example> SMTPUTF8\r\n'.encode())
+    r.expect(250)
+    r.send('RCPT TO:<bob%mvsa@g\u00e4te.example.test>\r\n'.encode())
+    r.expect(250)
+    r.send('RCPT TO:<bob%mvsa@g\u00f6te.example.test>\r\n'.encode())
+    r.expect(550)
+    r.ask('RCPT TO:<far@%s> NOTIFY=NEVER' % gw.fqdn, 250)
+    r.ask('DATA', 354)
+    r.send(b'Subject: plain\r\n\r\nx\r\n.\r\n')
+    r.expect(250)
+    p.take_file()
+    m = sink.take()
+    assert m.sender == 'joe@xn--bcher-kva.example' and m.rcpts == ['far@xn--mnchen-3ya.example'], (m.sender, m.rcpts)
+    assert 'SMTPUTF8' not in m.params
+    # by MX, from the network
+    w.table.update({'xn--mnchen-3ya.test': {'MX': [(5, 'mx.test')]}, 'mx.test': {'A': [w.address]}})
+    far.extensions.append('SMTPUTF8')
+    r.send('MAIL FROM:<joe@b\u00fccher.example> SMTPUTF8\r\n'.encode())
+    r.expect(250)
+    gw.lines = [ln.replace('m\u00fcnchen.example', 'm\u00fcnchen.test') for ln in gw.lines]
+    gw.restart()
+    gw.links_up()
+    gw.mail('far@' + gw.fqdn)
+    gw.until(lambda: ('xn--mnchen-3ya.test', 'MX') in w.resolver().asked)

@@ -123,7 +123,8 @@ START_TEST(test_fair_shares)
     served_expect(other, "250 ");
     clock_step(1500);
     served_settle();
-    ck_assert_uint_eq(smtpd_sessions(w.d), MOST / 2); /* those silent for 10 s went, as many as needed */
+    ck_assert_uint_eq(smtpd_sessions(w.d),
+                      MOST / 2); /* those silent for 10 s went, as many as needed */
     ck_assert_int_eq(send(other, "NOOP\r\n", 6, 0), 6);
     served_expect(other, "250 ");
     more = connect_to(ln); /* there is room again */

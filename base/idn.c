@@ -1,0 +1,45 @@
+/* base/idn.c -- see idn.h */
+#include "base/idn.h"
+
+#include <idn2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+bool idn_ascii(struct str domain, char out[IDN_MAX])
+{
+    char utf8[1024];
+    char *ascii = NULL;
+    out[0] = '\0';
+    if (domain.n >= IDN_MAX * 3 || memchr(domain.p != NULL ? domain.p : "", 0, domain.n) != NULL)
+        return false;
+    if (text_is_ascii(domain)) {
+        if (domain.n >= IDN_MAX)
+            return false;
+        str_copy(out, IDN_MAX, domain);
+        return true;
+    }
+    str_copy(utf8, sizeof utf8, domain);
+    /* As browsers and mailers do: case and width folded (UTS 46), sharp s and final sigma kept. */
+    bool done = text_is_utf8(domain) &&
+                idn2_to_ascii_8z(utf8, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
+                strlen(ascii) < IDN_MAX;
+    if (done)
+        str_copy(out, IDN_MAX, str_of(ascii));
+    idn2_free(ascii);
+    return done;
+}
+
+bool idn_mailbox(struct str mailbox, char *out, size_t size)
+{
+    char domain[IDN_MAX];
+    ptrdiff_t at = str_find_last(mailbox, '@');
+    size_t local = at < 0 ? mailbox.n : (size_t)at + 1;
+    out[0] = '\0';
+    if (!idn_ascii(str_sub(mailbox, local, mailbox.n), domain) || local + strlen(domain) >= size)
+        return false;
+    str_copy(out, size, str_sub(mailbox, 0, local));
+    str_copy(out + local, size - local, str_of(domain));
+    return true;
+}
