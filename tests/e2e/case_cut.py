@@ -1,5 +1,7 @@
 """The connection breaks at every byte of a transfer, both ways: whole files, each once, none lost."""
+import os
 import socket
+import sqlite3
 
 import njefile
 import njepeer
@@ -142,6 +144,32 @@ def case_while_it_comes(w):
 
 
 case_while_it_comes.limit = 300
+
+
+def case_forgotten_while_the_disk_is_busy(w):
+    """Its sender is gone with his copy while the file is on its way into the store: it comes all the same, once."""
+    gw = w.gateway(lines=['LOCALUSER OPER'])
+    gw.link('MVSX').start()
+    hold = sqlite3.connect(os.path.join(gw.dir, 'db'), isolation_level=None)
+    hold.execute('BEGIN IMMEDIATE')
+
+    def play(line):
+        line.put_block(b'\x90\x99\0')
+        line.until(0xA0)
+        for srcb, data in small(1).records(MANNER):
+            line.put_block(bytes((0x99, srcb)) + (nw.scb_squeeze(data) if data else b'\0'))
+        return True
+    done, line = attempt(gw, 1 << 20, play)
+    assert done
+    line.close(all_sent=True)
+    gw.until(lambda: 'event=file-broken-off' in gw.read_log())
+    assert not gw.json('reader', 'list', 'OPER')
+    hold.execute('ROLLBACK')
+    gw.until(lambda: gw.json('reader', 'list', 'OPER'))
+    again, line = attempt(gw, 1 << 20, sending(small(2), []))
+    assert again
+    line.close(all_sent=True)
+    assert sorted(r['fn'] for r in gw.json('reader', 'list', 'OPER')) == ['F1', 'F2']
 
 
 def receiving(copies):
