@@ -117,6 +117,12 @@ static void message(void *arg, const struct nmr *m)
         (void)!link_message(t.link, m);
 }
 
+static void odd(void *arg, const struct why *w)
+{
+    (void)arg;
+    expect(w->text[0] != '\0');
+}
+
 static void state(void *arg, enum link_state s, const struct why *w)
 {
     (void)arg, (void)w;
@@ -218,8 +224,9 @@ static void session(const uint8_t *data, size_t size, struct port *port)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct link_ops ops = {dial,      file_open, file_record, file_end, file_abort,
-                                        next_file, sent,      NULL,        message,  state};
+    static const struct link_ops ops = {dial,       file_open, file_record, file_end,
+                                        file_abort, next_file, sent,        NULL,
+                                        message,    odd,       state};
     if (size < 2)
         return 0;
     clock_fake(true);
