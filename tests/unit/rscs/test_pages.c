@@ -336,6 +336,84 @@ START_TEST(double_bytes)
 }
 END_TEST
 
+/* Rows of pairs, first byte by first byte, each pair between SO and SI and with a line end behind
+ * it. */
+#define PAIRS_A_ROW 190u /* second bytes X'41' to X'FE' */
+static size_t put_rows(uint8_t *to, unsigned first, unsigned rows)
+{
+    size_t n = 0;
+    for (unsigned a = first; a < first + rows; a++)
+        for (unsigned b = 0x41; b <= 0xFE; b++) {
+            const uint8_t unit[] = {0x0E, (uint8_t)a, (uint8_t)b, 0x0F, 0x25};
+            memcpy(to + n, unit, sizeof unit);
+            n += sizeof unit;
+        }
+    return n;
+}
+
+/* What ICU has for a pair, the next in *at (big-endian UTF-16 up to the line end). */
+static uint32_t next_of_icu(const uint8_t **at, const uint8_t *end)
+{
+    uint32_t rune = 0;
+    while (end - *at >= 2) {
+        uint32_t unit = (uint32_t)(*at)[0] << 8 | (*at)[1];
+        *at += 2;
+        if (unit == 0x0A)
+            break;
+        bool low = (unit & 0xFC00) == 0xDC00;
+        rune = low ? 0x10000 + ((rune & 0x3FF) << 10) + (unit & 0x3FF) : unit;
+    }
+    return rune;
+}
+
+/* One pair: what ICU has we have, and it comes back as a pair that means the same. */
+static bool check_pair(const char *name, const struct ebc_page *p, unsigned a, unsigned b,
+                       uint32_t theirs)
+{
+    const uint8_t e[] = {0x0E, (uint8_t)a, (uint8_t)b, 0x0F};
+    struct buf text, back, again;
+    buf_init(&text, 16);
+    buf_init(&back, 16);
+    buf_init(&again, 16);
+    ebc_to_utf8(&text, p, cur_of(e, sizeof e));
+    struct str s = buf_text(&text);
+    uint32_t ours = text_rune(&s);
+    ck_assert_msg(ours == theirs && s.n == 0, "page %s X'%02X%02X': ICU U+%04X, we U+%04X", name, a,
+                  b, theirs, ours);
+    if (ours != 0xFFFD) {
+        ck_assert_uint_eq(ebc_from_utf8(&back, p, buf_text(&text)), 0);
+        ebc_to_utf8(&again, p, buf_cur(&back));
+        ck_assert_msg(str_eq(buf_text(&again), buf_text(&text)),
+                      "page %s X'%02X%02X' does not come back", name, a, b);
+    }
+    buf_done(&text);
+    buf_done(&back);
+    buf_done(&again);
+    return ours != 0xFFFD;
+}
+
+#define ROWS 19u /* at once: less than a pipe holds, both ways */
+START_TEST(double_charts_against_icu)
+{
+    static const unsigned known[] = {11634, 10756, 9355, 20263, 11634}; /* without X'4040' */
+    static uint8_t in[ROWS * PAIRS_A_ROW * 5], out[65536];
+    const char *name = doubles[_i];
+    const struct ebc_page *p = double_page(name);
+    unsigned defined = 0;
+    for (unsigned first = 0x41; p != NULL && first < 0xFF; first += ROWS) {
+        size_t n = icu(name, in, put_rows(in, first, ROWS), out, sizeof out);
+        if (n == 0) /* no uconv */
+            return;
+        const uint8_t *at = out, *end = out + 2 * n;
+        for (unsigned a = first; a < first + ROWS && a < 0xFF; a++)
+            for (unsigned b = 0x41; b <= 0xFE; b++)
+                defined += check_pair(name, p, a, b, next_of_icu(&at, end));
+    }
+    if (p != NULL)
+        ck_assert_uint_eq(defined, known[_i]);
+}
+END_TEST
+
 /* All printable ASCII, and '@' where the gateway looks for it, are in each of these pages. */
 START_TEST(double_pages_have_ascii)
 {
@@ -566,6 +644,7 @@ static Suite *test_pages_suite(void)
 {
     Suite *s = suite_create("pages");
     TCase *t = tcase_create("all");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, charts_against_iconv);
     tcase_add_test(t, charts_against_icu);
     tcase_add_test(t, every_byte_goes_there_and_back);
@@ -574,6 +653,7 @@ static Suite *test_pages_suite(void)
     tcase_add_test(t, new_characters);
     tcase_add_test(t, nearest_writing);
     tcase_add_test(t, double_bytes);
+    tcase_add_loop_test(t, double_charts_against_icu, 0, N(doubles));
     tcase_add_test(t, double_pages_have_ascii);
     tcase_add_test(t, double_nearest_writing);
     tcase_add_test(t, double_records);
