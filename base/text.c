@@ -402,7 +402,20 @@ static bool charset_name(struct str label, char name[64])
     return label.n > 0 && label.n < 64 && label.p[0] != '\0';
 }
 
-/* UTF-8 as it is, each byte that is not of a well-formed sequence as U+FFFD. */
+/* A sequence that has begun at the end and may yet become whole: its length. */
+static size_t unfinished(struct str s)
+{
+    for (size_t n = 1; n <= 3 && n <= s.n; n++) {
+        uint8_t c = (uint8_t)s.p[s.n - n];
+        if ((c & 0xc0) == 0x80)
+            continue;
+        size_t want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1;
+        return n < want ? n : 0;
+    }
+    return 0;
+}
+
+/* UTF-8 as it is, each byte that is not of a well-formed sequence as U+FFFD. Answers how many. */
 static size_t copy_utf8(struct buf *b, struct str s)
 {
     size_t bad = 0;
@@ -432,21 +445,24 @@ static size_t code_unit(const char *name)
     return 1;
 }
 
-static size_t convert(struct buf *b, iconv_t cd, struct str s, size_t unit)
+/* As much of *s as can be converted; all of it when it is the end. */
+static size_t convert(struct buf *b, iconv_t cd, struct str *s, size_t unit, bool end)
 {
-    char *in = (char *)(uintptr_t)s.p; /* iconv's prototype lacks the const it keeps */
-    size_t left = s.n, bad = 0;
+    char *in = (char *)(uintptr_t)s->p; /* iconv's prototype lacks the const it keeps */
+    size_t left = s->n, bad = 0;
     while (!b->over) {
         char out[4096];
         char *to = out;
         size_t room = sizeof out;
         bool last = left == 0; /* then a shift state or a held-back character is asked for */
+        if (last && !end)
+            break;
         size_t r = last ? iconv(cd, NULL, NULL, &to, &room) : iconv(cd, &in, &left, &to, &room);
         int e = r == (size_t)-1 ? errno : 0;
         buf_add(b, out, sizeof out - room);
         if (e == E2BIG)
             continue;
-        if (last)
+        if (last || (e == EINVAL && !end))
             break;
         if (e != 0) {
             size_t skip = e == EINVAL || left < unit ? left : unit;
@@ -456,7 +472,15 @@ static size_t convert(struct buf *b, iconv_t cd, struct str s, size_t unit)
             left -= skip;
         }
     }
+    *s = str_sub(*s, s->n - left, left);
     return bad;
+}
+
+bool text_is_guessed(const char *charset)
+{
+    char name[64];
+    struct str label = str_trim(str_of(charset));
+    return label.n == 0 || (charset_name(label, name) && strcmp(name, "guess") == 0);
 }
 
 int text_to_utf8(struct buf *b, const char *charset, struct cur bytes, size_t *replaced,
@@ -479,7 +503,7 @@ int text_to_utf8(struct buf *b, const char *charset, struct cur bytes, size_t *r
         iconv_t cd = iconv_open("UTF-8", name);
         if (cd == (iconv_t)-1)
             return why_set(w, E_ABSENT, 0, NULL, "unknown character set \"%.60s\"", charset);
-        bad = convert(b, cd, s, code_unit(name));
+        bad = convert(b, cd, &s, code_unit(name), true);
         (void)iconv_close(cd);
     }
     if (replaced != NULL)
@@ -488,6 +512,64 @@ int text_to_utf8(struct buf *b, const char *charset, struct cur bytes, size_t *r
         return why_set(w, E_LIMIT, 0, NULL, "text of more than %zu bytes after conversion from %s",
                        b->max, name);
     return OK;
+}
+
+struct text_flow {
+    iconv_t cd; /* (iconv_t)-1: UTF-8 */
+    size_t unit;
+    struct buf held; /* of the pieces before: a character that is not whole */
+};
+
+struct text_flow *text_flow_new(const char *charset)
+{
+    char name[64];
+    iconv_t cd = (iconv_t)-1;
+    if (!charset_name(str_trim(str_of(charset)), name) || strcmp(name, "guess") == 0)
+        return NULL;
+    if (!str_is(str_of(name), "utf-8") && (cd = iconv_open("UTF-8", name)) == (iconv_t)-1)
+        return NULL;
+    struct text_flow *f = mem_new(sizeof *f);
+    f->cd = cd;
+    f->unit = code_unit(name);
+    buf_init(&f->held, SIZE_MAX / 4);
+    return f;
+}
+
+/* Answers the malformed characters of *s; what cannot be said yet is left in it. */
+static size_t flow(const struct text_flow *f, struct buf *b, struct str *s, bool last)
+{
+    if (f->cd != (iconv_t)-1)
+        return convert(b, f->cd, s, f->unit, last);
+    size_t n = s->n - (last ? 0 : unfinished(*s)), bad = copy_utf8(b, str_sub(*s, 0, n));
+    *s = str_sub(*s, n, s->n);
+    return bad;
+}
+
+size_t text_flow_put(struct text_flow *f, struct buf *b, struct cur bytes, bool last)
+{
+    struct str s = cur_str(&bytes);
+    if (f->held.n > 0) {
+        buf_str(&f->held, s);
+        s = buf_text(&f->held);
+    }
+    size_t bad = flow(f, b, &s, last);
+    struct buf rest;
+    buf_init(&rest, SIZE_MAX / 4);
+    buf_str(&rest, s);
+    buf_done(&f->held);
+    f->held = rest;
+    return bad;
+}
+
+void text_flow_free(struct text_flow **f)
+{
+    if (*f == NULL)
+        return;
+    if ((*f)->cd != (iconv_t)-1)
+        (void)iconv_close((*f)->cd);
+    buf_done(&(*f)->held);
+    free(*f);
+    *f = NULL;
 }
 
 struct text_iconv {

@@ -21,6 +21,17 @@ int text_unxtext(struct buf *b, struct str s) MUST_CHECK;
  * U+FFFD and are counted in *replaced (may be NULL). */
 int text_to_utf8(struct buf *b, const char *charset, struct cur bytes, size_t *replaced,
                  struct why *w) MUST_CHECK;
+/* The same for bytes that come in pieces, cut anywhere: what all pieces append together is what one
+ * would. NULL for an unknown name. */
+struct text_flow;
+struct text_flow *text_flow_new(const char *charset);
+/* Answers how many malformed characters there were; last: nothing more comes. */
+size_t text_flow_put(struct text_flow *f, struct buf *b, struct cur bytes, bool last);
+void text_flow_free(struct text_flow **f);
+/* Does the label say nothing that can be relied on (us-ascii and the like)? Then text_to_utf8 takes
+ * the bytes for UTF-8 when all of them can be that, else for windows-1252; who has them in pieces
+ * must look at all of them first. */
+bool text_is_guessed(const char *charset);
 /* The same door for code pages with shift states, whose caller knows what to do about a character
  * that does not exist: a conversion takes text piece by piece, keeps its shift state from one to
  * the next, and stops where it cannot go on. */

@@ -499,12 +499,11 @@ static int part_file(struct frommail *f, struct njefile_spec *spec, const struct
         return encoded_file(f, spec, file, files == FILES_UU ? MIME_UU : MIME_XX, max, out, w);
     if (files == FILES_NETDATA)
         spec->format = FORMAT_NETDATA; /* cards would change the bytes */
-    if (part->text)
-        return njefile_text(f->store, spec, part->content, max, out, w);
     struct mime_pieces p;
     mime_pieces_begin(&p, part);
     struct njefile_source from = {.arg = &p, .size = part->size, .next = next_piece};
-    int v = njefile_stream(f->store, spec, &from, max, out, w);
+    int v = part->text ? njefile_lines(f->store, spec, &from, max, out, w)
+                       : njefile_stream(f->store, spec, &from, max, out, w);
     mime_pieces_done(&p);
     return v;
 }

@@ -31,17 +31,21 @@ struct njefile_out {
     uint32_t records;
     size_t replaced; /* characters the page has not */
 };
-/* UTF-8 text with LF lines, one record a line. PUNCH cuts at 80. E_LIMIT when larger than max
- * bytes. With a fact (form=text) that fits the lines the records are as they were. */
-int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
-                 struct njefile_out *out, struct why *w) MUST_CHECK;
-/* Bytes that come in pieces, asked for once or twice: first begins anew. 1 a piece, 0 the end,
+/* Bytes that come in pieces, asked for several times: first begins anew. 1 a piece, 0 the end,
  * negative. */
 struct njefile_source {
     void *arg;
     uint64_t size; /* of all, an estimate */
     int (*next)(void *arg, bool first, struct cur *piece, struct why *w);
 };
+/* UTF-8 text with LF lines, one record a line (a line of more than 128,000 bytes is broken). PUNCH
+ * cuts at 80. E_LIMIT when larger than max bytes. With a fact (form=text) that fits the lines the
+ * records are as they were. Memory does not grow with the size. */
+int njefile_lines(struct store *s, const struct njefile_spec *spec,
+                  const struct njefile_source *from, size_t max, struct njefile_out *out,
+                  struct why *w) MUST_CHECK;
+int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
+                 struct njefile_out *out, struct why *w) MUST_CHECK;
 /* Bytes as V records of up to 8192 that give the same bytes one after the other, or in the records
  * they had by the fact; form=netdata: the content is the transmission. Always NETDATA. Memory does
  * not grow with the size. */

@@ -198,13 +198,97 @@ static void netdata_begin(struct buf *b, const struct njefile_spec *spec, uint64
 #define TEXT_RECORD_MAX 32000u
 #define NOTE_RECORD_MAX 255u /* what programs that read notes take */
 
+/* Bytes of UTF-8 in a line; a longer one is broken, so that it need not fit into memory. */
+#define LINE_MOST ((size_t)4 * TEXT_RECORD_MAX)
+
+/* Lines of a text that comes in pieces: the same lines however it is cut. */
+struct lines {
+    const struct njefile_source *from;
+    struct str rest;    /* what has come and was not answered: in a piece, or in held[at] */
+    struct buf held[2]; /* what was left of a piece, and the next one behind it */
+    unsigned at;
+    bool begun, ended;
+};
+
+static void lines_begin(struct lines *l, const struct njefile_source *from)
+{
+    *l = (struct lines){.from = from};
+    buf_init(&l->held[0], SIZE_MAX / 4);
+    buf_init(&l->held[1], SIZE_MAX / 4);
+}
+
+static void lines_done(struct lines *l)
+{
+    buf_done(&l->held[0]);
+    buf_done(&l->held[1]);
+}
+
+/* Take a line off *s, when there is one: up to its LF (which goes, and a CR before it), or as much
+ * as a line may have, up to the end of a character. */
+static bool cut_line(struct str *s, struct str *line)
+{
+    const char *lf = s->n > 0 ? memchr(s->p, '\n', s->n) : NULL;
+    size_t n = lf != NULL ? (size_t)(lf - s->p) : s->n;
+    bool broken = n > LINE_MOST;
+    if (lf == NULL && !broken)
+        return false;
+    if (broken)
+        for (n = LINE_MOST; n > LINE_MOST - 3 && ((uint8_t)s->p[n] & 0xC0) == 0x80;)
+            n--;
+    *line = str_sub(*s, 0, n);
+    *s = str_sub(*s, n + !broken, s->n);
+    if (!broken && n > 0 && line->p[n - 1] == '\r')
+        line->n--;
+    return true;
+}
+
+/* What is left is copied first: a piece is gone when the next one is asked for. */
+static int more_text(struct lines *l, struct why *w)
+{
+    struct cur piece;
+    struct buf *b = &l->held[l->at ^ 1];
+    buf_reset(b);
+    buf_str(b, l->rest);
+    int v = l->from->next(l->from->arg, !l->begun, &piece, w);
+    l->begun = true;
+    l->ended = v == 0;
+    if (v > 0 && b->n == 0) {
+        l->rest = cur_str(&piece);
+        return v;
+    }
+    if (v > 0)
+        buf_add(b, piece.p, cur_left(&piece));
+    l->rest = buf_text(b);
+    l->at ^= 1;
+    return v;
+}
+
+/* 1 a line, valid until the next call; 0 the end; negative. */
+static int next_line(struct lines *l, struct str *line, struct why *w)
+{
+    while (!cut_line(&l->rest, line)) {
+        int v = l->ended ? 0 : more_text(l, w);
+        if (v < 0)
+            return v;
+        if (!l->ended)
+            continue;
+        *line = l->rest;
+        l->rest = STR("");
+        return line->n > 0;
+    }
+    return 1;
+}
+
 struct text_job {
     const struct njefile_spec *spec;
     const struct filefact *fact; /* NULL: the records are the lines, no more */
-    struct str text;
-    struct buf records; /* NETDATA: each behind its length */
+    const struct njefile_source *from;
+    struct buf records; /* NETDATA: each behind its length, as long as they are few */
+    bool many;          /* they are not: made again when they are written */
+    struct buf one;     /* a record with the blanks behind it */
     size_t longest;
 };
+typedef int record_fn(struct text_job *j, void *arg, struct cur record);
 
 /* How many blanks stood behind this record. */
 static size_t blanks_behind(const struct text_job *j, struct runs_reader *runs, size_t n)
@@ -217,58 +301,90 @@ static size_t blanks_behind(const struct text_job *j, struct runs_reader *runs, 
     return fixed && n < j->fact->lrecl ? j->fact->lrecl - n : 0;
 }
 
-static void add_text_record(struct text_job *j, struct cur record, size_t blanks)
+static struct cur with_blanks(struct text_job *j, struct cur record, size_t blanks)
 {
-    size_t n = cur_left(&record) + blanks;
-    n = n < RECORD_MAX ? n : RECORD_MAX;
-    buf_be32(&j->records, (uint32_t)n);
-    buf_add(&j->records, record.p, cur_left(&record));
-    buf_fill(&j->records, BLANK, n - cur_left(&record));
-    j->longest = n > j->longest ? n : j->longest;
+    size_t n = cur_left(&record);
+    if (blanks == 0 || n >= RECORD_MAX)
+        return record;
+    buf_reset(&j->one);
+    buf_add(&j->one, record.p, n);
+    buf_fill(&j->one, BLANK, blanks < RECORD_MAX - n ? blanks : RECORD_MAX - n);
+    return buf_cur(&j->one);
 }
 
-/* Put the lines' records into j->records. How long one is depends on the page: replacements and
- * shifts take room. */
-static size_t text_records(struct text_job *j)
+/* Give the lines' records one by one. How long one is depends on the page: replacements and shifts
+ * take room. */
+static int each_record(struct text_job *j, record_fn *fn, void *arg, size_t *replaced,
+                       struct why *w)
 {
-    size_t replaced = 0;
-    struct str line, text = j->text;
+    struct str line;
     struct buf bytes;
+    struct lines l;
     size_t most = j->spec->note ? NOTE_RECORD_MAX : TEXT_RECORD_MAX;
     struct runs_reader runs = runs_read(j->fact != NULL ? j->fact->lengths : STR(""));
+    int v;
+    *replaced = 0;
     buf_init(&bytes, SIZE_MAX / 4);
-    while (str_line(&text, &line)) {
+    lines_begin(&l, j->from);
+    while ((v = next_line(&l, &line, w)) > 0) {
         struct ebc_cut cut;
         struct cur record;
         buf_reset(&bytes);
-        replaced += ebc_from_utf8(&bytes, j->spec->page, line);
+        *replaced += ebc_from_utf8(&bytes, j->spec->page, line);
         size_t blanks = blanks_behind(j, &runs, bytes.n);
         ebc_cut_begin(&cut, j->spec->page, buf_cur(&bytes));
-        while (ebc_cut_next(&cut, most, &record))
-            add_text_record(j, record, blanks);
+        while (v > 0 && ebc_cut_next(&cut, most, &record))
+            v = fn(j, arg, with_blanks(j, record, blanks)) < 0 ? -1 : 1;
         ebc_cut_end(&cut);
+        if (v < 0)
+            break;
     }
+    lines_done(&l);
     buf_done(&bytes);
-    return replaced;
+    return v;
+}
+
+static int keep_record(struct text_job *j, void *arg, struct cur record)
+{
+    size_t n = cur_left(&record);
+    (void)arg;
+    j->longest = n > j->longest ? n : j->longest;
+    if (!j->many && j->records.n + n > HELD_MAX) {
+        j->many = true;
+        buf_done(&j->records);
+    }
+    if (!j->many) {
+        buf_be32(&j->records, (uint32_t)n);
+        buf_add(&j->records, record.p, n);
+    }
+    return 0;
+}
+
+static int write_record(struct text_job *j, void *arg, struct cur record)
+{
+    struct sink *k = arg;
+    (void)j;
+    nd_record(&k->cards, record);
+    return drain(k);
 }
 
 static int make_text(void *arg, struct sink *k)
 {
-    const struct text_job *j = arg;
+    struct text_job *j = arg;
     const struct filefact *f = j->fact;
-    size_t lrecl = f == NULL && j->longest < CARD_SIZE ? CARD_SIZE : j->longest;
+    size_t lrecl = f == NULL && j->longest < CARD_SIZE ? CARD_SIZE : j->longest, replaced;
     if (f != NULL && f->lrecl > lrecl)
         lrecl = f->lrecl;
-    netdata_begin(&k->cards, j->spec, j->text.n, f != NULL ? f->recfm : ND_RECFM_V,
+    netdata_begin(&k->cards, j->spec, j->from->size, f != NULL ? f->recfm : ND_RECFM_V,
                   (uint32_t)lrecl);
     struct cur rest = buf_cur(&j->records);
-    int v = 0;
-    while (cur_left(&rest) > 0 && v == 0) {
+    int v = j->many ? each_record(j, write_record, k, &replaced, k->w) : 0;
+    while (!j->many && cur_left(&rest) > 0 && v == 0) {
         nd_record(&k->cards, cur_sub(&rest, cur_be32(&rest)));
         v = drain(k);
     }
     nd_end(&k->cards);
-    return v;
+    return v < 0 && k->v < 0 ? k->v : v;
 }
 
 static void add_card(void *arg, struct cur bytes)
@@ -281,56 +397,94 @@ static void add_card(void *arg, struct cur bytes)
 
 struct punch_job {
     const struct njefile_spec *spec;
-    struct str text;
+    const struct njefile_source *from;
     size_t replaced;
 };
 
 static int make_punch(void *arg, struct sink *k)
 {
     struct punch_job *j = arg;
-    struct str line, text = j->text;
-    int v = 0;
+    struct lines l;
+    struct str line;
+    int v;
     j->replaced = 0;
-    while (v == 0 && str_line(&text, &line)) {
+    lines_begin(&l, j->from);
+    while ((v = next_line(&l, &line, k->w)) > 0) {
         j->replaced += punch_text(line, j->spec->page, add_card, &k->cards);
-        v = drain(k);
+        if ((v = drain(k)) < 0)
+            break;
     }
+    lines_done(&l);
     return v;
 }
 
-/* Somebody on the way may have changed the text: then what was said of it is no longer true. */
-static bool fact_fits(const struct filefact *f, struct str text)
+/* Somebody on the way may have changed the text: then what was said of it is no longer true. 1 it
+ * is, 0 it is not, negative. */
+static int fact_fits(const struct filefact *f, const struct njefile_source *from, struct why *w)
 {
-    uint64_t lines = 0;
+    uint64_t n = 0;
     struct str line;
+    struct lines l;
+    int v;
     if (f == NULL || f->form != FACT_TEXT)
-        return false;
+        return 0;
     struct runs_reader runs = runs_read(f->lengths);
-    while (str_line(&text, &line)) {
-        lines++;
+    lines_begin(&l, from);
+    while ((v = next_line(&l, &line, w)) > 0) {
+        n++;
         if (f->lengths.n > 0)
             (void)runs_next(&runs);
     }
-    return lines == f->records && (f->lengths.n == 0 || runs_all_read(&runs));
+    lines_done(&l);
+    return v < 0 ? v : n == f->records && (f->lengths.n == 0 || runs_all_read(&runs));
+}
+
+static int make_text_deck(struct store *s, struct text_job *j, size_t max, struct njefile_out *out,
+                          struct why *w)
+{
+    int fits = fact_fits(j->spec->fact, j->from, w);
+    if (fits < 0)
+        return fits;
+    j->fact = fits > 0 ? j->spec->fact : NULL;
+    buf_init(&j->records, 2 * HELD_MAX);
+    buf_init(&j->one, RECORD_MAX);
+    int v = each_record(j, keep_record, NULL, &out->replaced, w);
+    if (v == 0)
+        v = make_deck(s, j->spec, make_text, j, max, out, w);
+    buf_done(&j->records);
+    buf_done(&j->one);
+    return v;
+}
+
+int njefile_lines(struct store *s, const struct njefile_spec *spec,
+                  const struct njefile_source *from, size_t max, struct njefile_out *out,
+                  struct why *w)
+{
+    *out = (struct njefile_out){0};
+    if (spec->format != FORMAT_NETDATA) {
+        struct punch_job j = {.spec = spec, .from = from};
+        int v = make_deck(s, spec, make_punch, &j, max, out, w);
+        out->replaced = j.replaced;
+        return v;
+    }
+    struct text_job j = {.spec = spec, .from = from};
+    return make_text_deck(s, &j, max, out, w);
+}
+
+/* What is there whole, as one piece. */
+static int whole_piece(void *arg, bool first, struct cur *piece, struct why *w)
+{
+    (void)w;
+    *piece = first ? *(const struct cur *)arg : cur_of(NULL, 0);
+    return first && cur_left(piece) > 0;
 }
 
 int njefile_text(struct store *s, const struct njefile_spec *spec, struct str text, size_t max,
                  struct njefile_out *out, struct why *w)
 {
-    *out = (struct njefile_out){0};
-    if (spec->format != FORMAT_NETDATA) {
-        struct punch_job j = {.spec = spec, .text = text};
-        int v = make_deck(s, spec, make_punch, &j, max, out, w);
-        out->replaced = j.replaced;
-        return v;
-    }
-    struct text_job j = {.spec = spec, .text = text};
-    j.fact = fact_fits(spec->fact, text) ? spec->fact : NULL;
-    buf_init(&j.records, SIZE_MAX / 4);
-    out->replaced = text_records(&j);
-    int v = make_deck(s, spec, make_text, &j, max, out, w);
-    buf_done(&j.records);
-    return v;
+    struct cur whole = cur_of_str(text);
+    struct njefile_source from = {.arg = &whole, .size = text.n, .next = whole_piece};
+    return njefile_lines(s, spec, &from, max, out, w);
 }
 
 /* --- bytes
@@ -449,16 +603,9 @@ int njefile_stream(struct store *s, const struct njefile_spec *spec,
     return make_deck(s, spec, make_bytes, &j, max, out, w);
 }
 
-static int whole_bytes(void *arg, bool first, struct cur *piece, struct why *w)
-{
-    (void)w;
-    *piece = first ? *(const struct cur *)arg : cur_of(NULL, 0);
-    return first && cur_left(piece) > 0;
-}
-
 int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur bytes, size_t max,
                   struct njefile_out *out, struct why *w)
 {
-    struct njefile_source from = {.arg = &bytes, .size = cur_left(&bytes), .next = whole_bytes};
+    struct njefile_source from = {.arg = &bytes, .size = cur_left(&bytes), .next = whole_piece};
     return njefile_stream(s, spec, &from, max, out, w);
 }

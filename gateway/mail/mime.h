@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "gateway/mail/plain.h"
 #include "gateway/mail/transfer.h"
 
 /* The readable text of a message as UTF-8 with LF lines: best alternative, charset decoded,
@@ -16,9 +17,10 @@ struct mime_part {
     struct str name;    /* file name, decoded, "" none */
     bool text;          /* content is UTF-8 with LF lines */
     uint64_t size;      /* of the content */
-    struct str content; /* in the arena; of a large file that is no text "": mime_part_next */
+    struct str content; /* in the arena; of a large file "": mime_pieces_next */
     struct str raw;     /* a large file as the message has it: borrowed from the message */
     enum mime_coding coding;
+    const char *charset;              /* of a large text */
     struct str nje_file, nje_records; /* X-NJE-File and X-NJE-Records, "" absent */
 };
 /* Pieces of a part's content: begin once (again: from its start), then next until it answers false.
@@ -26,9 +28,11 @@ struct mime_part {
 struct mime_pieces {
     const struct mime_part *part;
     struct transfer transfer;
-    struct buf room;
+    struct plain_flow flow; /* of a large text */
+    struct buf room, text;
     struct str rest;
-    bool ended;
+    size_t replaced; /* characters of a large text that could not be read, so far */
+    bool flows, ended;
 };
 void mime_pieces_begin(struct mime_pieces *p, const struct mime_part *part);
 bool mime_pieces_next(struct mime_pieces *p, struct cur *piece);

@@ -18,6 +18,7 @@ struct walk {
     struct why *w;
     size_t parts; /* entities seen */
     size_t part_room;
+    size_t held;        /* bytes of files kept decoded */
     size_t scan_left;   /* bytes that may still be searched for boundaries: each level searches its
                            own */
     bool only_pictures; /* a page without a word was seen */

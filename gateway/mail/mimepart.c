@@ -4,9 +4,10 @@
 #include "gateway/mail/mime_private.h"
 #include "gateway/mail/plain.h"
 
-/* Content up to here is kept decoded; what is larger is decoded again when it is read. */
-/* Content up to here is kept decoded; what is larger is decoded again when it is read. */
+/* Content up to here is kept decoded, as long as all of a message is not more than that; what is
+ * larger is decoded again when it is read. */
 #define HELD_MAX 262144u
+#define HELD_ALL ((size_t)4 << 20)
 #define PIECE 65536u /* of an encoded file, decoded at once */
 
 static int add_part(struct walk *k, struct mime_part part)
@@ -72,7 +73,23 @@ int mime_attach_bytes(struct walk *k, const struct entity *e, struct str bytes)
     return arena_full(k->a) ? mime_no_room(k) : add_part(k, part);
 }
 
-/* A large file stays where it is; only its size is found. */
+/* Is it text, and in which charset? */
+static void judge_large(struct walk *k, const struct entity *e, struct mime_part *part)
+{
+    struct plain_judge j;
+    struct mime_pieces p;
+    struct cur piece;
+    char charset[64];
+    plain_judge_begin(&j, e->charset);
+    mime_pieces_begin(&p, part);
+    while (mime_pieces_next(&p, &piece))
+        plain_judge_put(&j, piece);
+    mime_pieces_done(&p);
+    part->text = !plain_judge_end(&j, charset);
+    part->charset = part->text ? arena_cstr(k->a, str_of(charset)) : NULL;
+}
+
+/* A large file stays where it is; only what it is is found, and its size. */
 static int attach_large(struct walk *k, const struct entity *e)
 {
     struct mime_part part = part_of(k, e);
@@ -80,9 +97,12 @@ static int attach_large(struct walk *k, const struct entity *e)
     struct cur piece;
     part.raw = e->body;
     part.coding = e->coding;
+    if (is_text_type(e))
+        judge_large(k, e, &part);
     mime_pieces_begin(&p, &part);
     while (mime_pieces_next(&p, &piece))
         part.size += cur_left(&piece);
+    k->out->replaced += p.replaced;
     mime_pieces_done(&p);
     return arena_full(k->a) ? mime_no_room(k) : add_part(k, part);
 }
@@ -90,21 +110,28 @@ static int attach_large(struct walk *k, const struct entity *e)
 int mime_attach(struct walk *k, const struct entity *e)
 {
     struct str bytes;
-    if (e->body.n > HELD_MAX && !is_text_type(e))
+    if (e->body.n > HELD_MAX || k->held + e->body.n > HELD_ALL)
         return attach_large(k, e);
+    k->held += e->body.n;
     int rc = mime_decode(k, e, &bytes);
     return rc == OK ? mime_attach_bytes(k, e, bytes) : rc;
 }
 
 void mime_pieces_begin(struct mime_pieces *p, const struct mime_part *part)
 {
-    *p =
-        (struct mime_pieces){.part = part, .rest = part->content.n > 0 ? part->content : part->raw};
-    transfer_begin(&p->transfer, part->content.n > 0 ? MIME_PLAIN : part->coding);
+    bool kept = part->content.n > 0;
+    *p = (struct mime_pieces){.part = part,
+                              .rest = kept ? part->content : part->raw,
+                              .flows = !kept && part->charset != NULL};
+    transfer_begin(&p->transfer, kept ? MIME_PLAIN : part->coding);
     buf_init(&p->room, 2 * PIECE);
+    buf_init(&p->text, 16 * PIECE);
+    if (p->flows)
+        plain_flow_begin(&p->flow, part->charset);
 }
 
-bool mime_pieces_next(struct mime_pieces *p, struct cur *piece)
+/* The next piece without its transfer encoding, in room: nothing at the end. */
+static void decode_piece(struct mime_pieces *p)
 {
     buf_reset(&p->room);
     while (p->room.n == 0 && p->rest.n > 0) {
@@ -112,15 +139,29 @@ bool mime_pieces_next(struct mime_pieces *p, struct cur *piece)
         transfer_put(&p->transfer, str_sub(p->rest, 0, n), &p->room);
         p->rest = str_sub(p->rest, n, p->rest.n);
     }
-    if (p->room.n == 0 && !p->ended) {
+    if (p->room.n == 0 && !p->ended)
         transfer_end(&p->transfer, &p->room);
-        p->ended = true;
+}
+
+bool mime_pieces_next(struct mime_pieces *p, struct cur *piece)
+{
+    struct buf *out = p->flows ? &p->text : &p->room;
+    buf_reset(&p->text);
+    buf_reset(out);
+    while (out->n == 0 && !p->ended) {
+        decode_piece(p);
+        p->ended = p->rest.n == 0 && p->room.n == 0;
+        if (p->flows)
+            p->replaced += plain_flow_put(&p->flow, &p->text, buf_cur(&p->room), p->ended);
     }
-    *piece = buf_cur(&p->room);
-    return p->room.n > 0;
+    *piece = buf_cur(out);
+    return out->n > 0;
 }
 
 void mime_pieces_done(struct mime_pieces *p)
 {
+    if (p->flows)
+        plain_flow_done(&p->flow);
     buf_done(&p->room);
+    buf_done(&p->text);
 }

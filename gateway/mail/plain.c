@@ -5,19 +5,33 @@
 
 #include "base/text.h"
 
-/* Lines end in LF; a bare CR is one too; NUL is nothing. */
-static void put_lines(struct buf *b, struct str s)
+/* Lines end in LF; a bare CR is one too; NUL is nothing. *cr: the text before ended in one, and
+ * this does. */
+static void put_some_lines(struct buf *b, struct str s, bool *cr)
 {
     size_t start = 0;
+    if (*cr && s.n > 0 && s.p[0] != '\n')
+        buf_u8(b, '\n');
+    *cr = *cr && s.n == 0;
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] != '\r' && s.p[i] != '\0')
             continue;
         buf_str(b, str_sub(s, start, i - start));
-        if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))
+        if (s.p[i] == '\r' && i + 1 == s.n)
+            *cr = true;
+        else if (s.p[i] == '\r' && s.p[i + 1] != '\n')
             buf_u8(b, '\n');
         start = i + 1;
     }
     buf_str(b, str_sub(s, start, s.n));
+}
+
+static void put_lines(struct buf *b, struct str s)
+{
+    bool cr = false;
+    put_some_lines(b, s, &cr);
+    if (cr)
+        buf_u8(b, '\n');
 }
 
 void plain_put(struct buf *b, struct str bytes, struct str charset, size_t *replaced)
@@ -44,18 +58,80 @@ void plain_put(struct buf *b, struct str bytes, struct str charset, size_t *repl
     buf_done(&utf8);
 }
 
+static bool is_wide(struct str charset)
+{
+    return str_starts_nocase(charset, "utf-16") || str_starts_nocase(charset, "utf-32") ||
+           str_starts_nocase(charset, "ucs");
+}
+
+static size_t count_controls(struct str bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bytes.n; i++)
+        n += (unsigned char)bytes.p[i] < 0x20 && strchr("\t\n\r\f\x1b", bytes.p[i]) == NULL;
+    return n;
+}
+
 bool plain_is_binary(struct str bytes, struct str charset)
 {
-    size_t controls = 0;
-    if (str_starts_nocase(charset, "utf-16") || str_starts_nocase(charset, "utf-32") ||
-        str_starts_nocase(charset, "ucs"))
+    if (is_wide(charset))
         return false;
-    for (size_t i = 0; i < bytes.n; i++) {
-        if (bytes.p[i] == '\0')
-            return true;
-        controls += (unsigned char)bytes.p[i] < 0x20 && strchr("\t\n\r\f\x1b", bytes.p[i]) == NULL;
-    }
-    return controls * 20 > bytes.n;
+    return (bytes.n > 0 && memchr(bytes.p, '\0', bytes.n) != NULL) ||
+           count_controls(bytes) * 20 > bytes.n;
+}
+
+/* --- in pieces */
+
+void plain_judge_begin(struct plain_judge *j, struct str charset)
+{
+    *j = (struct plain_judge){.charset = charset, .utf8 = text_flow_new("utf-8")};
+    buf_init(&j->room, SIZE_MAX / 4);
+}
+
+void plain_judge_put(struct plain_judge *j, struct cur piece)
+{
+    struct str s = cur_str(&piece);
+    j->bytes += s.n;
+    j->controls += count_controls(s);
+    j->nul = j->nul || (s.n > 0 && memchr(s.p, '\0', s.n) != NULL);
+    buf_reset(&j->room);
+    j->bad += text_flow_put(j->utf8, &j->room, piece, false);
+}
+
+bool plain_judge_end(struct plain_judge *j, char charset[64])
+{
+    buf_reset(&j->room);
+    j->bad += text_flow_put(j->utf8, &j->room, cur_of(NULL, 0), true);
+    text_flow_free(&j->utf8);
+    buf_done(&j->room);
+    str_copy(charset, 64, j->charset.n > 0 ? j->charset : STR("us-ascii"));
+    struct text_flow *known = text_is_guessed(charset) ? NULL : text_flow_new(charset);
+    if (known == NULL)
+        str_copy(charset, 64, j->bad == 0 ? STR("utf-8") : STR("windows-1252"));
+    text_flow_free(&known);
+    return !is_wide(j->charset) && (j->nul || j->controls * 20 > j->bytes);
+}
+
+void plain_flow_begin(struct plain_flow *f, const char *charset)
+{
+    *f = (struct plain_flow){.flow = text_flow_new(charset)};
+    buf_init(&f->utf8, SIZE_MAX / 4);
+}
+
+size_t plain_flow_put(struct plain_flow *f, struct buf *b, struct cur piece, bool last)
+{
+    buf_reset(&f->utf8);
+    size_t bad = text_flow_put(f->flow, &f->utf8, piece, last);
+    put_some_lines(b, buf_text(&f->utf8), &f->cr);
+    if (last && f->cr)
+        buf_u8(b, '\n');
+    return bad;
+}
+
+void plain_flow_done(struct plain_flow *f)
+{
+    text_flow_free(&f->flow);
+    buf_done(&f->utf8);
 }
 
 /* "begin 644 name": three or four octal digits and a name. */

@@ -78,7 +78,8 @@ def case_large_files_arrive(w):
     c.send(mail(parts) + b'.\r\n').expect(250)
     c.close()
     assert received(gw, 'RAW.BIN') == raw
-    assert received(gw, 'TABLE.CSV').decode() == text
+    got = received(gw, 'TABLE.CSV').decode()
+    assert got == text, (len(got), len(text), [x for x in zip(got.split('\n'), text.split('\n')) if x[0] != x[1]][:3])
     there = {f.fn + '.' + f.ft: f for f in (p.take_file(limit=120) for _ in range(3))}
     assert b''.join(there['RAW.BIN'].netdata()['records']) == raw
     assert there['TABLE.CSV'].lines() == text.split('\n')[:-1]

@@ -266,6 +266,31 @@ START_TEST(charsets)
 }
 END_TEST
 
+/* In pieces of every size, and in two cut anywhere, it is the same. */
+START_TEST(charsets_in_pieces)
+{
+    struct str in = {sets[_i].in, sets[_i].n};
+    if (text_is_guessed(sets[_i].charset)) {
+        ck_assert_ptr_null(text_flow_new(sets[_i].charset));
+        return;
+    }
+    for (size_t size = 1; size <= in.n; size++)
+        for (size_t first = 0; first < in.n; first++) {
+            struct text_flow *f = text_flow_new(sets[_i].charset);
+            struct buf b;
+            buf_init(&b, 1000);
+            ck_assert_ptr_nonnull(f);
+            size_t bad = text_flow_put(f, &b, cur_of(in.p, first), false);
+            for (size_t at = first; at < in.n; at += size)
+                bad += text_flow_put(f, &b, cur_of_str(str_sub(in, at, size)), at + size >= in.n);
+            same(&b, sets[_i].want);
+            ck_assert_uint_eq(bad, sets[_i].bad);
+            buf_done(&b);
+            text_flow_free(&f);
+        }
+}
+END_TEST
+
 START_TEST(charsets_that_are_none)
 {
     static const char *const names[] = {
@@ -361,6 +386,7 @@ static Suite *test_text_suite(void)
     tcase_add_loop_test(t, glob, 0, sizeof globs / sizeof *globs);
     tcase_add_test(t, quote);
     tcase_add_loop_test(t, charsets, 0, sizeof sets / sizeof *sets);
+    tcase_add_loop_test(t, charsets_in_pieces, 0, sizeof sets / sizeof *sets);
     tcase_add_test(t, charsets_that_are_none);
     tcase_add_test(t, conversion_is_bounded_and_crosses_blocks);
     tcase_add_test(t, conversion_piece_by_piece);

@@ -250,6 +250,108 @@ START_TEST(long_double_lines)
 }
 END_TEST
 
+/* --- texts that come in pieces */
+
+struct cut_text {
+    struct str text;
+    size_t size, at;
+    char piece[70000]; /* overwritten by the next, as a decoder's room is */
+};
+
+static int next_cut(void *arg, bool first, struct cur *piece, struct why *w)
+{
+    struct cut_text *c = arg;
+    (void)w;
+    c->at = first ? 0 : c->at;
+    struct str s = str_sub(c->text, c->at, c->size);
+    memset(c->piece, '!', sizeof c->piece);
+    if (s.n > 0)
+        memcpy(c->piece, s.p, s.n);
+    c->at += s.n;
+    *piece = cur_of(c->piece, s.n);
+    return s.n > 0;
+}
+
+static void add_lines(struct buf *b, size_t times)
+{
+    for (size_t i = 0; i < times; i++)
+        buf_printf(b, "%zu line\n\n%sshorter\r\n  \u00FC\n", i, i % 3 == 0 ? "tab\t" : "");
+}
+
+/* The deck is the same however the text is cut: few lines and many, lines without end, no end. */
+START_TEST(texts_in_pieces)
+{
+    static const size_t sizes[] = {1, 2, 3, 7, 100, 4096, 65536, 70000};
+    static struct cut_text cut;
+    struct loop *loop = loop_new();
+    struct store *s = open_store(loop);
+    struct buf text;
+    struct why w;
+    buf_init(&text, 4 << 20);
+    if (_i == 0)
+        add_lines(&text, 20);
+    for (size_t i = 0; _i == 1 && i < 45000; i++) /* more than one line may have */
+        buf_z(&text, "\u00E4\u20AC!");
+    if (_i == 2)
+        add_lines(&text, 20000);
+    buf_z(&text, "the end");
+    for (int format = FORMAT_NETDATA; format <= FORMAT_PUNCH; format++) {
+        struct njefile_spec spec = spec_of("1140", (enum file_format)format);
+        struct njefile_out want, got;
+        ck_assert_int_eq(njefile_text(s, &spec, buf_text(&text), 8u << 20, &want, &w), 0);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            if (text.n / sizes[i] > 500000)
+                continue;
+            cut.text = buf_text(&text), cut.size = sizes[i];
+            struct njefile_source from = {.arg = &cut, .size = text.n, .next = next_cut};
+            ck_assert_int_eq(njefile_lines(s, &spec, &from, 8u << 20, &got, &w), 0);
+            struct cur a = body_cur(want.deck, &w), b = body_cur(got.deck, &w);
+            ck_assert_msg(str_eq(cur_str(&a), cur_str(&b)), "pieces of %zu", sizes[i]);
+            ck_assert_uint_eq(got.records, want.records);
+            ck_assert_uint_eq(got.replaced, want.replaced);
+            body_free(&got.deck);
+        }
+        body_free(&want.deck);
+    }
+    buf_done(&text);
+    store_close(&s);
+    loop_free(&loop);
+}
+END_TEST
+
+/* A limit that is passed is told in the middle, and a source that fails, too. */
+static int fails(void *arg, bool first, struct cur *piece, struct why *w)
+{
+    if (!first)
+        return why_set(w, E_IO, 451, "4.3.0", "gone");
+    *piece = *(const struct cur *)arg;
+    return 1;
+}
+
+START_TEST(texts_that_cannot_be)
+{
+    struct loop *loop = loop_new();
+    struct store *s = open_store(loop);
+    struct buf text;
+    struct why w;
+    buf_init(&text, 4 << 20);
+    add_lines(&text, 30000);
+    for (int format = FORMAT_NETDATA; format <= FORMAT_PUNCH; format++) {
+        struct njefile_spec spec = spec_of("037", (enum file_format)format);
+        struct njefile_out out;
+        struct cur whole = buf_cur(&text);
+        struct njefile_source from = {.arg = &whole, .size = text.n, .next = fails};
+        ck_assert_int_eq(njefile_text(s, &spec, buf_text(&text), 400000, &out, &w), E_LIMIT);
+        ck_assert_ptr_null(out.deck);
+        ck_assert_int_eq(njefile_lines(s, &spec, &from, 64u << 20, &out, &w), E_IO);
+        ck_assert_ptr_null(out.deck);
+    }
+    buf_done(&text);
+    store_close(&s);
+    loop_free(&loop);
+}
+END_TEST
+
 static Suite *njefile_suite(void)
 {
     Suite *s = suite_create("njefile");
@@ -259,6 +361,8 @@ static Suite *njefile_suite(void)
     tcase_add_test(t, a_further_at_sign);
     tcase_add_test(t, files_there_and_back);
     tcase_add_test(t, long_double_lines);
+    tcase_add_loop_test(t, texts_in_pieces, 0, 3);
+    tcase_add_test(t, texts_that_cannot_be);
     suite_add_tcase(s, t);
     return s;
 }

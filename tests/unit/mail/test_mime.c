@@ -222,6 +222,88 @@ START_TEST(one_attachment)
 }
 END_TEST
 
+/* A large text stays in the message and comes in pieces: the same as one that is kept, and so does
+ * what says that it is text and is not. */
+START_TEST(large_attachments)
+{
+    static const struct {
+        const char *charset, *piece, *want;
+        bool text;
+    } large[] = {
+        {"; charset=iso-8859-1", "Gr\xfc\xdf\x65\r\n", "Gr\u00FC\u00DFe\n", true},
+        {"", "Gr\u00FC\u00DFe\r\n", "Gr\u00FC\u00DFe\n", true},
+        {"", "\x80uro\n", "\u20ACuro\n", true},
+        {"; charset=utf-8", "\x01\x02\x03\n", "\x01\x02\x03\n", false},
+    };
+    enum { TIMES = 100000 };
+    struct buf bytes, in, got, want;
+    struct cur piece;
+    buf_init(&bytes, 4 << 20), buf_init(&in, 8 << 20);
+    buf_init(&got, 4 << 20), buf_init(&want, 4 << 20);
+    for (size_t i = 0; i < TIMES; i++) {
+        buf_z(&bytes, large[_i].piece);
+        buf_z(&want, large[_i].want);
+    }
+    buf_printf(&in,
+               MIXED "--b\n\nsee\n--b\nContent-Type: text/csv%s\n"
+                     "Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\n",
+               large[_i].charset);
+    text_b64(&in, buf_cur(&bytes));
+    buf_z(&in, "\n--b--\n");
+    struct mime_text m;
+    struct why w;
+    ck_assert_int_eq(mime_read(a, buf_text(&in), &m, &w), OK);
+    ck_assert_uint_eq(m.nparts, 1);
+    ck_assert(m.part[0].text == large[_i].text);
+    ck_assert_uint_eq(m.part[0].size, want.n);
+    ck_assert_uint_eq(m.part[0].content.n, 0);
+    ck_assert_uint_lt(arena_used(a), 65536);
+    for (int again = 0; again < 2; again++) {
+        struct mime_pieces p;
+        buf_reset(&got);
+        mime_pieces_begin(&p, &m.part[0]);
+        while (mime_pieces_next(&p, &piece))
+            buf_add(&got, piece.p, cur_left(&piece));
+        mime_pieces_done(&p);
+        ck_assert(str_eq(buf_text(&got), buf_text(&want)));
+    }
+    buf_done(&bytes), buf_done(&in), buf_done(&got), buf_done(&want);
+}
+END_TEST
+
+/* Many small attachments are not all kept, but all there. */
+START_TEST(many_attachments)
+{
+    enum { FILES = 90, SIZE = 100000 };
+    struct buf in, got;
+    struct cur piece;
+    buf_init(&in, 16 << 20), buf_init(&got, 1 << 20);
+    buf_z(&in, MIXED);
+    for (int i = 0; i < FILES; i++) {
+        buf_z(&in, "--b\nContent-Type: application/octet-stream\n\n");
+        buf_fill(&in, (uint8_t)(32 + i), SIZE);
+        buf_z(&in, "\n");
+    }
+    buf_z(&in, "--b--\n");
+    struct mime_text m;
+    struct why w;
+    ck_assert_int_eq(mime_read(a, buf_text(&in), &m, &w), OK);
+    ck_assert_uint_eq(m.nparts, FILES);
+    ck_assert_uint_lt(arena_used(a), 5 << 20);
+    for (int i = 0; i < FILES; i++) {
+        struct mime_pieces p;
+        buf_reset(&got);
+        mime_pieces_begin(&p, &m.part[i]);
+        while (mime_pieces_next(&p, &piece))
+            buf_add(&got, piece.p, cur_left(&piece));
+        mime_pieces_done(&p);
+        ck_assert_uint_eq(got.n, SIZE);
+        ck_assert(got.p[0] == 32 + i && got.p[SIZE - 1] == 32 + i);
+    }
+    buf_done(&in), buf_done(&got);
+}
+END_TEST
+
 static int read_error(struct buf *in, struct arena *where)
 {
     struct mime_text m;
@@ -419,6 +501,8 @@ static Suite *test_mime_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, readable_text, 0, N(texts));
     tcase_add_loop_test(t, one_attachment, 0, N(files));
+    tcase_add_loop_test(t, large_attachments, 0, 4);
+    tcase_add_test(t, many_attachments);
     tcase_add_loop_test(t, uuencoded_in_text, 0, 2 * N(encoded));
     tcase_add_loop_test(t, invitation, 0, N(invitations));
     tcase_add_test(t, limits);

@@ -89,12 +89,66 @@ START_TEST(encoded_and_back)
 }
 END_TEST
 
+static const struct {
+    const char *charset, *in;
+    size_t n;
+} texts[] = {
+#define TEXT(charset, in)                                                                          \
+    {                                                                                              \
+        charset, in, sizeof(in) - 1                                                                \
+    }
+    TEXT("", "plain\r\nlines\n\rof\r\rall\r\n\nkinds\r"),
+    TEXT("", "a\r\0\nb\n\0c\r\0"),
+    TEXT("us-ascii", "gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac\n"),
+    TEXT("", "gr\xfc\xdf\x65 \x80\r\n"),
+    TEXT("utf-8", "\xf0\x9f\x98\x80 \xc3 \xe2\x82 \xf0\x9f\x98"),
+    TEXT("no-such-charset", "gr\xc3\xbc\xc3\x9f\x65\r\n"),
+    TEXT("iso-2022-jp", "a\x1b$BF|K\\\x1b(B\r\nb"),
+    TEXT("utf-16le", "a\0\r\0\n\0b\0"),
+    TEXT("utf-8", "a\x01\x02\x03 binary"),
+    TEXT("", ""),
+};
+
+/* A text in pieces of every size becomes what it becomes whole. */
+START_TEST(texts_in_pieces)
+{
+    struct str in = {texts[_i].in, texts[_i].n}, charset = str_of(texts[_i].charset);
+    struct buf want;
+    size_t bad = 0;
+    buf_init(&want, 1000);
+    plain_put(&want, in, charset, &bad);
+    for (size_t size = 1; size <= in.n + 1; size++) {
+        struct plain_judge j;
+        struct plain_flow f;
+        struct buf got;
+        char label[64];
+        size_t lost = 0;
+        buf_init(&got, 1000);
+        plain_judge_begin(&j, charset);
+        for (size_t at = 0; at < in.n; at += size)
+            plain_judge_put(&j, cur_of_str(str_sub(in, at, size)));
+        ck_assert(plain_judge_end(&j, label) == plain_is_binary(in, charset));
+        plain_flow_begin(&f, label);
+        for (size_t at = 0; at < in.n; at += size)
+            lost += plain_flow_put(&f, &got, cur_of_str(str_sub(in, at, size)), false);
+        lost += plain_flow_put(&f, &got, cur_of(NULL, 0), true);
+        plain_flow_done(&f);
+        ck_assert_msg(str_eq(buf_text(&got), buf_text(&want)), "by %zu: %.*s", size,
+                      STR_ARG(buf_text(&got)));
+        ck_assert_uint_eq(lost, bad);
+        buf_done(&got);
+    }
+    buf_done(&want);
+}
+END_TEST
+
 static Suite *transfer_suite(void)
 {
     Suite *s = suite_create("transfer");
     TCase *t = tcase_create("codings");
     tcase_add_loop_test(t, decoded, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_loop_test(t, encoded_and_back, 0, 140);
+    tcase_add_loop_test(t, texts_in_pieces, 0, (int)(sizeof texts / sizeof *texts));
     suite_add_tcase(s, t);
     return s;
 }
