@@ -1,5 +1,6 @@
 /* cli/account.c -- njegate accounting: what was settled on one day, a line a recipient,
  * from the journal. CSV (RFC 4180) or JSON. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct outcome {
 /* One message, gathered from its rows. */
 struct account {
     struct table *t; /* JSON; NULL: CSV at once */
+    FILE *json;      /* gathered here: a failure prints nothing */
     struct wall from_time, to_time;
     struct arena *arena;
     msg_id id;
@@ -109,6 +111,8 @@ static void flush_message(struct account *k)
     for (size_t i = 0; i < k->nout; i++)
         if (k->out[i].at.us >= k->from_time.us && k->out[i].at.us < k->to_time.us)
             put_row(k, &k->out[i]);
+    if (k->t != NULL)
+        table_stream(k->t, k->json);
     arena_reset(k->arena);
     k->nout = 0;
     k->accepted.us = 0;
@@ -188,6 +192,15 @@ static bool day_of(const char *word, struct wall *from, struct wall *to)
     return true;
 }
 
+static void show_gathered(struct account *k)
+{
+    char piece[8192];
+    table_stream_end(k->t, k->json);
+    rewind(k->json);
+    for (size_t n; (n = fread(piece, 1, sizeof piece, k->json)) > 0;)
+        fwrite(piece, 1, n, stdout);
+}
+
 int cli_accounting(struct cli *c)
 {
     struct db *d;
@@ -198,6 +211,10 @@ int cli_accounting(struct cli *c)
     int status = cli_db(c, DB_READ, &d);
     if (status != CLI_DONE)
         return status;
+    if (c->json && (k.json = tmpfile()) == NULL) {
+        db_close(&d);
+        return cli_error(CLI_INTERNAL, "no temporary file: %s", strerror(errno));
+    }
     k.arena = arena_new(64u << 20);
     flush_message(&k);
     if (c->json)
@@ -207,8 +224,10 @@ int cli_accounting(struct cli *c)
     int v = journal_range(d, k.from_time, k.to_time, gather, &k, &w);
     flush_message(&k);
     if (k.t != NULL && v == 0)
-        table_print(k.t, stdout, true, false);
+        show_gathered(&k);
     table_free(&k.t);
+    if (k.json != NULL)
+        fclose(k.json);
     free(k.out);
     arena_free(&k.arena);
     db_close(&d);

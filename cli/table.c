@@ -13,9 +13,10 @@
 
 struct table {
     const struct column *column;
-    size_t ncolumn, ncell;
+    size_t ncolumn, ncell, space;
     struct str *cell;
     struct arena *arena;
+    bool streamed; /* a part of the array is written */
 };
 
 struct table *table_new(const struct column *columns, size_t n)
@@ -39,8 +40,10 @@ void table_free(struct table **t)
 
 void table_text(struct table *t, struct str s)
 {
-    if ((t->ncell & (t->ncell - 1)) == 0)
-        t->cell = mem_grow(t->cell, t->ncell == 0 ? 1 : t->ncell * 2, sizeof *t->cell);
+    if (t->ncell == t->space) {
+        t->space = t->space == 0 ? 16 : t->space * 2;
+        t->cell = mem_grow(t->cell, t->space, sizeof *t->cell);
+    }
     struct buf clean;
     buf_init(&clean, s.n * 3 + 1);
     while (s.n > 0) {
@@ -99,15 +102,39 @@ static json_t *json_cell(const struct table *t, size_t row, size_t col)
     return json_stringn(s.p, s.n);
 }
 
+static json_t *json_row(const struct table *t, size_t row)
+{
+    json_t *o = json_object();
+    for (size_t c = 0; c < t->ncolumn; c++)
+        json_object_set_new(o, t->column[c].key, json_cell(t, row, c));
+    return o;
+}
+
+void table_stream(struct table *t, FILE *f)
+{
+    for (size_t r = 0; r < table_rows(t); r++) {
+        json_t *o = json_row(t, r);
+        fputs(t->streamed ? ",\n" : "[\n", f);
+        json_dumpf(o, f, JSON_REAL_PRECISION(6));
+        json_decref(o);
+        t->streamed = true;
+    }
+    t->ncell = 0;
+    arena_reset(t->arena);
+}
+
+void table_stream_end(struct table *t, FILE *f)
+{
+    table_stream(t, f);
+    fputs(t->streamed ? "\n]\n" : "[]\n", f);
+    t->streamed = false;
+}
+
 static void print_json(const struct table *t, FILE *f, bool one)
 {
     json_t *all = json_array();
-    for (size_t r = 0; r < table_rows(t); r++) {
-        json_t *o = json_object();
-        for (size_t c = 0; c < t->ncolumn; c++)
-            json_object_set_new(o, t->column[c].key, json_cell(t, r, c));
-        json_array_append_new(all, o);
-    }
+    for (size_t r = 0; r < table_rows(t); r++)
+        json_array_append_new(all, json_row(t, r));
     json_t *what = one && json_array_size(all) > 0 ? json_array_get(all, 0) : all;
     json_dumpf(what, f, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     fputc('\n', f);

@@ -31,4 +31,9 @@ size_t table_rows(const struct table *t);
  * columns (with `one`: "key: value" lines). Bytes that are no UTF-8 are replaced. */
 void table_print(const struct table *t, FILE *f, bool json, bool one);
 
+/* For tables of any length, JSON only: writes the rows there are as a part of the array and forgets
+ * them; the end closes it. */
+void table_stream(struct table *t, FILE *f);
+void table_stream_end(struct table *t, FILE *f);
+
 #endif

@@ -18,7 +18,7 @@ def build(version, work):
     for tool in ('dpkg-deb', 'objdump', 'strip', 'make'):
         if not shutil.which(tool):
             raise wd.Skip('no ' + tool)
-    out = wd.run(['make', '-C', wd.TOP, '--no-print-directory', 'deb', 'VERSION=' + version, 'DEB=' + work])
+    out = wd.run(['make', '-C', wd.TOP, '--no-print-directory', 'deb', 'VERSION=' + version, 'DEB=' + work], limit=400)
     return re.findall(r'\S+_%s_\S+\.deb' % re.escape(version), out)[-1]
 
 
@@ -153,4 +153,4 @@ def case_package_life(w):
     root.run('/usr/bin/getent', 'passwd', 'njegate', status=2)
 
 
-case_package_life.limit = 300
+case_package_life.limit = 500

@@ -69,6 +69,7 @@ class Gateway:
             self.env[key] = value % os.path.join(self.dir, 'san') if '%s' in value else value
         if preload:
             self.env['LD_PRELOAD'] = preload
+            self.env['ASAN_OPTIONS'] += ':verify_asan_link_order=0'
         self.process = None
         self.killed = False
         self.expect_exit = 0
