@@ -1,4 +1,7 @@
 """Files that cross Internet mail between two gateways arrive as they left: name, form, every record."""
+import glob
+import os
+
 import njefile
 import njewire
 import world as wd
@@ -153,3 +156,38 @@ def case_library(w):
     note, (f,) = take(pb)
     assert 'look' in note.lines() and 'HELLO' in note.text(), note.text()
     assert b''.join(f.cards()) == b''.join(out.cards), f.summary()
+
+
+def blocked(nd, i):
+    """The records of a transmission's file as lines: RECFM F is cut at its LRECL (XMIT370 sends whole blocks)."""
+    f = nd['r02'][i]
+    for r in nd['records']:
+        if f['recfm'] & 0xC000 == 0x8000 and f['lrecl']:
+            yield from (r[at:at + f['lrecl']] for at in range(0, len(r), f['lrecl']))
+        else:
+            yield r
+
+
+def case_samples(w):
+    """Transmissions of MVS and z/OS: text as its own decoder reads it, libraries byte for byte and with their members."""
+    samples = sorted(glob.glob(os.path.join(wd.TOP, '..', 'shared', 'samples', 'xmi', '*.x*')))
+    if not samples:
+        raise wd.Skip('no samples of NETDATA at hand')
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    for path in samples:
+        with open(path, 'rb') as f:
+            raw = f.read()
+        out = njefile.Outgoing('BOB', 'MVSA', 'ANNE', 'GATE', 'SAMPLE', 'XMI', njewire.cards_of(raw))
+        p.send(out).wait()
+        m = sink.take()
+        parts = {a.get_filename(): a for a in m.mail.iter_attachments()}
+        nd = njewire.nd_get(raw.rstrip(b'\x40'))  # these end with blanks
+        if any(r['dsorg'] == 0x0200 for r in nd['r02']):
+            got = next(a.get_payload(decode=True) for n, a in parts.items() if n.lower().endswith('.xmi'))
+            assert got[:len(raw)] == raw and not got[len(raw):].strip(b'\0'), path
+            assert len(parts) >= 2, (path, parts.keys())
+            continue
+        want = [r.decode(njewire.PAGE).rstrip() for r in blocked(nd, 0)]
+        text = [a.get_content() for a in parts.values()] or [m.mail.get_content()]
+        assert [ln.rstrip() for ln in text[0].splitlines()] == want, (path, want[:3], text[0][:200])
