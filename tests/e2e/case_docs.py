@@ -151,3 +151,18 @@ def case_links(w):
     for path in glob.glob(os.path.join(DOCS, '**', '*.md'), recursive=True) + [os.path.join(wd.TOP, 'README.md')]:
         for target in re.findall(r'\]\(([^)#:]+)\)', text_of(path)):
             assert os.path.exists(os.path.join(os.path.dirname(path), target)), (path, target)
+
+
+def case_where_it_is_proved(w):
+    """Each test that the table of NJE's behaviours names is one."""
+    names = re.findall(r'`((?:e2e/|gateway/)?[a-z0-9_]+\.[a-z0-9_]+)`',
+                       text_of(os.path.join(wd.TOP, 'tests', 'unit', 'rscs', 'README.md')).split('## 1.')[1])
+    assert len(names) > 150
+    for name in names:
+        folder, _, rest = ('rscs/' + name if '/' not in name else name).partition('/')
+        module, test = rest.split('.')
+        if folder == 'e2e':
+            path, line = os.path.join('tests', 'e2e', 'case_%s.py' % module), 'def case_%s(' % test
+        else:
+            path, line = os.path.join('tests', 'unit', folder, 'test_%s.c' % module), 'START_TEST(%s)' % test
+        assert line in text_of(os.path.join(wd.TOP, path)), name

@@ -6,7 +6,9 @@ import socket
 import threading
 
 import njefile
+import njewire as nw
 import world as wd
+from case_link import signed_on
 
 
 class Flapping:
@@ -95,6 +97,97 @@ def case_message_flood(w):
     p.take_file()
     gw.empty()
     assert p.sessions == 1
+
+
+class Neighbour(threading.Thread):
+    """One that signs on as its node and does its worst, again and again, until it is stopped."""
+
+    def __init__(self, gw, node, worst):
+        super().__init__(daemon=True)
+        self.gw, self.node, self.worst = gw, node, worst
+        self.over, self.times = threading.Event(), 0
+        self.start()
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                s = signed_on(self.gw, self.node)
+                self.times += 1
+                self.worst(s, self.over)
+                s.close()
+            except (OSError, TypeError, AssertionError, ConnectionError):
+                pass  # refused, thrown out: what it deserves
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+def stalls(s, over):
+    """Never reads."""
+    over.wait()
+
+
+def dribbles(s, over):
+    """A file request and a message, a byte at a time."""
+    block = nw.ttb_put([nw.DLE_STX + b'\x90\x8f\xcf\x90\x99\0\0']) + nw.ttb_put([])
+    while not over.is_set():
+        for byte in block:
+            s.sendall(bytes((byte,)))
+            if over.wait(0.001):
+                return
+
+
+def floods(s, over):
+    """Messages and requests without end, and reads nothing of what is said to them."""
+    nmr = nw.scb_literal(nw.nmr_message('FLOOD', 'GATE', 'SMTP', 'STATS', 'EVE'))
+    piece = nw.ttb_put([nw.DLE_STX + b'\x90\x8f\xcf\x9a\x80' + nmr + b'\0',
+                        nw.DLE_STX + b'\x90\x8f\xcf\x90\x99\0\0']) * 50
+    s.settimeout(0.2)
+    while not over.is_set():
+        s.sendall(piece)
+
+
+def lies(s, over):
+    """Lengths that are not true."""
+    s.sendall(nw.ttb_put([nw.DLE_STX + b'\x90\x8f\xcf\x99\xc0\xff' + b'x' * 20]))
+    while s.recv(4096):
+        pass
+
+
+def case_bad_neighbours_beside_a_good_one(w):
+    """One stalls, one dribbles, one floods, one lies: the good one's files and messages pass both ways, and its link
+    stays up."""
+    gw = w.gateway(lines=['LOCALUSER OPER'])
+    p = w.peer('MVSA')
+    gw.link('MVSA', p.listen_at)
+    bad = {'STALL': stalls, 'DRIBBLE': dribbles, 'FLOOD': floods, 'LIAR': lies}
+    for node in bad:
+        gw.link(node)
+    gw.start()
+    p.wait_up()
+    for i in range(10):
+        gw.cli('note', 'BOB@STALL', '--from', 'OPER', stdin='x' * 70 + '\n')
+    them = [Neighbour(gw, node, worst) for node, worst in bad.items()]
+    try:
+        gw.until(lambda: all(t.times for t in them), what='each of them to have come')
+        sent = [p.send(njefile.punch('BOB', 'MVSA', 'OPER', 'GATE', ['file %d' % i] * 50, fn='GOOD', form='QUIET'))
+                for i in range(20)]
+        for i in range(5):
+            gw.cli('note', 'BOB@MVSA', '--from', 'OPER', '--subject', 'n%d' % i, stdin='text\n' * 50)
+            p.take_file()
+        for s in sent:
+            assert s.wait() == 'taken'
+        p.command('GATE', 'CPQ TIME', 'BOB')
+        p.take_message(lambda m: 'TIME IS' in m['text'])
+    finally:
+        for t in them:
+            t.stop()
+    assert p.sessions == 1 and gw.process.poll() is None
+    assert len([r for r in gw.json('reader', 'list', 'OPER') if r['fn'] == 'GOOD']) == 20
+
+
+case_bad_neighbours_beside_a_good_one.limit = 120
 
 
 def case_idle_client(w):
