@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "db/queue.h"
 #include "gateway/ctl.h"
@@ -43,13 +44,12 @@ struct family {
 static void bounce_message(struct family *f, struct message *m)
 {
     struct why w;
-    struct dsn_rcpt rcpt[64];
-    size_t n = 0;
+    struct dsn_rcpt *rcpt = mem_new((m->nrcpt + 1) * sizeof *rcpt);
     why_set(&w, E_PERM, 554, "5.0.0", "returned by the administrator");
-    for (size_t i = 0; i < m->nrcpt && n < 64; i++) {
-        rcpt[n++] = dsn_rcpt_of(&m->rcpt[i], &w);
-    }
-    dsn_add(f->call->g, f->intake, DSN_FAILED, m, rcpt, n);
+    for (size_t i = 0; i < m->nrcpt; i++)
+        rcpt[i] = dsn_rcpt_of(&m->rcpt[i], &w);
+    dsn_add(f->call->g, f->intake, DSN_FAILED, m, rcpt, m->nrcpt);
+    free(rcpt);
     change_remove(f->change, m->id);
     change_journal(f->change, m->origin, "bounced", "by the administrator");
 }

@@ -19,6 +19,7 @@
 
 #define QUOTE_LINES 40u
 #define NOTICE_MAX (256u << 10)
+#define PART_RCPTS 64u /* named in one report: with their reasons they fit; more get another */
 
 static void now_date(struct buf *b)
 {
@@ -330,10 +331,13 @@ void dsn_add(struct gate *g, struct intake *in, enum dsn_kind kind, struct messa
             wanted[nwanted++] = rcpt[i];
     if (nwanted == 0)
         change_journal(intake_change(in), m->origin, "notice", "none: the sender asked for none");
-    else if (m->from == DOOR_SMTP)
-        report_to_net(g, in, kind, m, wanted, nwanted);
-    else if (kind == DSN_FAILED || kind == DSN_DELAYED)
-        report_to_nje(g, in, kind, m, wanted, nwanted);
+    for (size_t at = 0; at < nwanted; at += PART_RCPTS) {
+        size_t part = nwanted - at < PART_RCPTS ? nwanted - at : PART_RCPTS;
+        if (m->from == DOOR_SMTP)
+            report_to_net(g, in, kind, m, wanted + at, part);
+        else if (kind == DSN_FAILED || kind == DSN_DELAYED)
+            report_to_nje(g, in, kind, m, wanted + at, part);
+    }
     free(wanted);
 }
 

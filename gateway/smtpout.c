@@ -324,13 +324,15 @@ static void job_done(void *arg, struct smtpc *c, void *ref)
     (void)c;
     v->item = NULL;
     /* A host that answers for a recipient, yes or no, is alive; one that breaks off is not. */
+    bool grows = relay_answered(ref) && o->concurrency < CONCURRENCY_MAX;
     if (relay_answered(ref)) {
         o->dest->failures = 0;
         o->dest->reason[0] = '\0';
-        if (o->concurrency < CONCURRENCY_MAX)
-            o->concurrency++;
+        o->concurrency += grows;
     }
     relay_finish(ref);
+    if (grows && o->dest->head != NULL)
+        smtpout_kick(o->dest); /* what waits need not wait for the next mail that comes */
 }
 
 static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)

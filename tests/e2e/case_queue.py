@@ -9,7 +9,7 @@ from fill import fill
 
 
 def prepared(w, lines, rows, *more, **columns):
-    gw = w.gateway(lines=lines)
+    gw = w.gateway('G%d' % len(w.gateways) if w.gateways else 'GATE', lines=lines)
     gw.start()
     gw.stop()
     fill(os.path.join(gw.dir, 'db'), rows, *more, **columns)

@@ -171,7 +171,7 @@ class Dns:
         data = rdata(kind, value)
         return owner + struct.pack('>HHIH', NUMBERS[kind], 1, 60, len(data)) + data
 
-    def _find(self, name, kind):
+    def _find(self, name, kind, depth=0):
         entry = self.table.get(name)
         if entry is None:
             inside = any(k.endswith('.' + name) for k in self.table)
@@ -180,7 +180,7 @@ class Dns:
             return SERVFAIL, []
         if 'CNAME' in entry and kind != 'CNAME':
             target = entry['CNAME'][0]
-            code, more = self._find(target, kind)
+            code, more = self._find(target, kind, depth + 1) if depth < 60 else (NOERROR, [])
             return code, [(name, 'CNAME', target)] + more
         return NOERROR, [(name, kind, v) for v in entry.get(kind, [])]
 
