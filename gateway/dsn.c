@@ -216,7 +216,7 @@ static void report_to_net(struct gate *g, struct intake *in, enum dsn_kind kind,
     struct arena *a = arena_new(4u << 20);
     struct buf b;
     struct why w;
-    buf_init(&b, NOTICE_MAX);
+    buf_init(&b, NOTICE_MAX + (size_t)g->conf->return_bytes);
     build_report(g, &b, kind, m, rcpt, n, intake_id(in), a);
     struct admitted to = {.to = DOOR_SMTP,
                           .mailbox = m->origin_sender,

@@ -200,3 +200,17 @@ def case_dns_that_lies(w):
     for row in gw.json('queue', 'list'):
         gw.cli('queue', 'delete', row['id'])
 
+
+
+def case_large_comes_back_whole(w):
+    """RET=FULL and RETURNBYTES: 400 KB come back in a report that is whole, 1.2 MB as their header."""
+    gw, p, sink = w.pair(['LOCALUSER FAR MBOX=far@down.test', 'RETURNBYTES 1000000',
+                          'DESTINATION down.test ' + w.sink().where])
+    w.sinks[-2].on('RCPT', '550 5.1.1 nobody')
+    for size, back in ((400000, True), (1200000, False)):
+        gw.mail('far@' + gw.fqdn, 'x' * 70 + '\r\n' + ('y' * 70 + '\r\n') * (size // 72) + 'the end\r\n', options=['RET=FULL'])
+        m = sink.take()
+        kinds = [part.get_content_type() for part in m.mail.iter_parts()]
+        assert kinds == ['text/plain', 'message/delivery-status', 'message/rfc822' if back else 'text/rfc822-headers'], kinds
+        assert (b'\r\nthe end\r\n' in m.data) == back and m.data.rstrip().endswith(b'--'), m.data[-300:]
+    gw.empty()
