@@ -133,7 +133,7 @@ $(BUILD)/tests/unit/$(call test_name,$(1))/%.o: tests/unit/$(call test_name,$(1)
 	@mkdir -p $$(dir $$@)
 	$(Q)$(CC) $$(TEST_CFLAGS) -I$(call inc,$(1)) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
 $(BUILD)/check_$(call test_name,$(1)): $$(call objs,$$(TESTS_$(1))) $(BUILD)/tests/unit/main.o \
-    $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway,$(1)),$(FOLDERS),$(call may,$(1))),$(call ar,$(m)))
+    $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway cli,$(1)),$(FOLDERS),$(call may,$(1))),$(call ar,$(m)))
 	$(Q)$(CC) $(LDFLAGS) $$(filter %.o,$$^) -Wl,--start-group -Wl,--whole-archive $(call ar,$(1)) \
 	  -Wl,--no-whole-archive $$(filter-out $(call ar,$(1)),$$(filter %.a,$$^)) -Wl,--end-group \
 	  $$(call pkg,--libs,check) $$(LIBS) -o $$@
