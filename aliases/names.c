@@ -156,8 +156,8 @@ static int take_rest(struct reading *r, struct str text, struct why *w)
 static int take_line(struct reading *r, struct str line, struct why *w)
 {
     struct str rest = str_trim(line);
-    if (line.n > 0 && line.p[0] == '*')
-        return 0;
+    if (str_starts_nocase(line, "*") || str_starts_nocase(line, ".*"))
+        return 0; /* a comment */
     size_t tag = tag_at(rest), end = tag > 0 ? 0 : value_end(rest);
     int rc = take_rest(r, str_sub(rest, 0, end), w);
     rest = str_sub(rest, end, rest.n);
@@ -226,6 +226,19 @@ bool names_address(const struct names_entry *e, struct str *user, struct str *no
 /* --- lists -------------------------------------------------------------------------------------
  */
 
+/* The next word of a :list.: blanks or commas stand between them. */
+static struct str list_word(struct str *rest)
+{
+    size_t i = 0, n = 0;
+    while (i < rest->n && ((unsigned char)rest->p[i] <= ' ' || rest->p[i] == ','))
+        i++;
+    while (i + n < rest->n && (unsigned char)rest->p[i + n] > ' ' && rest->p[i + n] != ',')
+        n++;
+    struct str word = str_sub(*rest, i, n);
+    *rest = str_sub(*rest, i + n, rest->n);
+    return word;
+}
+
 struct expansion {
     struct arena *arena;
     const struct names_file *file;
@@ -251,9 +264,9 @@ static int expand_entry(struct expansion *x, const struct names_entry *e, struct
 
 static int expand_member(struct expansion *x, struct str word, struct str *rest, struct why *w)
 {
-    struct str after = *rest, at = str_word(&after), user, node;
+    struct str after = *rest, at = list_word(&after), user, node;
     if (str_is(at, "AT")) {
-        node = str_word(&after);
+        node = list_word(&after);
         *rest = after;
         return node.n > 0 ? put_address(x, word, node, w)
                           : why_set(w, E_SYNTAX, 0, NULL, "%.*s AT: the node is missing",
@@ -279,7 +292,7 @@ static int expand_entry(struct expansion *x, const struct names_entry *e, struct
         return why_set(w, E_LIMIT, 0, NULL, "lists within lists are deeper than %u", DEPTH_MAX);
     int rc = names_address(e, &user, &node) ? put_address(x, user, node, w) : 0;
     x->open[x->depth++] = e;
-    while (rc == 0 && (word = str_word(&list)).n > 0)
+    while (rc == 0 && (word = list_word(&list)).n > 0)
         rc = expand_member(x, word, &list, w);
     x->depth--;
     return rc;
@@ -309,9 +322,9 @@ static struct str upper(struct arena *a, struct str s)
 static struct str member_text(struct arena *a, const struct names_file *f, struct str word,
                               struct str *rest)
 {
-    struct str after = *rest, at = str_word(&after), user, node;
+    struct str after = *rest, at = list_word(&after), user, node;
     if (str_is(at, "AT")) {
-        node = str_word(&after);
+        node = list_word(&after);
         *rest = after;
         return arena_join(a, word, '@', node);
     }
@@ -328,7 +341,7 @@ struct str names_members(struct arena *a, const struct names_file *f, const stru
     struct str list = names_value(e, "list"), word;
     struct buf b;
     buf_init(&b, 1u << 20);
-    while ((word = str_word(&list)).n > 0) {
+    while ((word = list_word(&list)).n > 0) {
         buf_z(&b, b.n > 0 ? " " : "");
         buf_str(&b, member_text(a, f, word, &list));
     }
@@ -395,9 +408,9 @@ static void put_tag(struct buf *b, size_t *column, struct str tag, struct str va
 /* Members over as many lines as they need. */
 static void put_list(struct buf *b, size_t *column, struct str list)
 {
-    struct str word = str_word(&list);
+    struct str word = list_word(&list);
     put_tag(b, column, STR(":list."), word);
-    while ((word = str_word(&list)).n > 0)
+    while ((word = list_word(&list)).n > 0)
         put_tag(b, column, STR(""), word);
 }
 

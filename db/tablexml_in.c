@@ -64,6 +64,8 @@ static void xml_problem(void *arg, xmlErrorPtr e)
     struct str text = str_trim(str_of(e->message));
     char line[300];
     str_copy(line, sizeof line, text);
+    for (char *p = line; *p != '\0'; p++)
+        *p = (unsigned char)*p < ' ' ? ' ' : *p; /* one fault is one line */
     if (str_ends_nocase(text, VAGUE))
         im->vague = e->line; /* which attribute and why: told when its row is looked at */
     else

@@ -37,7 +37,13 @@ are the mailbox, or
 alone a whole address; all other tags are kept.
 A
 .Ql \&:list.
-names nicknames of the file, user@host or user AT node, and continues on lines that begin with a blank.
+names nicknames of the file, user@host or user AT node, blanks or commas between them, and continues on lines that
+begin with a blank.
+Lines that begin with
+.Ql *
+or
+.Ql .*
+are comments.
 Entries without an Internet address that are no list are named and left out.
 .Sh SECURITY TABLE
 .Ql njegate secure import
