@@ -324,6 +324,40 @@ START_TEST(stream_bits)
 END_TEST
 
 /* A peer that leaves the bytes empty has no flow control; it is not one that stops everything. */
+/* Each stream has its bit (IBM SA32-0988, "FCS"): the one that is off holds its stream alone. */
+START_TEST(each_stream_has_its_bit)
+{
+    static const uint8_t sysout[7][2] = {{0, 1}, {0, 2}, {0, 4}, {0, 8}, {1, 0}, {2, 0}, {4, 0}};
+    static const uint8_t sysin[7][2] = {{8, 0}, {4, 0}, {2, 0}, {1, 0}, {0, 8}, {0, 4}, {0, 2}};
+    struct link_conf c = node_conf("NODEA", "NODEB");
+    bool job = _i >= 7;
+    uint8_t off = (uint8_t)(_i % 7), first = job ? 0x98 : 0x99;
+    c.streams = 7;
+    begin(c);
+    peer_up_called(&p);
+    for (int i = 0; i < 7; i++)
+        node_queue(&n, job ? DECK_SYSIN : DECK_SYSOUT, 1, 10);
+    link_kick(n.link);
+    turns(loop);
+    for (uint8_t i = 0; i < 7; i++) {
+        char permit[20];
+        snprintf(permit, sizeof permit, "A0 %02X 00 00", first + 0x10 * i);
+        peer_block_as(&p, 0x90, 0x80, 0xC0, 0, permit); /* nothing may go yet */
+    }
+    ck_assert_ptr_null(strstr(peer_seen(&p), "-C0/"));
+    const uint8_t *bit = job ? sysin[off] : sysout[off];
+    peer_block_as(&p, 0x90, (uint8_t)(0x8F & ~bit[0]), (uint8_t)(0xCF & ~bit[1]), 0, "00");
+    const char *seen = peer_seen(&p);
+    for (uint8_t i = 0; i < 7; i++) {
+        char header[20];
+        snprintf(header, sizeof header, " %02X-C0/", first + 0x10 * i);
+        ck_assert_msg((strstr(seen, header) == NULL) == (i == off), "bit of %u, stream %u: %s",
+                      off + 1u, i + 1u, seen);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(no_flow_control_at_all)
 {
     begin(node_conf("NODEA", "NODEB"));
@@ -622,6 +656,7 @@ static Suite *link_up_suite(void)
     tcase_add_test(t, messages_come);
     tcase_add_test(t, wait_a_bit_stops_everything);
     tcase_add_test(t, stream_bits);
+    tcase_add_loop_test(t, each_stream_has_its_bit, 0, 14);
     tcase_add_test(t, no_flow_control_at_all);
     tcase_add_test(t, answers_not_taken_are_bounded);
     tcase_add_test(t, stop_signs_off);
