@@ -239,14 +239,6 @@ static void looked_up(void *arg, const struct smtp_target *targets, size_t n, co
 /* --- conversations
  * ------------------------------------------------------------------------------------------- */
 
-static bool is_eightbit(struct cur c)
-{
-    for (const uint8_t *p = c.p; p < c.end; p++)
-        if (*p >= 0x80)
-            return true;
-    return false;
-}
-
 /* A mail that came as SMTPUTF8: does its header need it? */
 static bool needs_utf8(const struct message *m, struct cur content)
 {
@@ -289,7 +281,7 @@ static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
                                       .rcpt = it->rcpt,
                                       .nrcpt = it->n,
                                       .content = content,
-                                      .eightbit = is_eightbit(content),
+                                      .eightbit = !text_is_ascii(cur_str(&content)),
                                       .utf8 = needs_utf8(it->hand->m, content),
                                       .notify = it->notify,
                                       .ret = it->hand->m->ret,
