@@ -559,6 +559,10 @@ START_TEST(records_klmn_are_ignored)
     peer_block(&p, "F0 99 00");
     peer_block(&p, "90 99 00 00");
     peer_expect(&p, "80 A0-99\n");
+    const char *told = strstr(buf_cstr(&n.log), "odd: "); /* of the last alone */
+    ck_assert_ptr_nonnull(told);
+    ck_assert_ptr_nonnull(strstr(told, "nobody knows: F0 99 00"));
+    ck_assert_ptr_null(strstr(told + 1, "odd: "));
     end();
 }
 END_TEST
