@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
+#include "gateway/filter.h"
 #include "gateway/nje.h"
 
 #define QUEUES_SHOWN 50u /* destinations with a line of their own */
@@ -321,6 +322,39 @@ static void put_links(const struct gate *g, struct buf *b)
     }
 }
 
+struct filter_figures {
+    struct buf *b;
+    const char *name;
+    int which;
+};
+
+static void filter_figure(void *arg, const struct conf_milter *c, const struct milter_stat *s)
+{
+    const struct filter_figures *f = arg;
+    uint64_t v[] = {s->mails, s->refused, s->failed, !s->broken};
+    buf_printf(f->b, "njegate_%s{filter=\"", f->name);
+    label(f->b, c->name);
+    if (f->which < 4)
+        buf_printf(f->b, "\"} %llu\n", (unsigned long long)v[f->which]);
+    else
+        buf_printf(f->b, "\"} %.3f\n", (double)s->total_ms / 1000);
+}
+
+static void put_filters(const struct gate *g, struct buf *b)
+{
+    static const char *const names[][3] = {
+        {"filter_mails_total", "counter", "Mails the filter has judged."},
+        {"filter_refused_total", "counter", "Refusals of the filter."},
+        {"filter_failed_total", "counter", "Conversations with the filter that failed."},
+        {"filter_up", "gauge", "Did the last conversation with it go well?"},
+        {"filter_wait_seconds_total", "counter", "Waits for its verdicts at the end of mails."}};
+    for (int k = 0; k < 5 && g->filters != NULL; k++) {
+        struct filter_figures f = {b, names[k][0], k};
+        head(b, names[k][0], names[k][1], names[k][2]);
+        filters_each(g->filters, filter_figure, &f);
+    }
+}
+
 void metrics_text(const struct gate *g, struct buf *out)
 {
     struct metrics_disk d = metrics_disk(g);
@@ -328,6 +362,7 @@ void metrics_text(const struct gate *g, struct buf *out)
     put_queue(g, out);
     put_delays(g->metrics, out);
     put_links(g, out);
+    put_filters(g, out);
     one(out, "changes_pending", "gauge", "Changes given to the disk and not yet durable.",
         store_pending(g->store));
     one(out, "disk_free_bytes", "gauge", "Free space where the bodies are kept.", d.free);

@@ -8,7 +8,11 @@
 
 #define QUEUED_MAX 262144u /* octets of a mail on their way to a filter */
 #define PATIENCE 4         /* progress prolongs a wait to so many times its limit */
-#define FIELD_MAX 60000u   /* a longer field is cut: libmilter takes no more than 64 KiB at once */
+/* A filter that took too long to connect to is left alone for so long, twice that each time it
+ * happens again, so that mail does not wait for it one by one. */
+#define REST_FIRST_MS 10000
+#define REST_MOST_MS 120000
+#define FIELD_MAX 60000u /* a longer field is cut: libmilter takes no more than 64 KiB at once */
 
 enum state {
     CLOSED,   /* no connection yet */
@@ -28,6 +32,9 @@ struct milter {
     struct buf out;    /* packets on their way to a stream */
     struct buf value;  /* of one field */
     struct buf packet; /* the data of the one at hand */
+    int64_t rest_ms;   /* 0: it is not left alone */
+    struct mono rest_until;
+    const struct milter_talk *probe; /* finds out whether it is back; others do not wait for that */
 };
 struct milter_talk {
     struct milter *m;
@@ -152,6 +159,7 @@ static void put_macros(struct milter_talk *t, enum milter_place place)
 /* --- the state of a conversation --------------------------------------------- */
 
 static void on_time(void *arg);
+static void end_probe(const struct milter_talk *t);
 
 static void wait_for(struct milter_talk *t, int64_t ms)
 {
@@ -209,6 +217,7 @@ static void die(struct milter_talk *t, const struct why *w)
 {
     t->why = *w;
     t->state = DEAD;
+    end_probe(t);
     drop_mail(t);
     loop_disarm(t->m->set.loop, &t->timer);
     if (t->stream != NULL)
@@ -239,9 +248,32 @@ static void say_dead(void *arg)
     tell(t, MILTER_BROKEN, &why);
 }
 
+/* --- a filter that is left alone --------------------------------------------- */
+
+static void rest(struct milter *m)
+{
+    m->rest_ms = m->rest_ms == 0 ? REST_FIRST_MS : 2 * m->rest_ms;
+    if (m->rest_ms > REST_MOST_MS)
+        m->rest_ms = REST_MOST_MS;
+    m->rest_until = mono_in(m->rest_ms);
+}
+
+static bool rests(const struct milter *m)
+{
+    return m->rest_ms > 0 && (m->probe != NULL || mono_now().us < m->rest_until.us);
+}
+
+static void end_probe(const struct milter_talk *t)
+{
+    if (t->m->probe == t)
+        t->m->probe = NULL;
+}
+
 static void on_time(void *arg)
 {
     struct milter_talk *t = arg;
+    if (t->state == OPENING)
+        rest(t->m);
     fail_text(t, t->state == OPENING ? "no connection in time" : "no answer in time");
 }
 
@@ -256,10 +288,18 @@ static void send_out(struct milter_talk *t)
 static void connect_to(struct milter_talk *t)
 {
     struct milter *m = t->m;
+    if (rests(m)) {
+        (void)why_set(&t->why, E_TEMP, 451, "4.7.1", "it did not connect in time lately");
+        t->state = DEAD;
+        loop_arm(m->set.loop, &t->timer, 0, say_dead, t);
+        return;
+    }
+    m->probe = m->rest_ms > 0 ? t : NULL;
     t->stream = m->set.path.n > 0
                     ? stream_connect_unix(m->set.loop, m->set.path.p, on_stream, t, &t->why)
                     : stream_connect(m->set.loop, &m->set.at, NULL, on_stream, t);
     if (t->stream == NULL) {
+        end_probe(t);
         t->state = DEAD;
         loop_arm(m->set.loop, &t->timer, 0, say_dead, t);
         return;
@@ -292,6 +332,8 @@ static void take_options(struct milter_talk *t, char letter, struct cur data)
     for (size_t i = 0; i < MILTER_PLACES; i++)
         t->opt.macros[i] = arena_str(t->macros, t->opt.macros[i]);
     loop_disarm(t->m->set.loop, &t->timer);
+    end_probe(t);
+    t->m->rest_ms = 0;
     begin(t);
 }
 
@@ -315,6 +357,7 @@ void milter_talk_free(struct milter_talk **tp)
     if (t == NULL)
         return;
     *tp = NULL;
+    end_probe(t);
     drop_mail(t);
     loop_disarm(t->m->set.loop, &t->timer);
     if (t->stream != NULL && t->state == READY) {

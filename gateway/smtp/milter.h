@@ -2,8 +2,9 @@
  * as an incremental machine over a stream: a filter, and conversations with it.
  *
  * A conversation is about one client: its connection, then any number of mails. The connection to
- * the filter is made with the first question, and when a conversation ends in good order it may
- * serve the next one (QUIT_NC). Nothing here waits: a question is answered through milter_fn. */
+ * the filter is made with the first question and serves all of them. A filter that does not connect
+ * in time is left alone for a while (10 s, doubling to 2 minutes): conversations fail at once then,
+ * but for one that tries. Nothing here waits: a question is answered through milter_fn. */
 #ifndef GATEWAY_SMTP_MILTER_H
 #define GATEWAY_SMTP_MILTER_H
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 
+import milterd as md
 import world as wd
 
 
@@ -64,6 +65,28 @@ def case_metrics_figures(w):
     assert v['njegate_link_up{link="MVSA",node="MVSA"}'] == 0, v
     assert v['njegate_link_files_out_total{link="MVSA",node="MVSA"}'] == 3, v
     assert v['njegate_disk_free_bytes'] > 0 and v['njegate_database_bytes'] > 0, v
+
+
+def case_metrics_of_filters(w):
+    """What each filter did, and whether it is there."""
+    f = md.Filter((w.address, w.port()))
+    w.others.append(f.stop)
+    f.on('R', lambda session, data: [md.packet(md.REJECT)] if b'bad' in data else None)
+    gw, p, _, at = served(w, ['MILTER %s SMTP' % f.where, 'MILTER unix:/nonexistent/x SMTP ABSENT=ACCEPT'])
+    for _ in range(2):
+        gw.mail('bob%mvsa@' + gw.fqdn)
+        p.take_file()
+    with gw.client() as c:
+        c.ehlo()
+        c.mail('steve@example.org')
+        assert c.rcpt('bad%mvsa@' + gw.fqdn)[0] == 550
+    v = figures(at)
+    there, absent = '{filter="%s"}' % f.where, '{filter="unix:/nonexistent/x"}'
+    assert v['njegate_filter_mails_total' + there] == 2 and v['njegate_filter_mails_total' + absent] == 0, v
+    assert v['njegate_filter_refused_total' + there] == 1, v
+    assert v['njegate_filter_up' + there] == 1 and v['njegate_filter_up' + absent] == 0, v
+    assert v['njegate_filter_failed_total' + there] == 0 < v['njegate_filter_failed_total' + absent], v
+    assert v['njegate_filter_wait_seconds_total' + there] >= 0, v
 
 
 def case_metrics_server(w):

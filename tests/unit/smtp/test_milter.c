@@ -572,6 +572,7 @@ static void slow_session(void)
     new_mail(MAIL);
     slow_ask(MILTER_AT_CONNECT, "connect");
     slow_ask(MILTER_AT_HELO, "helo");
+    clock_step(10000); /* one that did not connect in time is left alone so long */
     slow_ask(MILTER_AT_MAIL, "mail");
     slow_ask(MILTER_AT_RCPT, "rcpt");
     slow_ask(MILTER_AT_DATA, "data");
@@ -634,6 +635,58 @@ START_TEST(test_absent)
     ck_assert_ptr_nonnull(strstr(buf_cstr(&w.filter[1].log), "E \n"));
     ck_assert(milter_stat(w.filter[0].milter)->broken);
     ck_assert(!milter_stat(w.filter[1].milter)->broken);
+}
+END_TEST
+
+static struct milter_facts other_facts;
+static struct why other_why;
+
+static void on_other(void *arg, enum milter_verdict v, const struct why *why)
+{
+    ck_assert_int_eq(v, MILTER_BROKEN);
+    other_why = *why;
+    *(bool *)arg = true;
+}
+
+/* A filter that does not connect in time costs one mail that time, not every mail; one at a time
+ * finds out whether it is back. */
+START_TEST(test_left_alone)
+{
+    w.filter[0].rules = w.filter[0].rules_2 = "O=-";
+    w.filter[0].absent = CHAIN_ACCEPT;
+    start(1);
+    know();
+    new_mail(MAIL);
+    slow_ask(MILTER_AT_MAIL, "mail");
+    wants(&w.log, "mail: (one: no connection in time) ok\n");
+    for (int i = 0; i < 3; i++) {
+        ask(MILTER_AT_MAIL, "mail");
+        wants(&w.log, "mail: (one: it did not connect in time lately) ok\n");
+    }
+    ck_assert_uint_eq(w.filter[0].conns, 1);
+    clock_step(10000);
+    ask(MILTER_AT_MAIL, "mail");
+    ck_assert(w.waiting); /* this one tries, others do not wait with it */
+    ck_assert_uint_eq(w.filter[0].conns, 2);
+    bool told = false;
+    struct milter_talk *other = milter_talk_new(w.filter[0].milter, &other_facts, on_other, &told);
+    ck_assert(milter_ask(other, MILTER_AT_MAIL));
+    settle();
+    ck_assert(told);
+    ck_assert_str_eq(other_why.text, "it did not connect in time lately");
+    milter_talk_free(&other);
+    ck_assert_uint_eq(w.filter[0].conns, 2);
+    pass_time(2000000);
+    buf_reset(&w.log);
+    clock_step(19999); /* twice as long now */
+    ask(MILTER_AT_MAIL, "mail");
+    wants(&w.log, "mail: (one: it did not connect in time lately) ok\n");
+    clock_step(1);
+    w.filter[0].rules_2 = "";
+    ask(MILTER_AT_MAIL, "mail");
+    wants(&w.log, "mail: ok\n");
+    ck_assert_uint_eq(w.filter[0].conns, 3);
+    ck_assert(!milter_stat(w.filter[0].milter)->broken);
 }
 END_TEST
 
@@ -763,6 +816,7 @@ static Suite *test_milter_suite(void)
     tcase_add_loop_test(t, test_failures_accept, 0, sizeof failures / sizeof failures[0]);
     tcase_add_loop_test(t, test_failures_refuse, 0, sizeof failures / sizeof failures[0]);
     tcase_add_test(t, test_absent);
+    tcase_add_test(t, test_left_alone);
     tcase_add_test(t, test_progress);
     tcase_add_test(t, test_not_allowed);
     tcase_add_test(t, test_too_much);
