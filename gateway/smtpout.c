@@ -10,12 +10,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "gateway/relay_private.h"
+#include "gateway/mail/mime.h"
 #include "gateway/smtp/client.h"
 #include "gateway/smtp/mx.h"
 #include "gateway/sts.h"
 
 #define TARGET_LIFE_MS 300000 /* looked-up hosts are used this long */
 #define CONCURRENCY_START 4u
+#define SEVEN_MOST 4194304u /* octets of a mail that is encoded for a host: the loop does it */
 #define CONCURRENCY_MAX 20u
 
 struct conversation {
@@ -23,6 +25,7 @@ struct conversation {
     struct smtpout *out;
     struct smtpc *client;
     struct item *item; /* being sent */
+    struct buf seven;  /* its content for a host without 8BITMIME; empty: as it is */
 };
 struct smtpout {
     struct dest *dest;
@@ -262,11 +265,21 @@ static struct smtpc_notify *notify_of(const struct item *it)
     return all;
 }
 
+/* RFC 6152 3: a host that takes no 8-bit text gets the parts of a mail encoded. What cannot be is
+ * refused by the client, which says why. */
+static struct cur for_host(struct conversation *v, const struct smtpc *c, struct cur content)
+{
+    buf_done(&v->seven);
+    if (smtpc_eightbit(c) || cur_left(&content) > SEVEN_MOST || text_is_ascii(cur_str(&content)))
+        return content;
+    buf_init(&v->seven, 2 * SEVEN_MOST);
+    return mime_7bit(cur_str(&content), &v->seven) == 0 ? buf_cur(&v->seven) : content;
+}
+
 static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
 {
     struct conversation *v = arg;
     struct why w = {0};
-    (void)c;
     for (;;) {
         struct item *it = relay_take(v->out->dest);
         if (it == NULL)
@@ -276,6 +289,7 @@ static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
             v->item = it;
             free(it->notify);
             it->notify = notify_of(it);
+            content = for_host(v, c, content);
             *job = (struct smtpc_job){.ref = it,
                                       .sender = it->hand->m->sender,
                                       .rcpt = it->rcpt,
@@ -315,6 +329,7 @@ static void job_done(void *arg, struct smtpc *c, void *ref)
     struct smtpout *o = v->out;
     (void)c;
     v->item = NULL;
+    buf_done(&v->seven);
     /* A host that answers for a recipient, yes or no, is alive; one that breaks off is not. */
     bool grows = relay_answered(ref) && o->concurrency < CONCURRENCY_MAX;
     if (relay_answered(ref)) {
@@ -336,6 +351,7 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
     while (*p != v)
         p = &(*p)->next;
     *p = v->next;
+    buf_done(&v->seven);
     free(v);
     o->dest->open--;
     o->dest->relay->open_smtp--;
@@ -480,6 +496,7 @@ void smtpout_free(struct dest *d)
         next = v->next;
         /* Its verdicts decide nothing any more (relay->stopped): the rows stand. */
         smtpc_free(&v->client);
+        buf_done(&v->seven);
         free(v);
     }
     forget_targets(o);

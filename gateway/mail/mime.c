@@ -687,3 +687,28 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
     buf_done(&k.text);
     return rc;
 }
+
+/* --- for hosts without 8BITMIME ---------------------------------------------------------- */
+
+int mime_7bit(struct str mail, struct buf *out)
+{
+    need_gmime();
+    GMimeStream *in = g_mime_stream_mem_new_with_buffer(mail.p, mail.n);
+    GMimeParser *parser = g_mime_parser_new_with_stream(in);
+    GMimeMessage *m = g_mime_parser_construct_message(parser, NULL);
+    GMimeFormatOptions *form = g_mime_format_options_new();
+    GMimeStream *to = g_mime_stream_mem_new();
+    g_mime_format_options_set_newline_format(form, GMIME_NEWLINE_FORMAT_DOS);
+    if (m != NULL) {
+        g_mime_object_encode(GMIME_OBJECT(m), GMIME_ENCODING_CONSTRAINT_7BIT);
+        (void)g_mime_object_write_to_stream(GMIME_OBJECT(m), form, to);
+        const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(to));
+        buf_add(out, bytes->data, bytes->len);
+        g_object_unref(m);
+    }
+    g_object_unref(to);
+    g_mime_format_options_free(form);
+    g_object_unref(parser);
+    g_object_unref(in);
+    return out->n > 0 && !out->over && text_is_ascii(buf_text(out)) ? 0 : E_PERM;
+}

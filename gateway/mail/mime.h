@@ -61,4 +61,9 @@ struct mime_file {
 void mime_put_text(struct buf *b, struct str text, const struct mime_file *file, size_t nfiles,
                    struct str boundary_seed);
 
+/* The mail for a host that takes no 8-bit text (RFC 6152 3): its parts in quoted-printable or
+ * base64, added to out. E_PERM when it stays beyond ASCII, in its header or in what is signed as it
+ * stands (multipart/signed: RFC 1847 2.1), or does not fit. */
+int mime_7bit(struct str mail, struct buf *out) MUST_CHECK;
+
 #endif

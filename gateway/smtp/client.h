@@ -110,6 +110,7 @@ struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *t
 /* More is there for this destination: ask next() if idle. next(), and the verdicts of a message
  * that cannot be sent here, may run inside. */
 void smtpc_kick(struct smtpc *c);
+bool smtpc_eightbit(const struct smtpc *c);    /* this host takes 8-bit text (8BITMIME) */
 bool smtpc_dsn(const struct smtpc *c);         /* this host reports itself (DSN) */
 bool smtpc_idle(const struct smtpc *c);        /* connected and lingering */
 const char *smtpc_peer(const struct smtpc *c); /* "mx.example[192.0.2.1]:25" for logs */

@@ -146,6 +146,11 @@ void smtpc_learn(struct smtpc *c, struct str line)
 /* --- DSN: RFC 3461 ------------------------------------------------------------------------------
  */
 
+bool smtpc_eightbit(const struct smtpc *c)
+{
+    return c->eightbit;
+}
+
 bool smtpc_dsn(const struct smtpc *c)
 {
     return c->dsn;

@@ -91,6 +91,37 @@ def case_eight_bit_and_no_extensions(w):
     assert 'x' * 2000 in m.mail.get_content()
 
 
+def case_relayed_as_seven_bits(w):
+    """Internet mail that goes on to a host without 8BITMIME is encoded part by part; what is signed as it stands is not
+    touched, and comes back."""
+    sink = w.sink(extensions=())
+    gw, _, back = w.pair(['LOCALUSER FAR MBOX=far@example.net', 'DESTINATION example.net ' + sink.where])
+    head = ('From: steve@example.org\r\nMessage-ID: <1@example.org>\r\nDate: Wed, 8 Feb 1995 15:49:33 +0000\r\nSubject: bits\r\n'
+            'X-Odd:   kept  as it is\r\nMIME-Version: 1.0\r\n')
+    text = 'Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n.dot\r\n'
+    parts = '--b\r\n%s\r\n--b\r\n%s--b--\r\n'
+    for kind, whole in ((None, text), ('mixed', parts % (text, text)), ('signed', parts % (text, text))):
+        top = '' if kind is None else 'Content-Type: multipart/%s; boundary=b\r\n\r\n' % kind
+        with gw.client() as c:
+            c.ehlo()
+            c.mail('steve@example.org', ['BODY=8BITMIME'])
+            c.rcpt('far@' + gw.fqdn)
+            code, said = c.data((head + top + whole).encode())
+            assert code == 250, said
+        if kind == 'signed':
+            report = back.take().data
+            assert b'5.6.3' in report and b'8-bit text' in report, report
+            continue
+        m = sink.take()
+        assert all(b < 128 for b in m.data), m.data
+        assert b'X-Odd:   kept  as it is\r\n' in m.data and 'BODY' not in m.params, m.data
+        for part in m.mail.walk():
+            if not part.is_multipart():
+                assert part['Content-Transfer-Encoding'] in ('quoted-printable', 'base64'), m.data
+                assert part.get_content().splitlines()[:2] == ['Gr\u00fc\u00dfe', '.dot'], m.data
+    assert not sink.messages
+
+
 def case_mx_order(w):
     """Lowest preference first; the next when it does not answer or says 4xx."""
     port25(w)
