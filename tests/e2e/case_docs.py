@@ -30,6 +30,16 @@ def help_text():
     return wd.run([wd.program('njegate'), '--help'])
 
 
+def pages():
+    return sorted(glob.glob(os.path.join(DOCS, '**', '*.md'), recursive=True)) + [os.path.join(wd.TOP, 'README.md')]
+
+
+def operator_commands():
+    """(name, shortest, privileged) of gateway/oper.def."""
+    return [(name, name[:int(n)], who == 'true') for name, n, who in re.findall(
+        r'^COMMAND\((\w+), (\d+), (true|false)', text_of(os.path.join(wd.TOP, 'gateway', 'oper.def')), re.M)]
+
+
 def case_every_verb_and_option(w):
     """njegate(8) has every verb with its action, every option a form names; njegated(8) those of the daemon."""
     shown = page('njegate.8')
@@ -118,7 +128,7 @@ def case_configurations(w):
     """The sample, the guides' and README's configurations."""
     accepted(w, text_of(os.path.join(DOCS, 'njegate.conf.sample')), 'sample')
     count = 0
-    for path in sorted(glob.glob(os.path.join(DOCS, 'guide', '*.md'))):
+    for path in pages():
         for block in re.findall(r'^```njegate\n(.*?)^```', text_of(path), re.M | re.S):
             accepted(w, block, os.path.basename(path))
             count += 1
@@ -138,12 +148,52 @@ def case_commands_in_guides(w):
         if words[:1] == ['njegate']:
             verbs.setdefault(words[1], set()).add(words[2] if len(words) > 2 and words[2].islower() and
                                                   words[2].isalpha() else None)
-    for path in glob.glob(os.path.join(DOCS, 'guide', '*.md')) + [os.path.join(wd.TOP, 'README.md')]:
+    options = set(re.findall(r'--[a-z]+', help_text())) | {'--help', '--json'}
+    for path in pages():
+        for line in re.findall(r'njegate (?!&|njegate)([^`\n]*)', text_of(path)):
+            if 'systemctl' not in line:
+                assert set(re.findall(r'(?<![\w-])--[a-z]+', line)) <= options, (path, line)
         for verb, action in re.findall(r'(?:`|^ {4})njegate (?:--\w+ )?([a-z]+)(?: ([a-z]+)(?![\w.@]))?', text_of(path),
                                        re.M):
             assert verb in verbs, (path, verb)
             if None not in verbs[verb] and action:
                 assert action in verbs[verb], (path, verb, action)
+
+
+def case_operations_page(w):
+    """OPERATIONS.md: its table of operator commands is that of gateway/oper.def, its table of restarts conf's."""
+    text = text_of(os.path.join(DOCS, 'OPERATIONS.md'))
+    table = text[text.index('| command | shortest'):]
+    told = set()
+    for names, short, who in re.findall(r'^\| ([A-Z][^|]*?(?:\\\|[^|]*)?) \| ([A-Z ]+) \| (all|privileged) \|', table[:table.index('\n\n')],
+                                        re.M):
+        names = re.findall(r'(?<!\[)\b[A-Z]{4,}\b(?!=)', names)
+        assert len(names) == len(short.split()), (names, short)
+        told |= {(n, s, who == 'privileged') for n, s in zip(names, short.split())}
+    assert told == set(operator_commands()), told ^ set(operator_commands())
+    gw = w.gateway()
+    gw.write()
+    restart = {r['statement'] for r in gw.json('config', 'statements') if r['change'] == 'restart'}
+    rows = ' '.join(re.findall(r'^\| ([^|]*) \| at a restart', text, re.M))
+    assert set(re.findall(r'[A-Z]{4,}', rows)) == restart, (rows, restart)
+
+
+# Words of other systems, of files and of examples that stand in capitals between backticks.
+FOREIGN = set('QUERY USERID TARGZ OPTIONS STEVE READCARD CFGDSTSRV QSM01 ADDDIRE WRKNAMSMTP DESTDIR PREFIX OUTPUT DEFAULT RECEIVE '
+              'SYSOUT DESTID REPLY SMTPGATE NAMES FROMJES FROMTCP VERIFY'.split())
+
+
+def case_words_in_capitals(w):
+    """What a page writes in capitals between backticks is a statement, a word of a statement's form, or an operator command."""
+    gw = w.gateway()
+    gw.write()
+    known = {c[0] for c in operator_commands()} | FOREIGN
+    for row in gw.json('config', 'statements'):
+        known |= {row['statement']} | set(re.findall(r'[A-Z0-9]{4,}', row['form']))
+    for path in pages():
+        if os.path.basename(path) in ('OPERATIONS.md', 'README.md') or 'guide' in path:
+            words = set(re.findall(r'`([A-Z][A-Z0-9]{4,})\b[^`]*`', text_of(path)))
+            assert words <= known, (path, words - known)
 
 
 def case_links(w):
