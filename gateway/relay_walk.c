@@ -237,7 +237,6 @@ static void wait_for_next(struct relay *r, struct db *reader)
 #define OTHERS_MOST 64u /* destinations: of more some has room anyway */
 
 struct others {
-    struct relay *relay;
     struct str dest[OTHERS_MOST];
     size_t n;
     bool many;
@@ -259,7 +258,7 @@ static bool only_missed(struct relay *r)
 {
     if (LIST_EMPTY(&r->missed))
         return false;
-    struct others o = {.relay = r, .arena = arena_new(OTHERS_MOST * 512u)};
+    struct others o = {.arena = arena_new(OTHERS_MOST * 512u)};
     store_queued_each(r->g->store, note_other, &o);
     bool all = !o.many && !arena_full(o.arena);
     for (size_t i = 0; i < o.n && all; i++) {

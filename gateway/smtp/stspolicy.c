@@ -98,7 +98,7 @@ static int mode_of(struct reading *r, struct str value, struct why *w)
 }
 
 /* Of what occurs twice the first counts, but for mx; what is not known is passed over. */
-static int field(struct reading *r, struct str key, struct str value, struct why *w)
+static int policy_field(struct reading *r, struct str key, struct str value, struct why *w)
 {
     uint64_t age;
     if (str_eq(key, STR("version")) && !r->version) {
@@ -130,7 +130,7 @@ int sts_parse(struct str text, struct sts_policy *p, struct why *w)
             continue;
         if (!str_split(&line, ':', &key) || line.p == NULL)
             return why_set(w, E_SYNTAX, 0, NULL, "a line without a colon");
-        int rc = field(&r, str_trim(key), str_trim(line), w);
+        int rc = policy_field(&r, str_trim(key), str_trim(line), w);
         if (rc < 0)
             return rc;
     }

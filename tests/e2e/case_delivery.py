@@ -134,7 +134,7 @@ def case_bounced_to_the_last(w):
 
 
 def case_concurrency(w):
-    """A host that answers gets more conversations at a time, and many messages over each; one that breaks off, fewer."""
+    """A host that answers gets more conversations at a time, and many messages over each."""
     sink = w.sink()
     lock, now, most = threading.Lock(), [0], [0]
 

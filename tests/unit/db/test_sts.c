@@ -113,11 +113,12 @@ START_TEST(version_1_is_brought_here)
     struct db *d = open_db();
     put(d, "a.test", "p", 9);
     ck_assert_str_eq(find(d, "a.test"), "a.test id1 p 5 9");
-    static const char *const sql[] = {"SELECT nick FROM nick WHERE nick = 'N1'",
-                                      "SELECT body FROM message WHERE id = 7",
-                                      "SELECT addr FROM rcpt WHERE msg = 7",
-                                      "SELECT 1 FROM pragma_user_version WHERE"
-                                      " user_version = 2"};
+    static const char *const sql[] = {
+        "SELECT nick FROM nick WHERE nick = 'N1'",
+        "SELECT body FROM message WHERE id = 7",
+        "SELECT addr FROM rcpt WHERE msg = 7",
+        "SELECT 1 FROM pragma_user_version WHERE user_version = 2",
+    };
     struct why w;
     for (size_t i = 0; i < 4; i++) {
         struct sqlite3_stmt *st = db_stmt(d, sql[i], &w);
