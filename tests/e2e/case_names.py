@@ -207,3 +207,32 @@ def case_completion(w):
     help_ = subprocess.run([program('njegate'), '--help'], capture_output=True, text=True).stdout
     verbs = {line.split()[1] for line in help_.splitlines() if line.startswith('  njegate ')}
     assert set(said) == verbs, (said, verbs)
+
+
+def case_completion_of_arguments(w):
+    """What stands in the tables is offered where it can be named; files where a file is wanted; options of the verb."""
+    gw = w.gateway().start()
+    gw.cli('nick', 'add', 'STEVE', 's@example.org')
+    gw.cli('nick', 'delete', 'STEVE')
+    gw.cli('nick', 'add', 'ANNE', 'a@example.org')
+    gw.cli('restrict', 'add', 'PURGE', 'EVIL@MVSA')
+    gw.cli('access', 'deny', 'EVE@MVSA')
+    gw.cli('secure', 'add', 'BOB', 'MVSB', 'Bobby', 'Y', 'Y')
+    write(w, 'file.names', b'')
+    script = ('source %s/docs/njegate.bash-completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _njegate; '
+              'printf "%%s\\n" "${COMPREPLY[@]}"') % TOP
+
+    def offered(*words):
+        said = subprocess.run(['bash', '-c', script, 'x', program('njegate'), '-c', gw.conf] + list(words), capture_output=True,
+                              text=True, cwd=w.dir)
+        assert not said.stderr, said.stderr
+        return said.stdout.split()
+    for words, want in ((('nick', 'show', ''), ['ANNE']), (('nick', 'delete', 'A'), ['ANNE']), (('nick', 'delete', 'S'), []),
+                        (('restrict', 'delete', ''), ['EVIL@MVSA']), (('access', 'allow', ''), ['EVE@MVSA']),
+                        (('secure', 'delete', ''), ['BOB']), (('secure', 'delete', 'BOB', ''), ['MVSB']),
+                        (('secure', 'delete', 'BOB', 'MVSB', ''), ['Bobby']),
+                        (('history', ''), ['access', 'alias', 'nick', 'restrict', 'secure']),
+                        (('history', 'nick', 'ST'), ['STEVE']), (('nick', 'import', 'file'), ['file.names']),
+                        (('restore', 'file'), ['file.names']), (('secure', 'add', 'A', 'B', 'C', ''), ['N', 'Y'])):
+        assert offered(*words) == want, (words, offered(*words))
+    assert {'--list', '--name', '--owner'} <= set(offered('nick', 'add', 'X', '--'))
