@@ -198,6 +198,11 @@ struct cur body_cur(struct body *b, struct why *w)
     return cur_of(b->bytes, (size_t)b->size);
 }
 
+int body_sync(struct body *b, struct why *w)
+{
+    return b->file != 0 && !b->sealed ? spool_sync(b, w) : OK;
+}
+
 void body_passed(const struct body *b, struct cur part)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

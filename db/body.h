@@ -29,6 +29,10 @@ void body_free(struct body **b);
 uint64_t body_size(const struct body *b);
 /* All of it, contiguous (a file is mapped). Empty with *w filled when the file cannot be read. */
 struct cur body_cur(struct body *b, struct why *w);
+/* Bring a large body's bytes to the disk now, in a thread that may wait for it: the commit that
+ * mentions it, and all that commit with it, then need not. Before the body is given to a change.
+ * E_TEMP: the disk failed. */
+int body_sync(struct body *b, struct why *w) MUST_CHECK;
 /* This part of what body_cur gave is not needed for now: the memory of a mapped file is given back;
  * it is read again when it is touched. */
 void body_passed(const struct body *b, struct cur part);

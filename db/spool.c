@@ -441,6 +441,19 @@ static int rewrite(const struct body *b)
     return rc;
 }
 
+int spool_sync(struct body *b, struct why *w)
+{
+    char path[PATH_SIZE];
+    path_of(path, b->spool->folder, TMP, b->file);
+    if (b->stale && rewrite(b) != 0)
+        return trouble(w, "write", path);
+    b->stale = true;
+    if (disk_get()->sync(b->fd, 0) != 0)
+        return trouble(w, "sync", path);
+    b->stale = false;
+    return OK;
+}
+
 int spool_seal(struct spool *sp, struct body *b, struct why *w)
 {
     if (b->file == 0 || b->sealed)
@@ -448,12 +461,9 @@ int spool_seal(struct spool *sp, struct body *b, struct why *w)
     char from[PATH_SIZE], to[PATH_SIZE];
     path_of(from, sp->folder, TMP, b->file);
     path_of(to, sp->folder, BODY, b->file);
-    if (b->stale && rewrite(b) != 0)
-        return trouble(w, "write", from);
-    b->stale = true;
-    if (disk_get()->sync(b->fd, 0) != 0)
-        return trouble(w, "sync", from);
-    b->stale = false;
+    int rc = spool_sync(b, w);
+    if (rc < 0)
+        return rc;
     if (disk_get()->move(from, to) != 0)
         return trouble(w, "rename", from);
     b->sealed = true;

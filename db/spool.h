@@ -49,6 +49,8 @@ int spool_seal(struct spool *sp, struct body *b, struct why *w) MUST_CHECK;
 /* The same for several at once, in parallel: disks and file systems join syncs that wait side by
  * side. What failed is not sealed; spool_seal then tries again and tells why. */
 void spool_seal_many(struct spool *sp, struct body **list, size_t n);
+/* The first half of it: the bytes of one that is not sealed. */
+int spool_sync(struct body *b, struct why *w) MUST_CHECK;
 int spool_sync_folder(struct spool *sp, struct why *w) MUST_CHECK;
 /* What the tables say of a file now; unlinks it when unwanted and not held by anyone. */
 void spool_settle(struct spool *sp, uint64_t file, bool wanted);

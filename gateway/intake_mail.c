@@ -210,7 +210,7 @@ static int begin(struct carry *c, struct intake *in, const struct mail *m, struc
     return c->nje && c->from == NULL ? w->err : 0;
 }
 
-/* In a work thread, it may be. */
+/* In a work thread, it may be: see convert_apart. */
 static void convert(void *arg)
 {
     struct carry *c = arg;
@@ -218,6 +218,17 @@ static void convert(void *arg)
     for (size_t i = 0; i < m->nrcpt && c->v == 0; i++)
         if (m->rcpt[i].to != DOOR_SMTP)
             c->v = make_files(c->in, c->from, &m->rcpt[i], c->origin, &c->made, &c->why);
+}
+
+/* What is large is on the disk before it is committed: nobody else waits for it there. */
+static void convert_apart(void *arg)
+{
+    struct carry *c = arg;
+    convert(c);
+    for (size_t i = 0; i < c->made.n && c->v == 0; i++)
+        c->v = body_sync(c->made.item[i].file.deck, &c->why);
+    if (c->v == 0 && c->net)
+        c->v = body_sync(c->body, &c->why);
 }
 
 static int finish(struct carry *c, struct why *w)
@@ -315,7 +326,7 @@ void intake_convert(struct intake *in, void (*fn)(struct intake *in, const struc
     for (struct carry *c = in->carry; c != NULL; c = c->next) {
         c->fn = fn;
         c->job = (struct work_job){
-            .run = convert, .done = converted, .arg = c, .size = body_size(c->body)};
+            .run = convert_apart, .done = converted, .arg = c, .size = body_size(c->body)};
         work_give(in->g->work, &c->job);
     }
 }

@@ -349,6 +349,31 @@ START_TEST(a_body_is_written_again_after_a_failed_sync)
 }
 END_TEST
 
+/* The same when the sync that failed was one ahead of the commit; it is told. */
+START_TEST(a_body_is_synced_ahead)
+{
+    struct why w;
+    open_recorded();
+    power_fail_sync("spool/tmp/", 1);
+    struct change *c = change_new(d.store);
+    struct message *m = fix_message(&d, 1, SCRIPT_INLINE + 1000, 1);
+    ck_assert_int_eq(body_sync(m->body, &w), E_TEMP);
+    change_add(c, m);
+    message_free(&m);
+    fix_durable(&d, &c);
+    ck_assert(fix_has(&d, 1));
+    size_t after = power_points();
+    m = fix_message(&d, 2, SCRIPT_INLINE + 1000, 1);
+    ck_assert_int_eq(body_sync(m->body, &w), OK);
+    ck_assert_int_eq(body_sync(m->body, &w), OK);
+    message_free(&m);
+    clock_fake(false);
+    fix_close(&d);
+    power_stop();
+    ck_assert_uint_gt(check_images(1, after), 0);
+}
+END_TEST
+
 /* The WAL's sync failed, its frames may be there all the same: the body file must not go before the
  * next commit has written over them. */
 START_TEST(a_body_stays_after_a_failed_commit)
@@ -432,6 +457,7 @@ static Suite *fault_suite(void)
     tcase_add_test(t, closing_on_a_broken_disk_ends);
     tcase_add_loop_test(t, power_cut_after_a_failed_sync, 0, 8);
     tcase_add_test(t, a_body_is_written_again_after_a_failed_sync);
+    tcase_add_test(t, a_body_is_synced_ahead);
     tcase_add_test(t, a_body_stays_after_a_failed_commit);
     tcase_add_test(t, nothing_overtakes_a_kept_change);
     tcase_add_test(t, order_holds_when_a_body_fails);
