@@ -14,6 +14,7 @@
 #include "gateway/listening.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
+#include "gateway/mail/mime.h"
 #include "gateway/passcheck.h"
 #include "gateway/smtp/server.h"
 
@@ -114,10 +115,6 @@ static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct
         v = admit_mailbox(s->g,
                           (struct asker){.source = m->login.n > 0 ? FROM_SIGNED : FROM_INTERNET},
                           r->path.local, r->path.domain, m->arena, a, w);
-    if (v == 0 && m->params.binary && leaves_us(a))
-        v = why_set(w, E_PERM, 554, "5.6.3",
-                    "%.*s is reached by hosts that take no BODY=BINARYMIME; send it without",
-                    STR_ARG(r->path.text));
     if (v < 0) {
         char at[64];
         s->g->stat.refused++;
@@ -386,6 +383,35 @@ static void settle(struct taking *t, int v, struct why *w)
     taking_free(t);
 }
 
+/* RFC 3030 3: hosts further on that take no BODY=BINARYMIME get its parts encoded. */
+static bool must_encode(const struct taking *t)
+{
+    bool leaves = false;
+    for (size_t i = 0; i < t->m->nrcpt; i++)
+        leaves = leaves || leaves_us(t->m->rcpt[i].user);
+    return t->m->params.binary && leaves;
+}
+
+static void encode(struct taking *t)
+{
+    struct body *old = t->fresh;
+    struct cur whole = body_cur(old, &t->why);
+    struct body_writer *bw = body_writer_new(t->s->g->store);
+    struct buf b;
+    t->fresh = NULL;
+    buf_init(&b, 2 * body_size(old) + 65536);
+    if (mime_7bit(cur_str(&whole), &b) < 0)
+        t->v = why_set(&t->why, E_PERM, 554, "5.6.3",
+                       "The mail cannot be encoded for hosts that take no BODY=BINARYMIME");
+    else
+        t->v = body_write(bw, b.p, b.n, &t->why);
+    if (t->v == 0 && (t->fresh = body_writer_end(&bw, &t->why)) == NULL)
+        t->v = t->why.err;
+    body_writer_drop(&bw);
+    buf_done(&b);
+    body_free(&old);
+}
+
 static int put_piece(void *to, const void *p, size_t n, struct why *w)
 {
     return body_write(to, p, n, w);
@@ -414,6 +440,8 @@ static void write_anew(void *arg)
         t->v = w->err;
     else
         t->fresh = fresh;
+    if (fresh != NULL && must_encode(t))
+        encode(t);
 }
 
 static void written_anew(void *arg, bool ran)
@@ -435,7 +463,7 @@ static void decide(void *arg, const struct why *reason, bool discard)
         intake_journal(t->in, "discarded", "from=%.*s by a filter", STR_ARG(t->m->sender.text));
         log_event(LOG_INFO, t->id, "discarded", "from=%s", log_quote(t->m->sender.text));
         intake_commit(&t->in, taken, t);
-    } else if (!t->edited && t->added.n == 0) {
+    } else if (!t->edited && t->added.n == 0 && !must_encode(t)) {
         settle(t, 0, &t->why);
     } else if (body_size(t->body) > LARGE) {
         t->job = (struct work_job){

@@ -690,6 +690,27 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
 
 /* --- for hosts without 8BITMIME ---------------------------------------------------------- */
 
+#define ENCODE_DEPTH_MAX 50u /* parts within parts; deeper ones stay as they are */
+
+/* The library leaves binary parts as they are. */
+static void unbinary(GMimeObject *o, unsigned depth)
+{
+    if (o == NULL || GMIME_IS_MULTIPART_SIGNED(o) || depth > ENCODE_DEPTH_MAX)
+        return;
+    if (GMIME_IS_MULTIPART(o)) {
+        for (int i = 0; i < g_mime_multipart_get_count(GMIME_MULTIPART(o)); i++)
+            unbinary(g_mime_multipart_get_part(GMIME_MULTIPART(o), i), depth + 1);
+    } else if (GMIME_IS_MESSAGE_PART(o)) {
+        GMimeMessage *m = g_mime_message_part_get_message(GMIME_MESSAGE_PART(o));
+        unbinary(m != NULL ? g_mime_message_get_mime_part(m) : NULL, depth + 1);
+    } else if (GMIME_IS_PART(o) &&
+               g_mime_part_get_content_encoding(GMIME_PART(o)) == GMIME_CONTENT_ENCODING_BINARY) {
+        g_mime_part_set_content_encoding(
+            GMIME_PART(o),
+            g_mime_part_get_best_content_encoding(GMIME_PART(o), GMIME_ENCODING_CONSTRAINT_7BIT));
+    }
+}
+
 int mime_7bit(struct str mail, struct buf *out)
 {
     need_gmime();
@@ -700,6 +721,7 @@ int mime_7bit(struct str mail, struct buf *out)
     GMimeStream *to = g_mime_stream_mem_new();
     g_mime_format_options_set_newline_format(form, GMIME_NEWLINE_FORMAT_DOS);
     if (m != NULL) {
+        unbinary(g_mime_message_get_mime_part(m), 0);
         g_mime_object_encode(GMIME_OBJECT(m), GMIME_ENCODING_CONSTRAINT_7BIT);
         (void)g_mime_object_write_to_stream(GMIME_OBJECT(m), form, to);
         const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(to));

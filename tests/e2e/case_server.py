@@ -131,6 +131,31 @@ def case_chunking(w):
     assert p.take_file().lines()[-1] == 'not the end'
 
 
+def case_binarymime_goes_on(w):
+    """BODY=BINARYMIME for somebody reached over SMTP: the binary part arrives in base64, whole; what is signed is refused."""
+    sink = w.sink()
+    gw, _, _ = w.pair(['LOCALUSER FAR MBOX=far@example.net', 'DESTINATION example.net ' + sink.where])
+    payload = bytes(range(256)) * 20 + b'\r\n.\r\n\n\r'
+    for kind, size, code in (('mixed', 1, 250), ('mixed', 20, 250), ('signed', 1, 554)):
+        data = (b'From: steve@example.org\r\nSubject: bits\r\nMIME-Version: 1.0\r\nContent-Type: multipart/%s; boundary=b\r\n\r\n'
+                b'--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n%s\r\n--b--\r\n'
+                % (kind.encode(), payload * size))
+        r = Raw(gw.smtp)
+        r.hello()
+        r.ask('MAIL FROM:<steve@example.org> BODY=BINARYMIME', 250)
+        r.ask('RCPT TO:<far@%s>' % gw.fqdn, 250)
+        r.send(b'BDAT %d LAST\r\n' % len(data) + data)
+        assert ('5.6.3' in r.expect(code)) == (code == 554)
+        r.close()
+        if code == 250:
+            m = sink.take()
+            part = list(m.mail.iter_parts())[0]
+            assert part['Content-Transfer-Encoding'] == 'base64', m.data[:600]
+            assert part.get_content() == payload * size, 'the part has changed'
+    gw.empty()
+    assert not sink.messages
+
+
 def case_smtputf8(w):
     gw, p, _ = w.pair()
     r = Raw(gw.smtp)
