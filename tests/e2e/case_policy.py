@@ -170,3 +170,23 @@ def case_early_talker(w):
     r = wd.Raw(gw.smtp)
     r.hello()
     r.close()
+
+
+def case_verify_batch_sender(w):
+    """VERIFYBATCHSMTPSENDER: MAIL FROM must be the file's origin in any form; the mailers named may speak for others."""
+    gw, p, sink = w.pair(['VERIFYBATCHSMTPSENDER LISTSERV'])
+
+    def sent(user, sender):
+        p.send(njefile.bsmtp(user, 'MVSA', 'SMTP', 'GATE', ['HELO MVSA', 'MAIL FROM:<%s>' % sender,
+                                                            'RCPT TO:<steve@example.org>', 'DATA', 'Subject: x', '', 'x', '.'])).wait()
+        gw.until(lambda: sink.messages or p.files)
+        return sink.take().sender if sink.messages else ' '.join(p.take_file().text().split())
+    mine = 'BOB%MVSA.RSCSNET@' + gw.fqdn
+    for sender in ('BOB@MVSA', 'bob%mvsa@' + gw.fqdn, 'bob%mvsa.rscsnet@' + gw.fqdn):
+        assert sent('BOB', sender) == mine, sender
+    for sender in ('CAROL@MVSA', 'BOB@MVSB', 'president@example.org', 'carol%mvsa@' + gw.fqdn):
+        assert 'Spool File Origin: <BOB@MVSA> does not match' in sent('BOB', sender), sender
+    assert sent('LISTSERV', 'CAROL@MVSA') == mine.replace('BOB', 'CAROL')
+    assert sent('LISTSERV', 'owner-list@example.org') == 'owner-list@example.org'
+    gw.empty()
+    assert not sink.messages
