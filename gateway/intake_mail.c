@@ -32,6 +32,15 @@ struct made_list {
 };
 
 /* One mail on its way. */
+/* A recipient who cannot have the mail, when others can. */
+struct refusal {
+    const struct admitted *to;
+    struct why why;
+};
+struct refusals {
+    struct refusal *item;
+    size_t n;
+};
 struct carry {
     struct carry *next;
     struct intake *in;
@@ -42,6 +51,7 @@ struct carry {
     bool net, nje;
     struct frommail *from; /* NULL: nobody of NJE is meant */
     struct made_list made;
+    struct refusals refused;
     int v;
     struct why why;
     struct work_job job;
@@ -140,9 +150,40 @@ static void add_made(struct intake *in, const struct mail *m, const struct fromm
                        made->file.replaced, STR_ARG(to->node));
 }
 
+static bool is_refused(const struct refusals *refused, const struct admitted *to)
+{
+    for (size_t i = 0; i < refused->n; i++)
+        if (refused->item[i].to == to)
+            return true;
+    return false;
+}
+
+static void tell_refused(struct intake *in, const struct mail *m, const struct frommail *f,
+                         msg_id origin, const struct refusals *refused)
+{
+    struct message *of = intake_output(m, origin, origin);
+    struct dsn_rcpt *list = mem_new((refused->n + 1) * sizeof *list);
+    for (size_t i = 0; i < refused->n; i++) {
+        const struct admitted *to = refused->item[i].to;
+        list[i] = (struct dsn_rcpt){.addr = to->original,
+                                    .why = &refused->item[i].why,
+                                    .notify = to->notify,
+                                    .orcpt = to->orcpt};
+        change_journal(in->change, origin, "returned", "to=%.*s reason=%s", STR_ARG(to->original),
+                       refused->item[i].why.text);
+    }
+    of->subject = arena_str(of->arena, frommail_subject(f));
+    of->head = arena_str(of->arena, frommail_head(f));
+    if (refused->n > 0)
+        dsn_add(in->g, in, DSN_FAILED, of, list, refused->n);
+    in->g->stat.returned += refused->n;
+    free(list);
+    message_free(&of);
+}
+
 /* Tell the sender who asked for it of the recipients who have the mail in their readers now. */
 static void tell_delivered(struct intake *in, const struct mail *m, const struct frommail *f,
-                           msg_id origin)
+                           msg_id origin, const struct refusals *refused)
 {
     struct why ok;
     struct message *of = intake_output(m, origin, origin);
@@ -152,7 +193,8 @@ static void tell_delivered(struct intake *in, const struct mail *m, const struct
     for (size_t i = 0; i < m->nrcpt; i++) {
         struct admitted way;
         frommail_way(f, &m->rcpt[i], &way);
-        if (way.to == DOOR_LOCAL && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
+        if (way.to == DOOR_LOCAL && (m->rcpt[i].notify & NOTIFY_SUCCESS) != 0 &&
+            !is_refused(refused, &m->rcpt[i]))
             list[n++] = (struct dsn_rcpt){.addr = m->rcpt[i].original,
                                           .why = &ok,
                                           .notify = m->rcpt[i].notify,
@@ -210,14 +252,38 @@ static int begin(struct carry *c, struct intake *in, const struct mail *m, struc
     return c->nje && c->from == NULL ? w->err : 0;
 }
 
-/* In a work thread, it may be: see convert_apart. */
+/* Without those of a recipient who does not take them all. */
+static void refuse(struct carry *c, const struct admitted *to, size_t before, const struct why *why)
+{
+    struct refusals *r = &c->refused;
+    for (; c->made.n > before; c->made.n--)
+        body_free(&c->made.item[c->made.n - 1].file.deck);
+    r->item = mem_grow(r->item, r->n + 1, sizeof *r->item);
+    r->item[r->n++] = (struct refusal){to, *why};
+}
+
+/* In a work thread, it may be: see convert_apart. What one node does not take (MAXFILE) is no
+ * reason to keep the mail from the others; when nobody is left it is refused. */
 static void convert(void *arg)
 {
     struct carry *c = arg;
     const struct mail *m = &c->mail;
-    for (size_t i = 0; i < m->nrcpt && c->v == 0; i++)
-        if (m->rcpt[i].to != DOOR_SMTP)
-            c->v = make_files(c->in, c->from, &m->rcpt[i], c->origin, &c->made, &c->why);
+    for (size_t i = 0; i < m->nrcpt && c->v == 0; i++) {
+        size_t before = c->made.n;
+        struct why why;
+        if (m->rcpt[i].to == DOOR_SMTP)
+            continue;
+        int v = make_files(c->in, c->from, &m->rcpt[i], c->origin, &c->made, &why);
+        if (v == E_LIMIT)
+            refuse(c, &m->rcpt[i], before, &why);
+        else if (v < 0)
+            c->why = why;
+        c->v = v == E_LIMIT ? 0 : v;
+    }
+    if (c->v == 0 && c->refused.n > 0 && c->made.n == 0 && !c->net) {
+        c->why = c->refused.item[0].why;
+        c->v = c->why.err;
+    }
 }
 
 /* What is large is on the disk before it is committed: nobody else waits for it there. */
@@ -242,12 +308,14 @@ static int finish(struct carry *c, struct why *w)
     for (size_t i = 0; i < c->made.n; i++)
         add_made(in, m, c->from, c->origin, &c->made.item[i]);
     for (size_t i = 0, n = 0; i < m->nrcpt && n < THREADS_A_MAIL && c->nje; i++)
-        if (m->rcpt[i].to != DOOR_SMTP && ++n > 0)
+        if (m->rcpt[i].to != DOOR_SMTP && !is_refused(&c->refused, &m->rcpt[i]) && ++n > 0)
             frommail_remember(c->from, &m->rcpt[i], in->change);
     if (c->net)
         add_net(in, m, intake_output(m, c->origin, row_id(in, c->origin, c->made.n == 0)));
     if (c->nje && m->from == DOOR_SMTP)
-        tell_delivered(in, m, c->from, c->origin);
+        tell_delivered(in, m, c->from, c->origin, &c->refused);
+    if (c->refused.n > 0)
+        tell_refused(in, m, c->from, c->origin, &c->refused);
     if (m->from == DOOR_SMTP)
         tell_expanded(in, &c->asked, c->origin);
     return 0;
@@ -256,6 +324,7 @@ static int finish(struct carry *c, struct why *w)
 static void carry_done(struct carry *c)
 {
     free_made(&c->made);
+    free(c->refused.item);
     frommail_free(&c->from);
     arena_free(&c->members);
     body_free(&c->body);

@@ -133,6 +133,30 @@ def case_encoded_for_a_node(w):
         raise AssertionError('an attachment of 1001 bytes was taken')
 
 
+def case_too_large_for_one(w):
+    """MAXFILE of one node: the others get the mail, its user is told of; alone, the mail is refused."""
+    gw, p, sink = w.pair(['NODE SMALL MAXFILE=1000'])
+    gw.lines += ['ROUTE SMALL TO MVSA']
+    gw.restart()
+    p.wait_up()
+    head = [('MIME-Version', '1.0'), ('Content-Type', 'multipart/mixed; boundary=b1')]
+    body = ('--b1\r\n\r\nsee file\r\n--b1\r\nContent-Type: application/octet-stream; name="x.bin"\r\n\r\n' +
+            '\x01' * 2000 + '\r\n--b1--\r\n')
+    gw.mail(['bob%mvsa@' + gw.fqdn, 'eve%small@' + gw.fqdn], body, headers=head)
+    note, (f,) = take(p)
+    assert note.dest == f.dest == ('BOB', 'MVSA'), (note.dest, f.dest)
+    report = sink.take()
+    status = next(x for x in report.mail.walk() if x.get_content_type() == 'message/delivery-status').as_string()
+    assert report.rcpts == ['steve@example.org'], report.rcpts
+    assert 'eve%small@' in status and '1000' in status and 'bob%mvsa' not in status, status
+    try:
+        gw.mail('eve%small@' + gw.fqdn, body, headers=head)
+    except AssertionError as e:
+        assert '552' in str(e), e
+    else:
+        raise AssertionError('taken for nobody')
+
+
 def case_cannot_be_shown(w):
     """Nested beyond all limits: a note that says so, and the whole of it in a file."""
     gw, p, _ = w.pair()
