@@ -49,7 +49,7 @@ MAY_rscs         := base rscs
 MAY_security     := base db security
 MAY_aliases      := base db security aliases
 MAY_gateway_smtp := base db security gateway/smtp
-MAY_gateway_mail := base rscs aliases gateway/mail
+MAY_gateway_mail := base rscs security aliases gateway/mail
 MAY_gateway      := base db rscs security aliases gateway
 MAY_cli          := base db rscs security aliases gateway cli
 

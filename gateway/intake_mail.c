@@ -31,7 +31,6 @@ struct made_list {
     size_t n;
 };
 
-/* One mail on its way. */
 /* A recipient who cannot have the mail, when others can. */
 struct refusal {
     const struct admitted *to;
@@ -41,6 +40,7 @@ struct refusals {
     struct refusal *item;
     size_t n;
 };
+/* One mail on its way. */
 struct carry {
     struct carry *next;
     struct intake *in;

@@ -10,6 +10,7 @@
 
 #define WORD_MAX 8u
 #define NAME_SHOWN 40u /* bytes of a name in the list */
+#define UNIQUE_TRIED 50u
 #define CHECK_ARENA (1u << 20)
 
 /* --- names
@@ -167,7 +168,8 @@ static void make_unique(struct arena *a, struct partfile *list, size_t n)
 {
     struct partfile *f = &list[n];
     struct str base = f->fn;
-    for (unsigned number = 1;; number++) {
+    /* Among hundreds of one name the small numbers are taken. */
+    for (unsigned number = n > UNIQUE_TRIED ? (unsigned)n : 1;; number++) {
         bool taken = false;
         for (size_t i = 0; i < n && !taken; i++)
             taken = str_eq(list[i].fn, f->fn) && str_eq(list[i].ft, f->ft);
@@ -270,8 +272,8 @@ struct partfile *partfile_all(struct arena *a, const struct conf *c, const struc
             by_fact(a, f);
         else
             by_name(a, part, *n + 1, f);
+        make_safe(c, a, f); /* first: it may make two of one name */
         make_unique(a, list, *n);
-        make_safe(c, a, f);
         if (!told)
             usual_records(a, f);
         (*n)++;

@@ -23,8 +23,6 @@
 #define STUB_WORDS 3u /* a plain alternative with fewer words is "see the HTML" */
 #define SHORT_RULE "--------\n"
 
-static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth);
-
 int mime_limit(struct walk *k, const char *what, unsigned most)
 {
     return why_set(k->w, E_LIMIT, 554, "5.6.0", "MIME message has more than %u %s", most, what);
@@ -277,7 +275,7 @@ static int put_shown(struct walk *k, struct str text)
     return OK;
 }
 
-static int show_text(struct walk *k, const struct entity *e)
+int mime_show_text(struct walk *k, const struct entity *e)
 {
     if (k->files_only)
         return OK;
@@ -394,7 +392,7 @@ static int walk_all(struct walk *k, const struct children *c, size_t from, const
 {
     int rc = OK;
     for (size_t i = from; rc == OK && i < c->n; i++)
-        rc = walk_entity(k, c->raw[i], type, depth + 1);
+        rc = mime_walk(k, c->raw[i], type, depth + 1);
     return rc;
 }
 
@@ -454,7 +452,7 @@ static int walk_alternative(struct walk *k, const struct children *c, unsigned d
     bool outer = k->files_only;
     for (size_t i = 0; rc == OK && i < c->n; i++) {
         k->files_only = outer || i != chosen;
-        rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
+        rc = mime_walk(k, c->raw[i], "text/plain", depth + 1);
     }
     k->files_only = outer;
     return rc;
@@ -473,7 +471,7 @@ static int walk_related(struct walk *k, const struct entity *e, const struct chi
             root = i;
     }
     if (rc == OK)
-        rc = walk_entity(k, c->raw[root], "text/plain", depth + 1);
+        rc = mime_walk(k, c->raw[root], "text/plain", depth + 1);
     for (size_t i = 0; rc == OK && i < c->n; i++) {
         if (i == root)
             continue;
@@ -481,7 +479,7 @@ static int walk_related(struct walk *k, const struct entity *e, const struct chi
         if (rc == OK && mime_is_type(&child, "image/") && child.has_id && !child.attachment)
             k->out->pictures++;
         else if (rc == OK)
-            rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
+            rc = mime_walk(k, c->raw[i], "text/plain", depth + 1);
     }
     return rc;
 }
@@ -489,7 +487,7 @@ static int walk_related(struct walk *k, const struct entity *e, const struct chi
 static int walk_signed(struct walk *k, const struct entity *e, const struct children *c,
                        unsigned depth)
 {
-    int rc = walk_entity(k, c->raw[0], "text/plain", depth + 1);
+    int rc = mime_walk(k, c->raw[0], "text/plain", depth + 1);
     bool pgp = str_is(e->protocol, "application/pgp-signature");
     if (rc == OK)
         mime_show_line(k, pgp ? "[signed message, PGP, not verified]"
@@ -522,7 +520,7 @@ static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
     /* The text follows its own header without a rule. */
     struct buf outer = k->text;
     buf_init(&k->text, outer.max);
-    rc = walk_entity(k, raw, "text/plain", depth + 1);
+    rc = mime_walk(k, raw, "text/plain", depth + 1);
     buf_str(&outer, buf_text(&k->text));
     buf_done(&k->text);
     k->text = outer;
@@ -536,7 +534,7 @@ static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
 /* RFC 6522: what people read, the status, and of the returned message only the header. */
 static int walk_report(struct walk *k, const struct children *c, unsigned depth)
 {
-    int rc = walk_entity(k, c->raw[0], "text/plain", depth + 1);
+    int rc = mime_walk(k, c->raw[0], "text/plain", depth + 1);
     for (size_t i = 1; rc == OK && i < c->n; i++) {
         struct entity e;
         struct hdr h;
@@ -548,7 +546,7 @@ static int walk_report(struct walk *k, const struct children *c, unsigned depth)
                         mime_is_type(&e, "text/rfc822-headers") ||
                         mime_is_type(&e, "message/global");
         if (!returned) {
-            rc = walk_entity(k, c->raw[i], "text/plain", depth + 1);
+            rc = mime_walk(k, c->raw[i], "text/plain", depth + 1);
             continue;
         }
         rc = mime_decode(k, &e, &raw);
@@ -571,7 +569,7 @@ static int walk_multipart(struct walk *k, const struct entity *e, unsigned depth
     if (c.n == 0) { /* the boundary lies: better as it is than not at all */
         struct entity plain = *e;
         plain.type = STR("text/plain");
-        return show_text(k, &plain);
+        return mime_show_text(k, &plain);
     }
     if (mime_is_type(e, "multipart/alternative"))
         return walk_alternative(k, &c, depth);
@@ -594,15 +592,7 @@ static bool is_readable(const struct entity *e)
            mime_is_type(e, "text/rfc822-headers");
 }
 
-static int walk_secret(struct walk *k, const struct entity *e)
-{
-    bool opaque = str_is(e->smime, "signed-data");
-    mime_show_line(k, opaque ? "[signed message, S/MIME, cannot be shown]"
-                             : "[encrypted message, cannot be shown]");
-    return mime_attach(k, e);
-}
-
-static int walk_entity(struct walk *k, struct str raw, const char *default_type, unsigned depth)
+int mime_walk(struct walk *k, struct str raw, const char *default_type, unsigned depth)
 {
     struct entity e;
     if (depth > MIME_DEPTH_MAX)
@@ -620,9 +610,12 @@ static int walk_entity(struct walk *k, struct str raw, const char *default_type,
         mime_is_type(&e, "message/global-delivery-status"))
         return mime_show_status(k, &e);
     if (is_readable(&e) && !e.attachment)
-        return show_text(k, &e);
+        return mime_show_text(k, &e);
     if (mime_is_type(&e, "application/pkcs7-mime") || mime_is_type(&e, "application/x-pkcs7-mime"))
-        return walk_secret(k, &e);
+        return mime_open_smime(k, &e, depth);
+    if (mime_is_type(&e, "application/ms-tnef") || mime_is_type(&e, "application/vnd.ms-tnef") ||
+        (str_is(e.name, "winmail.dat") && mime_is_type(&e, "application/octet-stream")))
+        return mime_open_tnef(k, &e);
     if (mime_is_type(&e, "text/calendar"))
         return show_calendar(k, &e);
     if (k->files_only && !e.attachment && e.name.n == 0)
@@ -674,7 +667,7 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
     if (is_bare_text(&h)) {
         rc = read_plain(&k, message, &h);
     } else {
-        rc = walk_entity(&k, message, "text/plain", 0);
+        rc = mime_walk(&k, message, "text/plain", 0);
         if (rc == OK && k.text.n == 0 && k.only_pictures)
             buf_z(&k.text, "[message has only pictures]\n");
     }

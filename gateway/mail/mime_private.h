@@ -56,6 +56,14 @@ int mime_decode(struct walk *k, const struct entity *e, struct str *out) MUST_CH
 void mime_new_paragraph(struct walk *k); /* a blank line between what stands there and what comes */
 void mime_show_line(struct walk *k, const char *line);
 
+/* Any entity, what it holds too. */
+int mime_walk(struct walk *k, struct str raw, const char *default_type, unsigned depth) MUST_CHECK;
+int mime_show_text(struct walk *k, const struct entity *e) MUST_CHECK;
+
+/* mimeopen.c: opened when they can be, else attached as they are */
+int mime_open_tnef(struct walk *k, const struct entity *e) MUST_CHECK;
+int mime_open_smime(struct walk *k, const struct entity *e, unsigned depth) MUST_CHECK;
+
 /* mimepart.c */
 int mime_attach(struct walk *k, const struct entity *e) MUST_CHECK;
 /* As a file of these bytes, which are decoded and live as long as the arena. */

@@ -18,6 +18,8 @@ SHOWN = ('text/plain', 'text/html', 'text/enriched', 'text/richtext', 'text/rfc8
 DIFFERENT = {
     'invalid-table2.html': 'text of a row outside its cells: where it stands in the source',
     'invalid-table3.html': 'the same',
+    'tnef.eml': 'winmail.dat is opened here',
+    'opaque.eml': 'a message signed as a whole is opened here',
     'broken.eml': 'a name whose quote never ends, octets that are no base64',
 }
 

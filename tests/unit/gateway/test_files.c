@@ -396,6 +396,18 @@ START_TEST(names_of_files)
         ck_assert_msg(str_eq(f[i].ft, str_of(names[i].ft)), "%zu: %.*s", i, STR_ARG(f[i].ft));
     }
     ck_assert(str_eq(f[9].fact.name, STR("GO.DATA")));
+    /* Renaming may make two of one name, and of hundreds of one name each gets his own. */
+    static struct mime_part many[300];
+    many[0] = (struct mime_part){.name = STR("x.exec"), .type = STR("a/b")};
+    many[1] = (struct mime_part){.name = STR("x.data"), .type = STR("a/b")};
+    for (size_t i = 2; i < 300; i++)
+        many[i] = (struct mime_part){.name = STR("samename.bin"), .type = STR("a/b")};
+    m = (struct mime_text){.part = many, .nparts = 300};
+    f = partfile_all(a, &c, &m, &got);
+    for (size_t i = 0; i < got; i++)
+        for (size_t k = 0; k < i; k++)
+            ck_assert_msg(!str_eq(f[i].fn, f[k].fn) || !str_eq(f[i].ft, f[k].ft), "%zu %zu", i, k);
+    m = (struct mime_text){.part = part, .nparts = n};
     struct str none = STR("NONE");
     c.unsafe_type = &none, c.nunsafe_type = 1;
     f = partfile_all(a, &c, &m, &got);
