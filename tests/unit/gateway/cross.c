@@ -58,8 +58,10 @@ void cross_open(const char *lines)
                                       .rscs_domain = c->rscs_domain,
                                       .dim_node = c->dim_node};
     ck_assert_int_eq(routes_add(cross.routes, STR("*"), STR("MVSA"), &w), 0);
-    struct store_set set = {
-        .loop = cross.loop, .path = c->database.p, .spooldir = c->spooldir.p, .keep.journal_days = -1};
+    struct store_set set = {.loop = cross.loop,
+                            .path = c->database.p,
+                            .spooldir = c->spooldir.p,
+                            .keep.journal_days = -1};
     ck_assert_msg(store_open(&cross.store, &set, &w) == 0, "%s", w.text);
     cross.tls = tls_new();
     cross.nje = nje_new(&cross);

@@ -51,7 +51,7 @@ START_TEST(whole_stream)
         {TNEF_FILE, "Long n\xC3\xA4me.xls", "application/vnd.ms-excel", NULL},
         {TNEF_FILE, "small.txt", "", "text in a file\r\n"},
         {TNEF_TEXT, "", "", "inner body"},
-        {TNEF_FILE, "deep.bin", "", "DEEP"},
+        {TNEF_FILE, "deep.bin", "", NULL},
     };
     ck_assert_uint_eq(t.n, 6);
     for (size_t i = 0; i < 6; i++) {
@@ -62,6 +62,7 @@ START_TEST(whole_stream)
                       "%.*s", STR_ARG(t.item[i].content));
     }
     ck_assert_uint_eq(t.item[2].content.n, 256);
+    ck_assert_mem_eq(t.item[5].content.p, "\0\1\2\3", 4);
 }
 END_TEST
 
@@ -104,7 +105,7 @@ START_TEST(mail_with_winmail)
     ck_assert(str_eq(m.part[0].name, STR("Long n\xC3\xA4me.xls")) && m.part[0].size == 256);
     ck_assert(str_eq(m.part[0].type, STR("application/vnd.ms-excel")));
     ck_assert(str_eq(m.part[1].name, STR("small.txt")));
-    ck_assert(str_eq(m.part[2].content, STR("DEEP")));
+    ck_assert(str_eq(m.part[2].content, ((struct str){"\0\1\2\3", 4})));
     struct why w;
     ck_assert(mime_read(a, STR("Content-Type: application/ms-tnef; name=winmail.dat\n\nno such"),
                         &m, &w) == 0);
