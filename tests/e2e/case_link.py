@@ -455,6 +455,24 @@ class TwoDataSets(njefile.Outgoing):
             yield srcb, data
 
 
+class SecondNumber(njefile.Outgoing):
+    """A data set of the same name with the number 2."""
+
+    def dsh(self, manner):
+        return super().dsh(manner)[:48] + b'\0\2' + super().dsh(manner)[50:]
+
+
+def case_data_sets_by_number(w):
+    """Two data sets of a job with one name: their numbers tell them apart."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    out = TwoDataSets('BOB', 'MVSA', 'ANNE', 'GATE', 'SAME', 'LISTING', njefile.text_cards(['a', 'b']))
+    out.second = SecondNumber('BOB', 'MVSA', 'ANNE', 'GATE', 'SAME', 'LISTING', njefile.text_cards(['c']))
+    p.send(out).wait()
+    got = sorted(a.get_content().split() for a in sink.take().mail.iter_attachments())
+    assert got == [['a', 'b'], ['c']], got
+
+
 def case_several_data_sets(w):
     """Each data set of a job is a file: in the reader, and as an attachment."""
     gw, p, sink = w.pair(['LOCALUSER OPER'])
