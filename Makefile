@@ -80,7 +80,7 @@ help:
 	@echo 'make fuzz       libFuzzer: T=target S=seconds (all targets, 60 s each, without T)'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb        a Debian package, in build/deb'
-	@echo 'make deb-upgrade  the package test with a package of the commit before as the older one'
+	@echo 'make deb-upgrade  the package tests with a package of the commit before (FROM=commit) as the older one'
 	@echo 'make manuals    the manual pages that come from tables, after a change of a table'
 	@echo 'make longest    the longest functions and files'
 	@echo 'make clean'
@@ -242,7 +242,7 @@ DEB     ?= $(BUILD)/deb
 deb: all
 	@packaging/deb/build $(MAKE) $(BUILD) $(VERSION) $(DEB)
 deb-upgrade: all
-	+@packaging/deb/upgrade-test $(MAKE) $(BUILD)
+	+@packaging/deb/upgrade-test $(MAKE) $(BUILD) $(FROM)
 
 clean:
 	rm -rf build njegated njegate
