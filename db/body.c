@@ -19,8 +19,8 @@
 struct body_writer {
     struct spool *spool;
     size_t inline_max;
-    uint64_t limit, size;
-    uint8_t *p; /* all of it, or what is not yet written to the file */
+    uint64_t limit, size, filed; /* of size, what is in the file */
+    uint8_t *p;                  /* all of it, or what is not yet written to the file */
     size_t n, cap;
     struct body *file; /* once larger than inline_max */
     struct why why;    /* sticky */
@@ -56,7 +56,9 @@ static int flush(struct body_writer *bw)
                            spool_folder(bw->spool), strerror(put < 0 ? errno : ENOSPC));
         at += (size_t)put;
     }
+    bw->filed += bw->n;
     bw->n = 0;
+    spool_written(bw->spool, bw->file, bw->filed);
     return OK;
 }
 

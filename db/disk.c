@@ -15,8 +15,17 @@ static int system_sync(int fd, int folder)
     return folder ? fsync(fd) : fdatasync(fd);
 }
 
-const struct disk disk_system = {
-    .open = system_open, .write = write, .sync = system_sync, .move = rename, .remove = unlink};
+static int system_begin(int fd, off_t from, off_t n)
+{
+    return sync_file_range(fd, from, n, SYNC_FILE_RANGE_WRITE);
+}
+
+const struct disk disk_system = {.open = system_open,
+                                 .write = write,
+                                 .begin = system_begin,
+                                 .sync = system_sync,
+                                 .move = rename,
+                                 .remove = unlink};
 
 static const struct disk *current = &disk_system;
 

@@ -1,4 +1,4 @@
-/* db/disk.h -- the seam under body files: the five calls of the system that a crash or a full disk
+/* db/disk.h -- the seam under body files: the calls of the system that a crash or a full disk
  * can spoil. SQLite's own files have SQLite's VFS for the same purpose. Internal to db/ and its
  * tests. */
 #ifndef DB_DISK_H
@@ -8,10 +8,11 @@
 #include <sys/types.h>
 
 /* Each as its system call: -1 with errno on failure. sync is fdatasync for files, fsync for
- * folders. */
+ * folders. begin only has the system begin to write that part; it may do nothing. */
 struct disk {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*write)(int fd, const void *p, size_t n);
+    int (*begin)(int fd, off_t from, off_t n);
     int (*sync)(int fd, int folder);
     int (*move)(const char *from, const char *to);
     int (*remove)(const char *path);

@@ -24,8 +24,9 @@
 #define TMP "tmp"
 #define BODY "body"
 #define REWRITE_CHUNK 65536
-#define SEALERS 15    /* threads that help to sync a batch of files */
-#define DEAD_MOST 256 /* descriptors and files waiting to be cleared away */
+#define SEALERS 15          /* threads that help to sync a batch of files */
+#define DEAD_MOST 256       /* descriptors and files waiting to be cleared away */
+#define START_AT (1u << 20) /* so much of a body at once goes on its way to the disk */
 
 struct spool {
     pthread_mutex_t lock; /* everything below, and the flags of the bodies */
@@ -34,11 +35,12 @@ struct spool {
     int lock_fd, body_fd;
     uint64_t last;      /* number last given */
     struct idmap alive; /* number to struct body */
-    pthread_t undertaker;
+    pthread_t keeper;
     bool threaded; /* it runs */
-    pthread_cond_t died, buried;
+    pthread_cond_t work, buried;
     struct body *dead; /* let go of */
     size_t ndead;
+    struct body *written; /* to be brought on its way; each is held */
 };
 
 static void path_of(char *to, const char *folder, const char *sub, uint64_t file)
@@ -125,38 +127,59 @@ static void add_dead(struct spool *sp, struct body *b)
     b->next = sp->dead;
     sp->dead = b;
     sp->ndead++;
-    pthread_cond_signal(&sp->died);
+    pthread_cond_signal(&sp->work);
 }
 
-static void *undertake(void *arg)
+/* Under the lock, as is bury_one. */
+static void start_one(struct spool *sp)
+{
+    struct body *b = sp->written;
+    uint64_t from = b->started, to = b->written;
+    sp->written = b->next;
+    b->started = to;
+    pthread_mutex_unlock(&sp->lock);
+    /* Only begun, and nothing rests on it: the sync before the seal does the rest and hears of what
+     * fails. */
+    (void)disk_get()->begin(b->fd, (off_t)from, (off_t)(to - from));
+    (void)spool_release(b);
+    pthread_mutex_lock(&sp->lock);
+}
+
+static void bury_one(struct spool *sp)
+{
+    struct body *b = sp->dead;
+    sp->dead = b->next;
+    pthread_mutex_unlock(&sp->lock);
+    bury(b);
+    pthread_mutex_lock(&sp->lock);
+    sp->ndead--;
+    pthread_cond_signal(&sp->buried);
+}
+
+static void *keep(void *arg)
 {
     struct spool *sp = arg;
     pthread_mutex_lock(&sp->lock);
-    while (sp->threaded || sp->dead != NULL) {
-        struct body *b = sp->dead;
-        if (b == NULL) {
-            pthread_cond_wait(&sp->died, &sp->lock);
-            continue;
-        }
-        sp->dead = b->next;
-        pthread_mutex_unlock(&sp->lock);
-        bury(b);
-        pthread_mutex_lock(&sp->lock);
-        sp->ndead--;
-        pthread_cond_signal(&sp->buried);
+    while (sp->threaded || sp->dead != NULL || sp->written != NULL) {
+        if (sp->written != NULL)
+            start_one(sp);
+        else if (sp->dead != NULL)
+            bury_one(sp);
+        else
+            pthread_cond_wait(&sp->work, &sp->lock);
     }
     pthread_mutex_unlock(&sp->lock);
     return NULL;
 }
 
 /* Signals are the loop's. */
-static int start_undertaker(struct spool *sp, struct why *w)
+static int start_keeper(struct spool *sp, struct why *w)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     sp->threaded = true;
-    int no = pthread_create(&sp->undertaker, NULL, undertake, sp);
+    int no = pthread_create(&sp->keeper, NULL, keep, sp);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (no == 0)
         return OK;
@@ -176,11 +199,11 @@ int spool_open(struct spool **out, const char *folder, struct why *w)
     sp->folder = mem_dup(folder);
     sp->lock_fd = sp->body_fd = -1;
     pthread_mutex_init(&sp->lock, NULL);
-    pthread_cond_init(&sp->died, NULL);
+    pthread_cond_init(&sp->work, NULL);
     pthread_cond_init(&sp->buried, NULL);
     int rc = make_folders(sp, w);
     if (rc == OK)
-        rc = start_undertaker(sp, w);
+        rc = start_keeper(sp, w);
     if (rc == OK)
         *out = sp;
     else
@@ -211,7 +234,7 @@ void spool_free(struct spool **spp)
         close(sp->lock_fd);
     if (sp->body_fd >= 0)
         close(sp->body_fd);
-    pthread_cond_destroy(&sp->died);
+    pthread_cond_destroy(&sp->work);
     pthread_cond_destroy(&sp->buried);
     pthread_mutex_destroy(&sp->lock);
     idmap_done(&sp->alive);
@@ -350,6 +373,20 @@ struct body *spool_create(struct spool *sp, struct why *w)
     return b;
 }
 
+void spool_written(struct spool *sp, struct body *b, uint64_t bytes)
+{
+    pthread_mutex_lock(&sp->lock);
+    bool listed = b->written - b->started >= START_AT;
+    b->written = bytes;
+    if (!listed && bytes - b->started >= START_AT && sp->threaded) {
+        body_hold(b);
+        b->next = sp->written;
+        sp->written = b;
+        pthread_cond_signal(&sp->work);
+    }
+    pthread_mutex_unlock(&sp->lock);
+}
+
 struct body *spool_read(const char *folder, uint64_t file, uint64_t size, struct why *w)
 {
     char path[PATH_SIZE];
@@ -418,10 +455,10 @@ void spool_close(struct spool *sp)
     pthread_mutex_lock(&sp->lock);
     bool threaded = sp->threaded;
     sp->threaded = false;
-    pthread_cond_signal(&sp->died);
+    pthread_cond_signal(&sp->work);
     pthread_mutex_unlock(&sp->lock);
     if (threaded)
-        pthread_join(sp->undertaker, NULL);
+        pthread_join(sp->keeper, NULL);
 }
 
 /* After a failed sync the system may hold the pages for clean: a second sync would then succeed

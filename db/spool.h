@@ -24,7 +24,9 @@ struct body {
     bool stale;          /* a sync failed: write the bytes again before the next */
     bool wanted;         /* a durable row names it */
     bool listed;         /* the writer's own, while it gathers what to seal */
-    struct body *next;   /* in the spool's table */
+    uint64_t written;    /* bytes under way to the disk may be all of these, */
+    uint64_t started;    /* and are these */
+    struct body *next;   /* in one of the spool's lists */
 };
 
 /* Makes the folders; E_DENIED when another process has it (its lock is held until the end). */
@@ -41,6 +43,9 @@ int spool_sweep(struct spool *sp, struct db *d, struct why *w) MUST_CHECK;
 
 /* A new file body under tmp/, empty, one holder. NULL with *w. */
 struct body *spool_create(struct spool *sp, struct why *w);
+/* So much of b is written: another thread has the system begin to bring it to the disk, so that
+ * little is left to do when it is sealed. */
+void spool_written(struct spool *sp, struct body *b, uint64_t bytes);
 /* The sealed body of a row: the living one or its file opened. NULL with *w. */
 struct body *spool_load(struct spool *sp, uint64_t file, uint64_t size, struct why *w);
 /* Sync and rename one body (nothing to do for others); spool_sync_folder makes the renames durable.

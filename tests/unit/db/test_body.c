@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "db/disk.h"
@@ -133,6 +134,38 @@ START_TEST(short_writes_lose_nothing)
 }
 END_TEST
 
+static off_t begun;
+
+static int count_begin(int fd, off_t from, off_t n)
+{
+    struct stat st;
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(from, begun); /* piece by piece, and only what is there */
+    ck_assert_int_le(from + n, st.st_size);
+    begun += n;
+    return 0;
+}
+
+START_TEST(a_large_one_sets_out_early)
+{
+    static struct disk d;
+    d = disk_system;
+    d.begin = count_begin;
+    disk_set(&d);
+    struct body *b = fix_body(&f, 3, 200000);
+    body_free(&b);
+    store_close(&f.store);
+    ck_assert_int_eq(begun, 0); /* not worth it */
+    fix_open(&f);
+    b = fix_body(&f, 3, 5 << 20);
+    body_free(&b); /* before all of it has begun, perhaps */
+    store_close(&f.store);
+    ck_assert_int_gt(begun, 4 << 20);
+    ck_assert_uint_eq(fix_files(f.spool, "tmp"), 0);
+    fix_open(&f);
+}
+END_TEST
+
 static int no_open(const char *path, int flags, mode_t mode)
 {
     (void)path, (void)flags, (void)mode;
@@ -253,6 +286,7 @@ static Suite *body_suite(void)
     tcase_add_test(t, limit_is_sticky);
     tcase_add_test(t, a_full_disk_is_told);
     tcase_add_test(t, short_writes_lose_nothing);
+    tcase_add_test(t, a_large_one_sets_out_early);
     tcase_add_test(t, no_descriptor_is_told);
     tcase_add_test(t, memory_bodies);
     tcase_add_test(t, a_held_body_outlives_its_row_and_store);
