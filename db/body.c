@@ -15,6 +15,7 @@
 
 #define FIRST 4096u  /* most mail fits */
 #define CHUNK 65536u /* gathered before each write to a file */
+#define READY_PAGES 256u
 
 struct body_writer {
     struct spool *spool;
@@ -118,7 +119,7 @@ int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w)
     return (int)bw->why.err;
 }
 
-static struct body *in_memory(uint8_t *p, size_t n)
+static struct body *memory_body(uint8_t *p, size_t n)
 {
     struct body *b = mem_new(sizeof *b);
     atomic_init(&b->holders, 1);
@@ -141,7 +142,7 @@ struct body *body_writer_end(struct body_writer **bwp, struct why *w)
         b->size = bw->size;
         bw->file = NULL;
     } else {
-        b = in_memory(bw->p, bw->n);
+        b = memory_body(bw->p, bw->n);
         bw->p = NULL;
     }
     body_writer_drop(bwp);
@@ -163,7 +164,7 @@ void body_writer_drop(struct body_writer **bwp)
 struct body *body_of(struct cur bytes)
 {
     size_t n = cur_left(&bytes);
-    return in_memory((uint8_t *)mem_copy(bytes.p, n), n);
+    return memory_body((uint8_t *)mem_copy(bytes.p, n), n);
 }
 
 struct body *body_hold(struct body *b)
@@ -203,6 +204,32 @@ struct cur body_cur(struct body *b, struct why *w)
 int body_sync(struct body *b, struct why *w)
 {
     return b->file != 0 && !b->sealed ? spool_sync(b, w) : OK;
+}
+
+static bool in_memory(uint8_t *from, size_t n, size_t page)
+{
+    unsigned char is[READY_PAGES];
+    for (size_t at = 0; at < n; at += READY_PAGES * page) {
+        size_t piece = n - at < READY_PAGES * page ? n - at : READY_PAGES * page;
+        if (mincore(from + at, piece, is) != 0)
+            return true; /* nobody can tell */
+        for (size_t i = 0; i < (piece + page - 1) / page; i++)
+            if ((is[i] & 1) == 0)
+                return false;
+    }
+    return true;
+}
+
+bool body_ready(const struct body *b, struct cur part)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (b->file == 0)
+        return true;
+    size_t from = (size_t)(part.p - b->bytes) & ~(page - 1), to = (size_t)(part.end - b->bytes);
+    bool there = in_memory(b->bytes + from, to - from, page);
+    size_t most = b->size - from < 2 * (to - from) ? (size_t)b->size - from : 2 * (to - from);
+    (void)madvise(b->bytes + from, most, MADV_WILLNEED);
+    return there;
 }
 
 void body_passed(const struct body *b, struct cur part)

@@ -36,5 +36,8 @@ int body_sync(struct body *b, struct why *w) MUST_CHECK;
 /* This part of what body_cur gave is not needed for now: the memory of a mapped file is given back;
  * it is read again when it is touched. */
 void body_passed(const struct body *b, struct cur part);
+/* Can this part of what body_cur gave be read without waiting for the disk? When not, the system
+ * begins to fetch it; so it does with what follows it. */
+bool body_ready(const struct body *b, struct cur part);
 
 #endif

@@ -503,6 +503,12 @@ static void file_passed(void *arg, void *ref, struct cur part)
     relay_file_passed(ref, part);
 }
 
+static bool file_ready(void *arg, void *ref, struct cur part)
+{
+    (void)arg;
+    return relay_file_ready(ref, part);
+}
+
 void nje_kick(struct nje *n, const char *link)
 {
     struct line *l = nje_line_named(n, link);
@@ -602,6 +608,7 @@ static const struct link_ops link_ops = {
     .next_file = next_file,
     .sent = file_sent,
     .passed = file_passed,
+    .ready = file_ready,
     .message = nje_got_message,
     .odd = link_odd,
     .state = link_changed,

@@ -638,6 +638,12 @@ void relay_file_passed(void *ref, struct cur part)
         body_passed(it->hand->m->body, part);
 }
 
+bool relay_file_ready(void *ref, struct cur part)
+{
+    const struct item *it = ref;
+    return it->hand->m->body == NULL || body_ready(it->hand->m->body, part);
+}
+
 static void retried(void *arg, const struct why *w)
 {
     (void)w; /* when the disk failed the files are due at their own time */

@@ -39,6 +39,7 @@ bool relay_too_old(const struct conf *c, const struct message *m, const struct r
 bool relay_next_file(struct relay *r, const char *link, struct link_out *out);
 void relay_file_sent(struct relay *r, void *ref, const struct why *w);
 void relay_file_passed(void *ref, struct cur part); /* that part is not needed for now */
+bool relay_file_ready(void *ref, struct cur part);  /* in memory; else it is being fetched */
 void relay_link_up(struct relay *r, const char *link);
 
 /* Finish what is being sent, begin nothing new. */

@@ -457,6 +457,12 @@ void link_later(struct link *k)
         loop_arm(k->loop, &k->flush, 0, on_flush, k);
 }
 
+void link_wake(struct link *k, int64_t ms)
+{
+    if (k->flush.slot == 0 || k->flush.at.us > mono_in(ms).us)
+        loop_arm(k->loop, &k->flush, ms, on_flush, k);
+}
+
 /* --- what the owner calls ------------------------------------------------ */
 
 static void or_default(int64_t *value, int64_t by_default)

@@ -82,6 +82,9 @@ struct link_ops {
     /* Optional: this part of its deck, a megabyte or so, has been gone through and is not needed
      * for now; the memory behind a mapped file may be given back. It may be read again. */
     void (*passed)(void *arg, void *ref, struct cur part);
+    /* Optional: can this part of its deck be read without waiting for a disk? When not, have it
+     * fetched; the link asks again. */
+    bool (*ready)(void *arg, void *ref, struct cur part);
     void (*message)(void *arg, const struct nmr *m);
     /* Optional: the peer sent something that cannot be read or stands where it cannot, and was
      * dropped; the link goes on. The words show its bytes. A peer can cause any number of these. */

@@ -9,8 +9,8 @@
  * while up to LINK_AHEAD of a stream wait for their X'C0'. The peer answers each file of a stream
  * once, in their order, so an answer is that of the oldest. Without, the most is one.
  *
- * A deck is checked whole before its request is sent: a file begun can always be ended. So we never
- * send the sender's abort, which UnixNJE takes for a broken line. */
+ * A deck is checked whole before its request is sent, a piece a turn: a file begun can always be
+ * ended. So we never send the sender's abort, which UnixNJE takes for a broken line. */
 #include <string.h>
 
 #include "rscs/deck.h"
@@ -22,6 +22,11 @@
 #define BLOCK_FRAME 6u      /* DLE STX BCB FCS FCS, and the closing RCB */
 #define HEADER_LEAST 8u     /* its prefix and the head of a section */
 #define PASSED_PIECE (1u << 20)
+#define CHECK_PIECE (1u << 18) /* of a deck looked at in one turn */
+#define READY_PIECE (1u << 20) /* of a deck that is to be in memory ... */
+#define READY_LEAST (3u << 17) /* ... when less than this is known to be */
+#define FETCH_MS 1
+#define FETCHES 2000u
 #define BAD_DECKS 64u /* decks not fit to be sent that one turn gives back */
 
 void out_watch(struct link *k)
@@ -50,10 +55,16 @@ void out_reset(struct link *k)
         k->slots[i] = (struct out_slot){.state = OUT_IDLE};
 }
 
+/* Does the peer know of its file, and has not got all of it? */
+static bool begun(const struct out_slot *o)
+{
+    return o->state == OUT_ASKED || o->state == OUT_SENDING;
+}
+
 /* Has it a file that is not sent whole? */
 static bool busy(const struct out_slot *o)
 {
-    return o->state == OUT_ASKED || o->state == OUT_SENDING;
+    return o->state == OUT_CHECKING || begun(o);
 }
 
 unsigned out_count(const struct link *k)
@@ -183,7 +194,7 @@ static void cancelled(struct link *k, struct out_slot *o, const struct wire_reco
     if (i < o->nended) {
         why_set(&w, E_TEMP, 0, NULL, "%s gave the file back after its end: %s", k->them, reason);
         settle(k, o, i, &w);
-    } else if (busy(o) && o->rcb == rec->srcb) {
+    } else if (begun(o) && o->rcb == rec->srcb) {
         why_set(&w, E_TEMP, 0, NULL, "%s %s: %s", k->them,
                 o->state == OUT_ASKED ? "does not take the file" : "broke off the file", reason);
         give_back(k, o, OUT_REFUSED, &w);
@@ -262,7 +273,7 @@ int64_t out_stuck(const struct link *k, const char **what)
     int64_t most = 0;
     for (size_t i = 0; i < LINK_STREAMS; i++) {
         const struct out_slot *o = &k->slots[i];
-        int64_t age = busy(o) ? mono_ms(o->since, now) : 0;
+        int64_t age = begun(o) ? mono_ms(o->since, now) : 0;
         int64_t unconfirmed = o->nended > 0 ? mono_ms(o->ended[0].since, now) : 0;
         if (age > most) {
             most = age;
@@ -337,58 +348,111 @@ static void passed(const struct link *k, void *ref, const uint8_t **from, const 
     *from = to;
 }
 
-/* Can every record of the deck be sent over this link? */
-static int check_deck(const struct link *k, const struct link_out *file, uint8_t *kind, bool *empty,
-                      struct why *w)
+/* Is what comes next of the deck in memory? Else the owner fetches it, and we look again in a
+ * moment: to touch it now would stop the whole loop for the disk. */
+static bool ready(struct link *k, struct out_slot *o)
 {
-    struct deck_item item;
-    uint8_t last = 0;
-    struct cur deck = file->deck;
-    const uint8_t *from = deck.p;
-    int r = deck_kind(&deck, kind, w);
-    *empty = true;
-    while (r >= 0 && (r = deck_next(&deck, &item, w)) > 0) {
-        size_t n = cur_left(&item.data);
-        bool head = item.srcb == SRCB_NJH || item.srcb == SRCB_DSH || item.srcb == SRCB_NJT;
-        if ((last == 0) != (item.srcb == SRCB_NJH) || last == SRCB_NJT || n == 0)
-            return why_set(w, E_PERM, 0, NULL, "the file's records are not in the order of NJE");
-        if (head && (n < HEADER_LEAST || n > HEADER_MAX))
-            return why_set(w, E_PERM, 0, NULL, "the file has a header of %zu bytes", n);
-        if (!head && wire_record_bound(n) + BLOCK_FRAME > k->block_max)
-            return why_set(w, E_PERM, 0, NULL,
-                           "a record of %zu bytes does not fit the %u-byte buffers agreed with %s",
-                           n, k->bufsize, k->them);
-        *empty = *empty && head;
-        last = item.srcb;
-        passed(k, file->ref, &from, deck.p);
+    size_t left = cur_left(&o->rest);
+    if (k->ops.ready == NULL || left == 0)
+        return true;
+    if (o->ready != NULL && o->ready >= o->rest.p + (left < READY_LEAST ? left : READY_LEAST))
+        return true;
+    struct cur part = cur_of(o->rest.p, left < READY_PIECE ? left : READY_PIECE);
+    bool there = k->ops.ready(k->arg, o->ref, part);
+    if (!there && ++o->fetches < FETCHES) {
+        link_wake(k, FETCH_MS);
+        return false;
     }
-    if (r >= 0 && last != SRCB_NJT)
-        return why_set(w, E_PERM, 0, NULL, "the file has no job trailer");
-    return r;
+    o->fetches = 0; /* there, or it cannot be kept there: then by waiting */
+    o->ready = part.end;
+    return true;
 }
 
-static void ask_one(struct link *k, unsigned i, const struct link_out *file)
+/* Can this record of a deck be sent over this link, behind the one before? */
+static int check_item(const struct link *k, struct out_slot *o, const struct deck_item *item,
+                      struct why *w)
+{
+    size_t n = cur_left(&item->data);
+    bool head = item->srcb == SRCB_NJH || item->srcb == SRCB_DSH || item->srcb == SRCB_NJT;
+    if ((o->last == 0) != (item->srcb == SRCB_NJH) || o->last == SRCB_NJT || n == 0)
+        return why_set(w, E_PERM, 0, NULL, "the file's records are not in the order of NJE");
+    if (head && (n < HEADER_LEAST || n > HEADER_MAX))
+        return why_set(w, E_PERM, 0, NULL, "the file has a header of %zu bytes", n);
+    if (!head && wire_record_bound(n) + BLOCK_FRAME > k->block_max)
+        return why_set(w, E_PERM, 0, NULL,
+                       "a record of %zu bytes does not fit the %u-byte buffers agreed with %s", n,
+                       k->bufsize, k->them);
+    o->empty = o->empty && head;
+    o->last = item->srcb;
+    return OK;
+}
+
+/* 1 all of the deck can be sent, 0 there is more to look at than one turn should, negative not. */
+static int check_some(struct link *k, struct out_slot *o, struct why *w)
+{
+    struct deck_item item;
+    size_t before = cur_left(&o->rest);
+    uint8_t kind = 0;
+    int r = 1;
+    if (!ready(k, o))
+        return 0;
+    if (o->rest.p == o->begin) {
+        if (deck_kind(&o->rest, &kind, w) < 0)
+            return (int)w->err;
+        o->rcb = (uint8_t)(kind + 0x10 * (o - k->slots));
+    }
+    while (r > 0 && before - cur_left(&o->rest) < CHECK_PIECE)
+        if ((r = deck_next(&o->rest, &item, w)) > 0 && check_item(k, o, &item, w) < 0)
+            return (int)w->err;
+    passed(k, o->ref, &o->passed, o->rest.p);
+    if (r > 0) {
+        link_wake(k, 0);
+        return 0;
+    }
+    if (r == 0 && o->last != SRCB_NJT)
+        return why_set(w, E_PERM, 0, NULL, "the file has no job trailer");
+    return r < 0 ? r : 1;
+}
+
+static void begin_deck(struct out_slot *o, struct cur deck)
+{
+    o->rest = deck;
+    o->begin = o->passed = deck.p;
+    o->ready = NULL;
+    o->fetches = 0;
+    o->head = cur_of(NULL, 0);
+}
+
+/* Look on at the deck of slot i; when all of it can be sent, ask for permission. */
+static void look(struct link *k, unsigned i)
 {
     struct out_slot *o = &k->slots[i];
     struct why w = {0};
-    uint8_t kind = 0;
-    bool empty = false;
-    if (check_deck(k, file, &kind, &empty, &w) < 0) {
+    int r = check_some(k, o, &w);
+    if (r == 0)
+        return;
+    if (r < 0) {
         w.err = E_PERM;
-        k->ops.sent(k->arg, file->ref, &w);
+        give_back(k, o, at_rest(k, o), &w);
         return;
     }
-    o->ref = file->ref;
-    o->rest = file->deck;
-    o->begin = o->passed = file->deck.p;
-    o->empty = empty;
-    o->head = cur_of(NULL, 0);
-    cur_skip(&o->rest, 1);
-    o->rcb = (uint8_t)(kind + 0x10 * i);
+    begin_deck(o, cur_of(o->begin, (size_t)(o->rest.end - o->begin)));
+    cur_skip(&o->rest, 1); /* its kind */
     set_slot(k, o, k->ahead ? OUT_SENDING : OUT_ASKED);
     one_record(k, RCB_REQUEST, o->rcb, cur_of(NULL, 0));
     if (k->ahead)
         line_fast_open(k);
+}
+
+static void take_up(struct link *k, unsigned i, const struct link_out *file)
+{
+    struct out_slot *o = &k->slots[i];
+    o->ref = file->ref;
+    o->last = 0;
+    o->empty = true;
+    begin_deck(o, file->deck);
+    set_slot(k, o, OUT_CHECKING);
+    look(k, i);
 }
 
 /* Offer a file on each free stream. Until the peer has answered on a second one, only one is tried
@@ -398,6 +462,10 @@ static void ask(struct link *k)
     unsigned gen = k->gen, tries = BAD_DECKS;
     unsigned n = streams(k);
     for (unsigned i = 0; i < n && room(k); i++) {
+        if (k->slots[i].state == OUT_CHECKING)
+            look(k, i);
+        if (k->gen != gen)
+            return;
         while ((i < 2 || k->many || k->ahead) && k->slots[i].state == OUT_IDLE) {
             struct link_out file = {0};
             if (k->dry || tries-- == 0 || k->state != LINK_UP || k->out_kept >= LINK_AHEAD_BYTES)
@@ -411,7 +479,7 @@ static void ask(struct link *k)
                 return;
             }
             if (!k->dry)
-                ask_one(k, i, &file);
+                take_up(k, i, &file);
             if (k->gen != gen)
                 return;
         }
@@ -431,7 +499,7 @@ static bool header_block(struct link *k, struct out_slot *o)
     return true;
 }
 
-/* Data records, as many as fit; the first fits (check_deck). */
+/* Data records, as many as fit; the first fits (check_item). */
 static void data_block(struct link *k, struct out_slot *o, struct deck_item item)
 {
     struct why w = {0};
@@ -490,7 +558,7 @@ static bool files(struct link *k)
         struct out_slot *o = &k->slots[k->turn];
         k->turn = (k->turn + 1) % LINK_STREAMS;
         idle++;
-        if (o->state == OUT_SENDING && line_may(k, o->rcb)) {
+        if (o->state == OUT_SENDING && line_may(k, o->rcb) && ready(k, o)) {
             send_block(k, o);
             o->since = now;
             idle = 0;

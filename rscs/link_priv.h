@@ -80,11 +80,12 @@ struct in_slot {
 
 enum out_state {
     OUT_IDLE,
-    OUT_ASKED,   /* request sent */
-    OUT_SENDING, /* permitted */
-    OUT_ENDED,   /* as much sent whole as may wait for its X'C0' */
-    OUT_REFUSED, /* left alone for a while after X'B0' */
-    OUT_MUTE,    /* the peer does not answer requests here: not used on this connection */
+    OUT_CHECKING, /* can all of its deck be sent? */
+    OUT_ASKED,    /* request sent */
+    OUT_SENDING,  /* permitted */
+    OUT_ENDED,    /* as much sent whole as may wait for its X'C0' */
+    OUT_REFUSED,  /* left alone for a while after X'B0' */
+    OUT_MUTE,     /* the peer does not answer requests here: not used on this connection */
 };
 struct out_slot {
     enum out_state state;
@@ -92,7 +93,10 @@ struct out_slot {
     bool empty; /* the deck has no data record: a blank one is made up */
     void *ref;
     struct cur rest;       /* items still to come */
+    uint8_t last;          /* OUT_CHECKING: kind of the record before, 0 none */
     const uint8_t *begin;  /* of the deck */
+    const uint8_t *ready;  /* what is before can be read at once; NULL: not known */
+    unsigned fetches;      /* how often what is behind could not */
     const uint8_t *passed; /* what is before is not needed for now */
     struct cur head;       /* header being cut into segments */
     uint8_t head_srcb;
@@ -175,6 +179,7 @@ void link_enter(struct link *k);
 void link_leave(struct link *k);
 /* Something waits to be sent; to be called outside of an event too. */
 void link_later(struct link *k);
+void link_wake(struct link *k, int64_t ms); /* from within an event: there is more to do then */
 void link_tick(void *k);               /* every few seconds while a file is under way (out_watch) */
 bool link_is_up(const struct link *k); /* with a connection: UP or DRAINING */
 

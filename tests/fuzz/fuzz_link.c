@@ -224,9 +224,16 @@ static void session(const uint8_t *data, size_t size, struct port *port)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct link_ops ops = {dial,       file_open, file_record, file_end,
-                                        file_abort, next_file, sent,        NULL,
-                                        message,    odd,       state};
+    static const struct link_ops ops = {.dial = dial,
+                                        .file_open = file_open,
+                                        .file_record = file_record,
+                                        .file_end = file_end,
+                                        .file_abort = file_abort,
+                                        .next_file = next_file,
+                                        .sent = sent,
+                                        .message = message,
+                                        .odd = odd,
+                                        .state = state};
     if (size < 2)
         return 0;
     clock_fake(true);

@@ -1,8 +1,10 @@
 /* tests/unit/db/test_body.c -- bodies in memory and in files, who holds them, when files go. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -228,6 +230,40 @@ START_TEST(a_held_body_outlives_its_row_and_store)
 }
 END_TEST
 
+/* What the system has forgotten is fetched while we do something else. */
+START_TEST(ready_or_being_fetched)
+{
+    struct why w;
+    char path[600];
+    fix_add(&f, 1, 3 << 20, 1);
+    store_close(&f.store);
+    snprintf(path, sizeof path, "%s/body/%010d", f.spool, 1);
+    int fd = open(path, O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fsync(fd), 0);
+    ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    uint8_t *map = mmap(NULL, 3 << 20, PROT_READ, MAP_SHARED, fd, 0);
+    ck_assert_ptr_ne(map, MAP_FAILED);
+    unsigned char there = 1;
+    ck_assert_int_eq(mincore(map + (2 << 20), 1, &there), 0);
+    munmap(map, 3 << 20);
+    close(fd);
+    fix_open(&f);
+    struct body *b = queue_body(f.reader, f.store, 1, &w), *small = body_of(cur_of("x", 1));
+    struct cur all = body_cur(b, &w), part = cur_of(all.p + (2 << 20) + 5, 70000);
+    if ((there & 1) == 0) /* not on every file system */
+        ck_assert(!body_ready(b, part));
+    while (!body_ready(b, part))
+        sched_yield();
+    while (!body_ready(b, cur_of(all.p + (3 << 20) - 9, 9)))
+        sched_yield();
+    fix_check_body(b, 1, 3 << 20);
+    ck_assert(body_ready(small, body_cur(small, &w)));
+    body_free(&b);
+    body_free(&small);
+}
+END_TEST
+
 /* The output may have the bytes of the input: the file stays as long as one row names it. */
 START_TEST(rows_may_share_a_file)
 {
@@ -290,6 +326,7 @@ static Suite *body_suite(void)
     tcase_add_test(t, no_descriptor_is_told);
     tcase_add_test(t, memory_bodies);
     tcase_add_test(t, a_held_body_outlives_its_row_and_store);
+    tcase_add_test(t, ready_or_being_fetched);
     tcase_add_test(t, rows_may_share_a_file);
     tcase_add_test(t, a_missing_or_cut_file_is_told);
     suite_add_tcase(s, t);

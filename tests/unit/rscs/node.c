@@ -181,6 +181,14 @@ static void op_passed(void *arg, void *ref, struct cur part)
     n->passed_most = cur_left(&part) > n->passed_most ? cur_left(&part) : n->passed_most;
 }
 
+static bool op_ready(void *arg, void *ref, struct cur part)
+{
+    struct node *n = arg;
+    const struct buf *deck = ref;
+    ck_assert(part.p >= deck->p && part.end <= deck->p + deck->n);
+    return deck != &n->deck[0] || n->absent == 0 || n->absent-- == 0;
+}
+
 static void op_message(void *arg, const struct nmr *m)
 {
     struct node *n = arg;
@@ -230,6 +238,7 @@ void node_init(struct node *n, struct loop *l, const struct link_conf *conf)
         .next_file = op_next,
         .sent = op_sent,
         .passed = op_passed,
+        .ready = op_ready,
         .message = op_message,
         .odd = op_odd,
         .state = op_state,

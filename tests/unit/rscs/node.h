@@ -24,6 +24,7 @@ struct node {
     int ndecks, next;
     int sent_ok, sent_why;
     size_t passed, passed_most; /* bytes of decks gone through, the largest piece of them */
+    int absent;                 /* the first deck: its bytes have to be fetched so many times */
     bool retry;                 /* a file not sent is offered again */
     int again[FILES_MAX], nagain;
     /* incoming */

@@ -259,7 +259,7 @@ START_TEST(broken_off_while_it_goes)
     node_queue(&n, DECK_SYSOUT, 1, 10);
     node_queue(&n, DECK_SYSOUT, 90000, 81);
     link_kick(n.link);
-    loop_turn(loop, false);
+    turns(loop);
     peer_block(&p, "C0 99 00 00");
     peer_block(&p, "B0 99 00 00");
     turns(loop);
@@ -276,7 +276,7 @@ START_TEST(lost_they_all_go_back)
     node_queue(&n, DECK_SYSOUT, 1, 10);
     node_queue(&n, DECK_SYSOUT, 90000, 81);
     link_kick(n.link);
-    loop_turn(loop, false);
+    turns(loop);
     peer_close(&p);
     turns(loop);
     const char *told = buf_cstr(&n.log), *last = strstr(told, "sent 0 temp: ");

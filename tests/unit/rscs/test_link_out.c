@@ -406,6 +406,76 @@ START_TEST(a_large_file_is_passed_in_pieces)
 }
 END_TEST
 
+/* Five megabytes are looked at before they are offered: the link, and the loop, go on meanwhile. */
+START_TEST(a_large_deck_is_checked_piece_by_piece)
+{
+    up();
+    size_t size = n.deck[node_queue(&n, DECK_SYSOUT, 60000, 81)].n;
+    node_queue(&n, DECK_SYSOUT, 1, 10);
+    link_kick(n.link);
+    loop_turn(loop, false);
+    ck_assert_uint_le(n.passed, size / 10);
+    struct nmr m = {.to_user = name_of("BOB"), .from_user = name_of("ALICE")};
+    nmr_set_text(&m, ebc_page_default(), STR("HELLO"));
+    ck_assert(link_message(n.link, &m));
+    peer_expect(&p, "80 90-A9\n81 msg(BOB HELLO)\n82 90-99\n");
+    end();
+}
+END_TEST
+
+START_TEST(lost_while_a_deck_is_checked)
+{
+    up();
+    node_queue(&n, DECK_SYSOUT, 60000, 81);
+    link_kick(n.link);
+    loop_turn(loop, false);
+    peer_block(&p, "B0 99 00 00"); /* of nothing: he cannot know of it */
+    link_stop(n.link, "enough");
+    turns(loop);
+    log_has(&n, "sent 0 temp: enough\n");
+    ck_assert_int_eq(n.sent_why, 1);
+    end();
+}
+END_TEST
+
+/* Its bytes are on a disk: others go first, and nobody waits for it but itself. */
+START_TEST(a_deck_not_in_memory)
+{
+    up();
+    n.absent = 3;
+    queue(2);
+    peer_expect(&p, "80 90-A9\n");
+    for (int i = 0; i < 3; i++) {
+        clock_step(2);
+        turns(loop);
+    }
+    peer_expect(&p, "81 90-99\n");
+    n.absent = 2; /* gone again when it is sent */
+    peer_block(&p, "A0 99 00 00");
+    peer_expect(&p, "");
+    for (int i = 0; i < 3; i++) {
+        clock_step(2);
+        turns(loop);
+    }
+    ck_assert_ptr_nonnull(strstr(peer_seen(&p), "99-80/0\n"));
+    end();
+}
+END_TEST
+
+START_TEST(a_deck_that_does_not_stay_in_memory)
+{
+    up();
+    n.absent = 1000000;
+    queue(1);
+    for (int i = 0; i < 2001; i++) {
+        clock_step(2);
+        turns(loop);
+    }
+    peer_expect(&p, "80 90-99\n"); /* it is sent all the same */
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_does_not_read)
 {
     up();
@@ -510,6 +580,10 @@ static Suite *link_out_suite(void)
     tcase_add_test(t, a_peer_with_many_streams_keeps_them);
     tcase_add_test(t, no_answer_at_all_is_waited_for);
     tcase_add_test(t, a_large_file_is_passed_in_pieces);
+    tcase_add_test(t, a_large_deck_is_checked_piece_by_piece);
+    tcase_add_test(t, lost_while_a_deck_is_checked);
+    tcase_add_test(t, a_deck_not_in_memory);
+    tcase_add_test(t, a_deck_that_does_not_stay_in_memory);
     tcase_add_test(t, a_peer_that_does_not_read);
     tcase_add_loop_test(t, decks_that_cannot_be_sent, 0, 10);
     tcase_add_test(t, drain_sends_no_more);
