@@ -444,7 +444,7 @@ START_TEST(ahead_cut_at_every_byte)
     size_t whole = 0, used;
     ahead_cut_at(SIZE_MAX, &whole);
     ck_assert_uint_gt(whole, 2500);
-    for (size_t at = (size_t)_i; at < whole; at += 8)
+    for (size_t at = (size_t)_i; at < whole; at += 4)
         ahead_cut_at(at, &used);
 }
 END_TEST
@@ -580,10 +580,10 @@ END_TEST
 START_TEST(pieces_cut_short)
 {
     struct cur list[64];
-    ahead = _i >= 4;
+    ahead = _i % 2 != 0;
     record_session();
     for (int i = 0; i < npieces; i++)
-        for (size_t n = (size_t)_i % 4; n < cur_left(&pieces[i]); n += 4) {
+        for (size_t n = (size_t)_i; n < cur_left(&pieces[i]); n += 4) {
             memcpy(list, pieces, sizeof pieces);
             list[i].end = list[i].p + n;
             play(list, npieces);
@@ -596,17 +596,17 @@ END_TEST
 START_TEST(bytes_changed)
 {
     static const uint8_t change[] = {0x01, 0x80, 0x40, 0xFF};
-    ahead = _i >= 4;
+    ahead = _i % 2 != 0;
     record_session();
     for (int i = 1; i < npieces; i++)
         unnumber(pieces[i]);
     for (size_t at = 0; at < session.n; at++) {
-        session.p[at] ^= change[_i % 4];
+        session.p[at] ^= change[_i];
         int k = 0;
         while (k + 1 < npieces && pieces[k + 1].p <= session.p + at)
             k++;
         play(pieces, npieces);
-        session.p[at] ^= change[_i % 4];
+        session.p[at] ^= change[_i];
     }
     buf_done(&session);
 }
@@ -716,10 +716,10 @@ static Suite *link_pair_suite(void)
     tcase_add_loop_test(t, done_in_a_barrier, 0, 2);
     tcase_add_test(t, strange_records_travel);
     tcase_add_loop_test(t, cut_at_every_byte, 0, 4);
-    tcase_add_loop_test(t, ahead_cut_at_every_byte, 0, 8);
+    tcase_add_loop_test(t, ahead_cut_at_every_byte, 0, 4);
     tcase_add_loop_test(t, pieces_dropped_doubled_exchanged, 0, 2);
-    tcase_add_loop_test(t, pieces_cut_short, 0, 8);
-    tcase_add_loop_test(t, bytes_changed, 0, 8);
+    tcase_add_loop_test(t, pieces_cut_short, 0, 4);
+    tcase_add_loop_test(t, bytes_changed, 0, 4);
     tcase_add_test(t, both_dial_at_once);
     tcase_add_test(t, over_tcp);
     suite_add_tcase(s, t);
