@@ -1,6 +1,7 @@
 """A small Debian with a live systemd as its process 1, in namespaces of this machine: only the network is shared.
 
 The root is made by debootstrap once, kept as build/pkg/systemd-root.tar, and unpacked for each case."""
+import atexit
 import os
 import re
 import shutil
@@ -85,7 +86,7 @@ class SystemRoot:
         self.group = os.path.join(groups[0], 'nje-%d' % os.getpid())
         os.mkdir(self.group)
         self.outer, self.pid = None, None
-        w.others.append(self.end)
+        atexit.register(self.end)  # also when the case fails
 
     def boot(self):
         self.log = open(os.path.join(self.dir, '..', 'boot'), 'wb')
@@ -150,6 +151,7 @@ class SystemRoot:
             self.outer.kill()
             self.outer.wait()
             self.log.close()
+            self.outer = None
         end = time.monotonic() + wd.LIMIT
         while os.path.isdir(self.group) and time.monotonic() < end:
             for folder, _, _ in list(os.walk(self.group, topdown=False)):
