@@ -357,6 +357,27 @@ static int purge(struct cli *c)
     return status;
 }
 
+/* Its sender asked to hear of it (INMFACK). The file was received whether he can be told or not. */
+static void acknowledge(struct cli *c, struct arena *a, const struct reader_row *row,
+                        const struct njefile_in *in)
+{
+    struct cli_answer answer;
+    struct str word[] = {
+        STR("receipt"),
+        arena_printf(a, "%.*s@%.*s", STR_ARG(in->from_user), STR_ARG(in->from_node)),
+        row->user,
+        in->nd_stamp,
+        in->nd_dsname,
+        in->nd_ack};
+    if (cli_ask(c, word, sizeof word / sizeof word[0], &answer) == CLI_DONE) {
+        printf("acknowledged to %.*s\n", STR_ARG(word[1]));
+        cli_answer_free(&answer);
+    } else {
+        fprintf(stderr, "njegate: %.*s asked for an acknowledgement and gets none\n",
+                STR_ARG(word[1]));
+    }
+}
+
 /* The file leaves the reader only when all of it is on disk here. */
 int cli_reader_receive(struct cli *c)
 {
@@ -368,6 +389,8 @@ int cli_reader_receive(struct cli *c)
         status = write_item(c->nword > 3 ? c->word[3] : ".", &in.item[i]);
     if (status == CLI_DONE)
         status = purge(c);
+    if (status == CLI_DONE && in.receipt)
+        acknowledge(c, a, &row, &in);
     arena_free(&a);
     return status;
 }

@@ -21,6 +21,7 @@
 
 #define IDS_MAX 1000u
 #define MAIL_MAX (200u << 20)
+#define RECEIPT_MAX 65536u
 
 static struct str arg(const struct ctl_call *c, size_t i)
 {
@@ -387,6 +388,42 @@ static void sendfile_verb(struct ctl_call *c)
         submit(c, &file, &to);
 }
 
+/* receipt TO FROM STAMP DSNAME MARK: a file of TO's was received (TSO and CMS RECEIVE send this) */
+static void receipt_verb(struct ctl_call *c)
+{
+    struct admitted to;
+    struct why w;
+    struct str user;
+    if (find_from(c, arg(c, 2), &user, &w) < 0 || find_target(c, arg(c, 1), user, &to, &w) < 0) {
+        ctl_answer(c, 1, "%s", w.text);
+        return;
+    }
+    struct nd_file f = {.stamp = arg(c, 3),
+                        .dsname = arg(c, 4),
+                        .ack = arg(c, 5),
+                        .ack_wanted = true,
+                        .note = arg(c, 4).n == 0};
+    if (!ebc_name(&f.from_user, user) || !ebc_name(&f.from_node, c->g->conf->local) ||
+        !ebc_name(&f.to_user, to.user) || !ebc_name(&f.to_node, to.node)) {
+        ctl_answer(c, 1, "%.*s is no user of an NJE node", STR_ARG(arg(c, 1)));
+        return;
+    }
+    static const struct filefact as_it_is = {.form = FACT_NETDATA};
+    struct njefile_spec spec;
+    struct njefile_out file;
+    struct buf transmission;
+    buf_init(&transmission, RECEIPT_MAX);
+    nd_ack(&transmission, &f, wall_now());
+    fill_spec(c, &spec, user, &to);
+    spec.fn = user, spec.ft = STR("ACK"), spec.fact = &as_it_is;
+    int v = njefile_bytes(c->g->store, &spec, buf_cur(&transmission), RECEIPT_MAX, &file, &w);
+    buf_done(&transmission);
+    if (v < 0)
+        ctl_answer(c, 1, "%s", w.text);
+    else
+        submit(c, &file, &to);
+}
+
 /* tell USER@NODE FROM TEXT */
 static void tell_verb(struct ctl_call *c)
 {
@@ -481,10 +518,10 @@ void ctl_dispatch(struct ctl_call *c)
         const char *name;
         void (*fn)(struct ctl_call *c);
     } verbs[] = {
-        {"queue", queue_verb},     {"link", link_verb}, {"smsg", smsg_verb},
-        {"status", ctl_status},    {"note", note_verb}, {"sendfile", sendfile_verb},
-        {"tell", tell_verb},       {"ping", ping_verb}, {"shutdown", shutdown_verb},
-        {"resolve", resolve_verb},
+        {"queue", queue_verb},     {"link", link_verb},       {"smsg", smsg_verb},
+        {"status", ctl_status},    {"note", note_verb},       {"sendfile", sendfile_verb},
+        {"tell", tell_verb},       {"ping", ping_verb},       {"shutdown", shutdown_verb},
+        {"resolve", resolve_verb}, {"receipt", receipt_verb},
     };
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (str_is(arg(c, 0), verbs[i].name)) {

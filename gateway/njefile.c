@@ -349,6 +349,18 @@ static int keep_whole(struct gather *ga, struct cur deck, struct why *w)
     return v;
 }
 
+/* Of several files in one transmission it is the last with a name that is spoken of. */
+static void keep_receipt(struct njefile_in *in, const struct nd_file *f)
+{
+    if (f->is_ack || !f->ack_wanted)
+        return;
+    in->receipt = true;
+    in->nd_stamp = f->stamp;
+    in->nd_ack = f->ack;
+    if (f->dsname.n > 0)
+        in->nd_dsname = f->dsname;
+}
+
 /* Feed one logical record (a piece of the NETDATA byte stream). 1: the transmission has ended. */
 static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piece, struct why *w)
 {
@@ -375,6 +387,7 @@ static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piec
             ga->in->nd_user = name_text(ga->arena, &f.from_user);
             ga->in->nd_node = name_text(ga->arena, &f.from_node);
         }
+        keep_receipt(ga->in, &f);
         bool pds = str_is(f.utility, "IEBCOPY");
         int v = pds ? begin_data_set(ga, &f, w) : begin_item(ga, w);
         if (v < 0)

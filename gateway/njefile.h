@@ -79,6 +79,9 @@ struct njefile_in {
     bool netdata;
     bool headed;                 /* a :READ card came first; it is in no item */
     struct str nd_user, nd_node; /* origin as the NETDATA has it, "" when it has none: a claim */
+    /* The sender asks to be told when it is received (INMFACK), and by what he knows it then. */
+    bool receipt;
+    struct str nd_stamp, nd_dsname, nd_ack; /* nd_dsname "": a note */
     struct njefile_item *item;
     size_t nitem;
     struct str members; /* a line for each member of partitioned data sets, "" none */

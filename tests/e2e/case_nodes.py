@@ -1,6 +1,8 @@
 """Two njegate nodes back to back, used by their own users through njegate."""
 import os
 
+import njefile
+
 
 def two(w, extra_a=(), extra_b=(), parm=''):
     a = w.gateway('NODEA', ['LOCALUSER ALICE', 'LOCALUSER OPER'] + list(extra_a))
@@ -128,3 +130,29 @@ def case_passwords(w):
     b.start()
     b.until(lambda: 'assword' in b.read_log() or 'assword' in a.read_log())
     assert state(b, 'NODEA') != 'up'
+
+
+def case_receipt(w):
+    """Who sent a file with INMFACK hears that it was received: an acknowledgement (INMR07) of it, once, and of no other."""
+    gw = w.gateway(lines=['LOCALUSER BOB'])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    folder = os.path.join(gw.dir, 'in')
+    os.mkdir(folder)
+    for ack in ('MARK7', None):
+        p.send(njefile.netdata('ALICE', 'MVSA', 'BOB', 'GATE', ['one'], fn='DATA', ft='PLAN%d' % bool(ack),
+                                ack=ack)).wait()
+        row = gw.until(lambda: gw.json('reader', 'list', 'BOB'))[0]
+        told = gw.cli('reader', 'receive', str(row['id']), folder)
+        assert ('acknowledged to ALICE@MVSA' in told) == bool(ack), told
+        if not ack:
+            continue
+        f = p.take_file()
+        got = f.netdata()
+        assert f.origin == ('BOB', 'GATE'), f.summary()
+        assert got['r01']['fuid'] == 'BOB' and got['r01']['tuid'] == 'ALICE', got['r01']
+        assert got['r07']['dsnam'] == ['A', 'DATA', 'PLAN1'] and got['r07']['fack'] == 'MARK7', got
+        assert got['r07']['ftime'].startswith('2'), got
+    gw.empty()
+    assert not p.files, p.files
