@@ -56,8 +56,7 @@ bool addr_reserved(struct str userid)
     return true;
 }
 
-/* --- the Internet form -------------------------------------------------------------------------
- */
+/* --- the Internet form --- */
 
 /* Can the local part stand without quotes (RFC 5321 4.1.2 Dot-string)? */
 static bool dot_string(struct str s)
@@ -125,8 +124,7 @@ struct str addr_internet(struct arena *a, const struct addr_names *names, struct
     return arena_printf(a, "%.*s@%.*s", STR_ARG(local), STR_ARG(host));
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static bool is_gateway(const struct addr_names *names, struct str domain)
 {

@@ -11,8 +11,7 @@
 #define TAGS_MAX 200u /* of one entry */
 #define DEPTH_MAX 16u
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 static int no_text(struct str bytes, size_t at, struct why *w)
 {
@@ -41,8 +40,7 @@ int names_text(struct buf *out, struct cur bytes, struct why *w)
                      : 0;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static bool tag_char(char c)
 {
@@ -223,8 +221,7 @@ bool names_address(const struct names_entry *e, struct str *user, struct str *no
     return split(*user, user, node);
 }
 
-/* --- lists -------------------------------------------------------------------------------------
- */
+/* --- lists --- */
 
 /* The next word of a :list.: blanks or commas stand between them. */
 static struct str list_word(struct str *rest)
@@ -350,8 +347,7 @@ struct str names_members(struct arena *a, const struct names_file *f, const stru
     return text;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 static bool own_column(struct str tag)
 {

@@ -53,8 +53,7 @@ void nicks_free(struct nicks **n)
     *n = NULL;
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows --- */
 
 static struct nick_row row_copy(struct arena *a, const struct nick_row *r)
 {
@@ -101,8 +100,7 @@ static struct str shortened(struct str name)
     return str_sub(name, 0, n);
 }
 
-/* --- the overlay -------------------------------------------------------------------------------
- */
+/* --- the overlay --- */
 
 static void forget(struct nicks *n, unsigned i)
 {
@@ -181,8 +179,7 @@ static struct made *remember(struct nicks *n, const struct nick_row *row)
     return m;
 }
 
-/* --- look-ups ----------------------------------------------------------------------------------
- */
+/* --- look-ups --- */
 
 int nick_check(struct str nick, struct why *w)
 {
@@ -232,8 +229,7 @@ int nick_of(struct nicks *n, struct str mailbox, struct arena *a, struct nick_ro
     return overlaid(rc, &said, overlay_mailbox(n, key), a, row, w);
 }
 
-/* --- new numbers -------------------------------------------------------------------------------
- */
+/* --- new numbers --- */
 
 /* 1 free, 0 in use, negative when the database cannot tell. */
 static int number_free(struct nicks *n, unsigned number, struct arena *a, struct str *nick,

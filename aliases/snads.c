@@ -58,8 +58,7 @@ static bool is_ours(const struct snads_world *s, struct str mailbox)
            addr_is_ours(s->names, domain);
 }
 
-/* --- inbound -----------------------------------------------------------------------------------
- */
+/* --- inbound --- */
 
 /* 1 found, 0 not, negative. */
 static int by_alias(const struct snads_world *s, struct str local, struct str domain,
@@ -149,8 +148,7 @@ int snads_inbound(const struct snads_world *s, struct str local, struct str doma
     return by_delimiter(s, local, a, user, address);
 }
 
-/* --- outbound ----------------------------------------------------------------------------------
- */
+/* --- outbound --- */
 
 /* A host without a domain: the mail router takes it, else it is in our own domain. */
 static struct str to_host(const struct snads_world *s, struct arena *a, struct str local,
@@ -254,8 +252,7 @@ bool snads_takes(const struct snads_world *s, struct str sender, struct str node
            aliasrow_has_address(s->d, STR(""), STR("*ANY"), &w) > 0;
 }
 
-/* --- senders -----------------------------------------------------------------------------------
- */
+/* --- senders --- */
 
 struct str snads_sender(const struct snads_world *s, struct arena *a, struct str user,
                         struct str node)
@@ -271,8 +268,7 @@ struct str snads_sender(const struct snads_world *s, struct arena *a, struct str
     return addr_mailbox_key(a, local, s->names->hostname);
 }
 
-/* --- what an administrator gives ---------------------------------------------------------------
- */
+/* --- what an administrator gives --- */
 
 static bool host_ok(struct str host, bool generic)
 {

@@ -32,7 +32,7 @@ struct work {
     bool closing;
 };
 
-/* --- the threads --------------------------------------------------------------------------- */
+/* --- the threads --- */
 
 static struct work_job *next_job(struct work *w, bool any)
 {
@@ -78,7 +78,7 @@ static void *work_on(void *arg)
     return NULL;
 }
 
-/* --- the loop's side ------------------------------------------------------------------------ */
+/* --- the loop's side --- */
 
 static struct work_job *take_over(struct work *w)
 {

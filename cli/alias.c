@@ -24,8 +24,7 @@
 #define MEMBERS_MOST 8192u     /* as a table file's `list` */
 #define PROGRESS_STEP 50000u
 
-/* --- aliases -----------------------------------------------------------------------------------
- */
+/* --- aliases --- */
 
 static const struct column alias_columns[] = {
     {"userid", COL_TEXT}, {"address", COL_TEXT}, {"mailbox", COL_TEXT}, {"personal", COL_TEXT},
@@ -130,8 +129,7 @@ int cli_alias_register(struct cli *c)
     return status;
 }
 
-/* --- NAMES files -------------------------------------------------------------------------------
- */
+/* --- NAMES files --- */
 
 /* The whole of a file that is not larger than it should be. */
 static int read_file(const char *path, struct buf *out)
@@ -362,8 +360,7 @@ int cli_nick_export(struct cli *c)
     return status;
 }
 
-/* --- all tables --------------------------------------------------------------------------------
- */
+/* --- all tables --- */
 
 static int write_tables(struct db *d, FILE *f, const char *path)
 {

@@ -11,8 +11,7 @@
 
 #define MEMBERS_MOST 8192u /* as a table file's `list` */
 
-/* --- looking -----------------------------------------------------------------------------------
- */
+/* --- looking --- */
 
 static const struct column nick_columns[] = {
     {"nick", COL_TEXT}, {"mailbox", COL_TEXT}, {"name", COL_TEXT}, {"owner", COL_TEXT},
@@ -73,8 +72,7 @@ int cli_nick_show(struct cli *c)
     return status;
 }
 
-/* --- what is given -----------------------------------------------------------------------------
- */
+/* --- what is given --- */
 
 /* "USER@NODE", both of an NJE name's form. */
 static bool is_nje_user(struct str s)
@@ -175,8 +173,7 @@ static int read_row(struct cli *c, struct arena *a, struct nick_row *row)
     return status;
 }
 
-/* --- changing ----------------------------------------------------------------------------------
- */
+/* --- changing --- */
 
 /* What is not said stays as it was. */
 static void fill(const struct cli *c, struct arena *a, const struct nick_row *old,
@@ -251,8 +248,7 @@ int cli_nick_change(struct cli *c)
     return nick_put(c, true);
 }
 
-/* --- deleting ----------------------------------------------------------------------------------
- */
+/* --- deleting --- */
 
 /* Mail to a list that names nobody is refused: worth a word. */
 static int warn_list(void *arg, const struct nick_row *r)

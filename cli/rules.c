@@ -5,9 +5,7 @@
 #include "cli/cli.h"
 #include "gateway/headrules.h"
 
-/* --- check
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- check --- */
 
 static void print_error(void *arg, unsigned line, const char *text)
 {
@@ -52,9 +50,7 @@ int cli_rules_check(struct cli *c)
     return CLI_DONE;
 }
 
-/* --- explain
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- explain --- */
 
 struct explained {
     struct table *table; /* NULL: for people, lines at once */

@@ -36,9 +36,7 @@ static bool split_user(struct arena *a, struct str text, bool wild, struct str *
            ((wild && str_is(*node, "*")) || addr_userid_ok(*node));
 }
 
-/* --- the security table
- * ---------------------------------------------------------------------------------------------
- */
+/* --- the security table --- */
 
 static int secure_cells(void *arg, const struct sec_row *r)
 {
@@ -258,9 +256,7 @@ int cli_secure_export(struct cli *c)
     return status;
 }
 
-/* --- RESTRICT
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- RESTRICT --- */
 
 static void restrict_row_cells(struct table *t, const struct restrict_row *r)
 {
@@ -361,9 +357,7 @@ int cli_restrict_delete(struct cli *c)
     return status;
 }
 
-/* --- the access list
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the access list --- */
 
 static int access_cells(void *arg, const struct access_row *r)
 {

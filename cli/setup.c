@@ -20,8 +20,7 @@
 #define SERVICE_USER "njegate"
 #define ANSWER_MAX 300
 
-/* --- backup, restore, check ----------------------------------------------------------------------
- */
+/* --- backup, restore, check --- */
 
 static int tell_sum(const struct cli *c, const struct backup_sum *sum)
 {
@@ -80,8 +79,7 @@ int cli_check(struct cli *c)
     return v < 0 ? cli_failed(&w) : tell_sum(c, &sum);
 }
 
-/* --- a first configuration -----------------------------------------------------------------------
- */
+/* --- a first configuration --- */
 
 /* What is asked; each answer is a C string, "" when there is none. */
 struct answers {

@@ -83,9 +83,7 @@ static int finish(struct cli *c, struct table *t, bool one)
     return CLI_DONE;
 }
 
-/* --- queue
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- queue --- */
 
 static const struct column queue_columns[] = {
     {"id", COL_TEXT},   {"state", COL_TEXT},       {"from_net", COL_TEXT}, {"from", COL_TEXT},
@@ -163,9 +161,7 @@ int cli_queue_show(struct cli *c)
     return finish(c, t, table_rows(t) == 1);
 }
 
-/* --- journal
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- journal --- */
 
 static const struct column trace_columns[] = {
     {"id", COL_TEXT}, {"time", COL_TIME}, {"event", COL_TEXT}, {"text", COL_TEXT}};
@@ -203,9 +199,7 @@ int cli_trace(struct cli *c)
     return finish(c, t, false);
 }
 
-/* --- readers
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- readers --- */
 
 static const struct column reader_columns[] = {
     {"id", COL_NUMBER},      {"user", COL_TEXT},  {"fn", COL_TEXT},
@@ -400,9 +394,7 @@ int cli_reader_purge(struct cli *c)
     return purge(c);
 }
 
-/* --- the rest
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- the rest --- */
 
 int cli_config_check(struct cli *c)
 {

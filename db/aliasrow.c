@@ -122,7 +122,7 @@ int aliasrow_has_address(struct db *d, struct str owner, struct str address, str
     return row_find(d, &query, key, 2, false, NULL, &there, w);
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 int aliasrow_insert(struct db *d, const struct alias_row *row, struct why *w)
 {
@@ -188,7 +188,7 @@ int aliasrow_delete(struct db *d, const struct alias_row *key, struct why *w)
     return row_alone(d, key->by, delete_row, key, w);
 }
 
-/* --- walking ---------------------------------------------------------------------------------- */
+/* --- walking --- */
 
 struct walk {
     int (*fn)(void *arg, const struct alias_row *r);

@@ -434,7 +434,7 @@ int apply_file_named(struct db *d, uint64_t file, struct why *w)
     return rc;
 }
 
-/* --- dropping what is old --------------------------------------------------------------------- */
+/* --- dropping what is old --- */
 
 /* A stretch of the journal's oldest messages. */
 struct stretch {

@@ -67,8 +67,7 @@ int backup_copy(struct sqlite3 *from, const char *path, struct sqlite3 **to, str
     return backup_sql(*to, path, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF", w);
 }
 
-/* --- holding the bodies of a snapshot ------------------------------------------------------------
- */
+/* --- holding the bodies of a snapshot --- */
 
 struct work {
     struct db *from;
@@ -153,8 +152,7 @@ static int hold_all(struct work *k, struct why *w)
     return rc == 0 ? (int)w->err : rc;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 static int put_chunks(struct work *k, struct sqlite3_stmt *st, int fd, uint64_t file,
                       uint64_t *total, struct why *w)
@@ -285,8 +283,7 @@ int backup_write(struct db *d, const char *spooldir, const char *path, struct ba
     return rc;
 }
 
-/* --- checking ------------------------------------------------------------------------------------
- */
+/* --- checking --- */
 
 static int check_bodies(struct db *d, struct backup_sum *sum, struct why *w)
 {

@@ -443,9 +443,7 @@ struct str db_col_str(struct sqlite3_stmt *st, int n)
     return (struct str){p, p != NULL ? (size_t)sqlite3_column_bytes(st, n) : 0};
 }
 
-/* --- what is kept of the directory
- * -----------------------------------------------------------------------------------------------
- */
+/* --- what is kept of the directory --- */
 
 void db_remember(struct db *d, size_t most)
 {

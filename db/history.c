@@ -30,7 +30,7 @@ int history_end_import(struct db *d, struct str table, struct str what, struct s
     return rc < 0 ? rc : history_end(d, w);
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static int walk(struct sqlite3_stmt *st, struct str name, history_fn *fn, void *arg, struct why *w)
 {

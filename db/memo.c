@@ -82,8 +82,7 @@ size_t memo_bytes(const struct memo *m)
     return m->bytes;
 }
 
-/* --- finding -----------------------------------------------------------------------------------
- */
+/* --- finding --- */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -136,8 +135,7 @@ int memo_get(const struct memo *m, struct str key, struct str *value)
     }
 }
 
-/* --- keeping -----------------------------------------------------------------------------------
- */
+/* --- keeping --- */
 
 static void place(struct shard *s, struct slot slot, uint32_t i)
 {

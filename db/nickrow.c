@@ -68,7 +68,7 @@ int nickrow_of_mailbox(struct db *d, struct str mailbox, struct arena *a, struct
     return rc > 0 ? OK : rc;
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static int keys(const struct nick_row *row, struct row_key *nick, struct row_key *mailbox,
                 struct why *w)
@@ -214,7 +214,7 @@ int nickrow_delete(struct db *d, struct str nick, struct str by, struct why *w)
     return row_alone(d, by, delete_one, &row, w);
 }
 
-/* --- walking ---------------------------------------------------------------------------------- */
+/* --- walking --- */
 
 struct walk {
     struct str pattern;

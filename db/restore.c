@@ -42,8 +42,7 @@ static char *folder_of(const char *path)
     return folder;
 }
 
-/* --- the new files, beside the old --------------------------------------------------------------
- */
+/* --- the new files, beside the old --- */
 
 static int new_database(const struct work *k, struct db *from, struct why *w)
 {
@@ -113,8 +112,7 @@ static int new_bodies(const struct work *k, struct db *from, struct why *w)
     return rc == OK ? backup_sync(k->new_body, w) : rc;
 }
 
-/* --- exchanging ----------------------------------------------------------------------------------
- */
+/* --- exchanging --- */
 
 /* Under the name with the stamp; nothing there is fine. */
 static int aside(const char *path, const char *tail, const char *stamp, struct why *w)

@@ -7,8 +7,7 @@
 #include "db/history.h"
 #include "db/memo.h"
 
-/* --- keys --------------------------------------------------------------------------------------
- */
+/* --- keys --- */
 
 static char fold(char c, char from, char to)
 {
@@ -38,8 +37,7 @@ bool row_mailbox(struct row_key *k, struct str mailbox)
     return true;
 }
 
-/* --- rows that are remembered ------------------------------------------------------------------
- */
+/* --- rows that are remembered --- */
 
 #define KEY_MOST 800u
 #define VALUE_MOST 8192u
@@ -155,8 +153,7 @@ int row_find(struct db *d, const struct row_query *q, const struct str *key, siz
     return rc;
 }
 
-/* --- walks and writes --------------------------------------------------------------------------
- */
+/* --- walks and writes --- */
 
 int row_each(struct db *d, const struct row_query *q, row_fn *fn, void *arg, struct why *w)
 {

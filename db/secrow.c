@@ -21,7 +21,7 @@ static struct sec_row row_of(const struct cell *c)
                             .by = c[6].text};
 }
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- looking --- */
 
 /* Keys are folded here, so that callers need not. 0 also for what is too long to be there. */
 static int look(struct db *d, const struct row_query *q, const struct str *given, size_t n,
@@ -110,7 +110,7 @@ int secrow_each(struct db *d, int (*fn)(void *arg, const struct sec_row *r), voi
     return row_each(d, &query, one, &walk, w);
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Which row is primary already? Asked only to name it; the indexes are what decides. */
 static int conflict(struct db *d, const struct sec_row *row, struct why *w)
@@ -167,7 +167,7 @@ static int drop(struct db *d, const void *given, struct why *w)
     return rc;
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files --- */
 
 #define PROGRESS_STEP 10000u
 
@@ -245,8 +245,7 @@ int secrow_import(struct db *d, const struct sec_row *row, size_t n, const struc
     return row_settle(d, rc, w);
 }
 
-/* --- one row -----------------------------------------------------------------------------------
- */
+/* --- one row --- */
 
 int secrow_put(struct db *d, const struct sec_row *row, struct why *w)
 {

@@ -274,8 +274,7 @@ const char *spool_folder(const struct spool *sp)
     return sp->folder;
 }
 
-/* --- start --------------------------------------------------------------------------------------
- */
+/* --- start --- */
 
 /* tmp/: all goes. body/: our numbers without a row go; other names are not ours to judge. */
 static int sweep_entry(struct spool *sp, struct db *d, const char *sub, const char *name,
@@ -339,8 +338,7 @@ int spool_sweep(struct spool *sp, struct db *d, struct why *w)
     return rc < 0 ? rc : OK;
 }
 
-/* --- bodies -------------------------------------------------------------------------------------
- */
+/* --- bodies --- */
 
 static struct body *file_body(int fd, uint64_t file, uint64_t size)
 {

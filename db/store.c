@@ -90,8 +90,7 @@ struct wall store_stamp(struct store *s)
     return now;
 }
 
-/* --- giving -------------------------------------------------------------------------------------
- */
+/* --- giving --- */
 
 static void hand_over(void *arg)
 {
@@ -141,8 +140,7 @@ void store_give(struct store *s, struct change *c)
     }
 }
 
-/* --- hearing ------------------------------------------------------------------------------------
- */
+/* --- hearing --- */
 
 static void tell(struct store *s, struct change *c)
 {
@@ -203,8 +201,7 @@ bool store_seen(struct store *s, struct str key)
     return seen;
 }
 
-/* --- opening and closing ------------------------------------------------------------------------
- */
+/* --- opening and closing --- */
 
 /* A checkpoint would sync in the middle of a turn or of a batch: the writer makes them in its
  * rests. */

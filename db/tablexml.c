@@ -73,8 +73,7 @@ const struct xml_table tablexml_table[] = {
 };
 const size_t tablexml_ntable = sizeof tablexml_table / sizeof tablexml_table[0];
 
-/* --- the schema --------------------------------------------------------------------------------
- */
+/* --- the schema --- */
 
 static bool is_name(struct str s)
 {
@@ -183,8 +182,7 @@ void tablexml_schema(struct buf *b)
     buf_z(b, "</grammar>\n");
 }
 
-/* --- the document ------------------------------------------------------------------------------
- */
+/* --- the document --- */
 
 /* XML 1.0 2.2 Char */
 static bool xml_char(uint32_t rune)

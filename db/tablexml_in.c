@@ -39,8 +39,7 @@ struct import {
     struct wall now;
 };
 
-/* --- problems ----------------------------------------------------------------------------------
- */
+/* --- problems --- */
 
 static void problem(struct import *im, long line, const char *text)
 {
@@ -79,8 +78,7 @@ static xmlParserInputPtr no_entity(const char *url, const char *id, xmlParserCtx
     return NULL;
 }
 
-/* --- a row -------------------------------------------------------------------------------------
- */
+/* --- a row --- */
 
 static struct str folded(struct arena *a, struct str s, size_t from, bool up)
 {
@@ -283,8 +281,7 @@ static int stage_row(struct import *im, size_t t, struct why *w)
     return OK;
 }
 
-/* --- the temporary tables ----------------------------------------------------------------------
- */
+/* --- the temporary tables --- */
 
 static void put_columns(struct buf *b, const struct xml_table *t, bool keys, const char *each)
 {
@@ -345,8 +342,7 @@ static void drop_stages(struct import *im)
     buf_done(&sql);
 }
 
-/* --- the real tables ---------------------------------------------------------------------------
- */
+/* --- the real tables --- */
 
 /* " WHERE [NOT] EXISTS (the staged row of the same keys": the caller closes it. */
 static void put_staged(struct buf *b, const struct xml_table *t, const char *no)
@@ -434,8 +430,7 @@ static int move_all(struct import *im, const char *path, struct why *w)
     return rc;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static int take_node(struct import *im, struct why *w)
 {

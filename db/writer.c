@@ -80,8 +80,7 @@ static size_t waiters(const struct change_list *l)
     return n;
 }
 
-/* --- what cancels out ---------------------------------------------------------------------------
- */
+/* --- what cancels out --- */
 
 static struct op *added(const struct writer *wr, msg_id id)
 {
@@ -128,8 +127,7 @@ static void mark_cancelled(struct writer *wr, const struct change_list *l, bool 
     }
 }
 
-/* --- large bodies: steps 1 and 2, and step 5 ----------------------------------------------------
- */
+/* --- large bodies: steps 1 and 2, and step 5 --- */
 
 static struct body *file_of(const struct op *o)
 {
@@ -246,8 +244,7 @@ static void settle_files(struct writer *wr)
     idmap_clear(&wr->touched);
 }
 
-/* --- the transaction: step 3 --------------------------------------------------------------------
- */
+/* --- the transaction: step 3 --- */
 
 static int simple(struct writer *wr, const char *sql, struct why *w)
 {
@@ -322,8 +319,7 @@ static enum outcome attempt(struct writer *wr, const struct change_list *l, bool
     return out;
 }
 
-/* --- a batch: steps 1 to 5 ----------------------------------------------------------------------
- */
+/* --- a batch: steps 1 to 5 --- */
 
 static void wake(struct writer *wr)
 {
@@ -383,8 +379,7 @@ static void batch(struct writer *wr, struct change_list *l)
     spool_breathe(wr->set.spool);
 }
 
-/* --- rest ---------------------------------------------------------------------------------------
- */
+/* --- rest --- */
 
 static int wal_grew(void *arg, struct sqlite3 *h, const char *name, int pages)
 {
@@ -519,8 +514,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* --- the loop's side ----------------------------------------------------------------------------
- */
+/* --- the loop's side --- */
 
 static int load_files(struct writer *wr, struct why *w)
 {

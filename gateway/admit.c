@@ -78,9 +78,7 @@ static struct str upper(struct arena *a, struct str s)
     return str_of(p);
 }
 
-/* --- the tables of who may
- * ----------------------------------------------------------------------------------------------
- */
+/* --- the tables of who may --- */
 
 int admit_restricted(struct gate *g, struct str user, struct str node, struct arena *a,
                      struct restrict_row *row, struct why *w)
@@ -147,9 +145,7 @@ static int check_receiver(struct question *q, struct str user, struct str node, 
     return rc;
 }
 
-/* --- lists written out
- * --------------------------------------------------------------------------------------------------
- */
+/* --- lists written out --- */
 
 unsigned admit_without_success(unsigned notify)
 {
@@ -200,9 +196,7 @@ size_t admit_write_out(struct arena *a, const struct admitted *rcpt, size_t n,
     return k;
 }
 
-/* --- the tables of who is meant
- * -----------------------------------------------------------------------------------------
- */
+/* --- the tables of who is meant --- */
 
 static int find_user(struct question *q, struct str user, struct str node, struct why *w);
 
@@ -505,9 +499,7 @@ int admit_mailbox(struct gate *g, struct asker by, struct str local, struct str 
     return admit_explain(g, by, local, domain, a, out, NULL, w);
 }
 
-/* --- the way back
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- the way back --- */
 
 struct str admit_internet(struct gate *g, struct arena *a, struct str user, struct str node)
 {

@@ -139,7 +139,7 @@ void parse_tls(struct conf_reader *r, struct str rest)
         conf_error(r, "TLS: \"%.*s\" must be NEVER, ALLOWED, PREFERRED or REQUIRED", STR_ARG(word));
 }
 
-/* --- after the whole file -------------------------------------------------------------------- */
+/* --- after the whole file --- */
 
 static void finish_mailer(struct conf_reader *r)
 {

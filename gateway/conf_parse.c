@@ -553,8 +553,7 @@ void parse_user(struct conf_reader *r, struct str rest)
     conf_need(r, r->c->run_user, "USER name [GROUP]");
 }
 
-/* --- after the whole file
- * ------------------------------------------------------------------------- */
+/* --- after the whole file --- */
 
 /* IBM's spelling of one listener; mail is also sent from its address. */
 static void finish_listener(struct conf_reader *r)

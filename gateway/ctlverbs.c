@@ -28,9 +28,7 @@ static struct str arg(const struct ctl_call *c, size_t i)
     return i < c->nword ? c->word[i] : STR("");
 }
 
-/* --- queue
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- queue --- */
 
 struct family {
     struct ctl_call *call;
@@ -180,8 +178,7 @@ static void queue_verb(struct ctl_call *c)
     intake_commit(&f.intake, changed, wt);
 }
 
-/* --- links, status, commands
- * --------------------------------------------------------------------------------------- */
+/* --- links, status, commands --- */
 
 struct link_list {
     struct ctl_call *c;
@@ -252,8 +249,7 @@ static void smsg_verb(struct ctl_call *c)
     ctl_answer(c, 0, " ");
 }
 
-/* --- what our own users send
- * ------------------------------------------------------------------------------------------ */
+/* --- what our own users send --- */
 
 /* "USER@NODE", "user@host.domain" or a nickname, as our user `from` knows it. */
 static int find_target(struct ctl_call *c, struct str to, struct str from, struct admitted *out,

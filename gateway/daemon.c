@@ -55,8 +55,7 @@ void daemon_report(void *arg, const char *file, unsigned line, bool error, const
         fprintf(stderr, "%s: %s%s\n", file, error ? "" : "warning: ", text);
 }
 
-/* --- the configuration in use
- * ------------------------------------------------------------------------------------ */
+/* --- the configuration in use --- */
 
 static int make_routes(const struct conf *c, struct routes **out, struct why *w)
 {
@@ -241,9 +240,7 @@ static void reload(void *arg)
     service_reloaded();
 }
 
-/* --- stopping
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- stopping --- */
 
 static bool quiet(const struct daemon *d)
 {
@@ -278,9 +275,7 @@ static void stop(void *arg)
     look_at_drain(d);
 }
 
-/* --- starting
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- starting --- */
 
 static void store_trouble(void *arg, const struct why *w)
 {

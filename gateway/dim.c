@@ -70,9 +70,7 @@ static void durable(void *arg, const struct why *w)
     dim_free(d);
 }
 
-/* --- ADD, CHANGE, DELETE
- * ---------------------------------------------------------------------------------------------
- */
+/* --- ADD, CHANGE, DELETE --- */
 
 static bool good_nick(struct dim *d, struct str nick)
 {
@@ -152,9 +150,7 @@ static bool delete (struct dim *d, struct str rest)
     return !closed(d) && edit(d, NICK_DELETE, rest, "DELETE nick", "deleted");
 }
 
-/* --- QUERY, HELP
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- QUERY, HELP --- */
 
 static int query_line(void *arg, const struct nick_row *r)
 {
@@ -211,9 +207,7 @@ static bool query(struct dim *d, struct str rest)
     return false;
 }
 
-/* --- DENY, ALLOW
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- DENY, ALLOW --- */
 
 /* "user AT node" or "user@node". */
 static bool read_user(struct str rest, struct str *user, struct str *node)

@@ -64,8 +64,7 @@ struct dsn_rcpt dsn_rcpt_of(const struct rcpt *to, const struct why *why)
                              .orcpt = to->orcpt};
 }
 
-/* --- to the Internet: RFC 3464
- * ------------------------------------------------------------------------------ */
+/* --- to the Internet: RFC 3464 --- */
 
 static const struct {
     const char *action, *subject, *human;
@@ -236,8 +235,7 @@ static void report_to_net(struct gate *g, struct intake *in, enum dsn_kind kind,
     arena_free(&a);
 }
 
-/* --- to an NJE user: a note and a message
- * --------------------------------------------------------------------- */
+/* --- to an NJE user: a note and a message --- */
 
 static void quote_lines(struct buf *b, struct str text)
 {

@@ -7,8 +7,7 @@
 
 #define RECORD_MAX 65535u
 
-/* --- runs of numbers
- * ---------------------------------------------------------------------------------------------- */
+/* --- runs of numbers --- */
 
 void runs_begin(struct runs *r)
 {
@@ -78,9 +77,7 @@ bool runs_all_read(const struct runs_reader *r)
     return !r->bad && r->count == 0 && str_trim(r->rest).n == 0;
 }
 
-/* --- the field
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the field --- */
 
 static const struct {
     enum filefact_form form;

@@ -44,7 +44,7 @@ struct filters {
     bool stopped;
 };
 
-/* --- generations ------------------------------------------------------------- */
+/* --- generations --- */
 
 static void failed(void *arg, struct str name, const struct why *w)
 {
@@ -152,7 +152,7 @@ void filters_each(const struct filters *f,
         fn(arg, &f->gen->conf->milter[i], milter_stat(f->gen->milter[i]));
 }
 
-/* --- what is ours to say ----------------------------------------------------- */
+/* --- what is ours to say --- */
 
 static struct str skip_comments(struct str s)
 {
@@ -223,7 +223,7 @@ size_t filter_strip(const struct gate *g, struct milter_mail *mail)
            milter_mail_strip(mail, "Received-SPF", forged_spf, g);
 }
 
-/* --- conversations ----------------------------------------------------------- */
+/* --- conversations --- */
 
 static void on_verdict(void *arg, const struct why *w);
 
@@ -321,7 +321,7 @@ void filters_free(struct filters **f)
     *f = NULL;
 }
 
-/* --- the SMTP door ----------------------------------------------------------- */
+/* --- the SMTP door --- */
 
 static void set_text(char *to, size_t size, struct milter_facts *facts, const char *macro,
                      struct str value)
@@ -491,7 +491,7 @@ enum filter_answer filter_content(struct filters *f, struct smtpd_mail *m, struc
     return FILTER_LATER;
 }
 
-/* --- the NJE door ------------------------------------------------------------ */
+/* --- the NJE door --- */
 
 static void know_nje(struct talk *t)
 {

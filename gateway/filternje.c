@@ -33,7 +33,7 @@ struct filternje {
     struct why why;
 };
 
-/* --- taking ------------------------------------------------------------------ */
+/* --- taking --- */
 
 int filternje_take(struct gate *g, struct intake *in, const struct filternje_mail *f, struct why *w)
 {
@@ -60,7 +60,7 @@ int filternje_take(struct gate *g, struct intake *in, const struct filternje_mai
     return v;
 }
 
-/* --- waiting ----------------------------------------------------------------- */
+/* --- waiting --- */
 
 static void copy_rcpt(struct arena *a, struct admitted *to, const struct admitted *from)
 {
@@ -119,7 +119,7 @@ void filternje_free(struct filternje **list)
     free(f);
 }
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking --- */
 
 static void refuse(struct filternje *f, const struct waiting *one, struct str to,
                    const struct why *w)

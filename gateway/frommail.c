@@ -311,9 +311,7 @@ size_t frommail_count(const struct frommail *f, const struct admitted *to)
     return 1 + f->nfile;
 }
 
-/* --- the note
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the note --- */
 
 /* The text as its reader will see it: what stands for a character that the page has not may be
  * wider, and lines are broken by what is seen. */
@@ -413,8 +411,7 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     return v;
 }
 
-/* --- the whole mail, as text or as a batch
- * -------------------------------------------------------------------- */
+/* --- the whole mail, as text or as a batch --- */
 
 static int whole_file(struct frommail *f, const struct njefile_spec *spec,
                       const struct admitted *to, bool batch, struct njefile_out *out, struct why *w)
@@ -439,9 +436,7 @@ static int whole_file(struct frommail *f, const struct njefile_spec *spec,
     return v;
 }
 
-/* --- attachments
- * -----------------------------------------------------------------------------------------------
- */
+/* --- attachments --- */
 
 static int next_piece(void *arg, bool first, struct cur *piece, struct why *w)
 {

@@ -77,8 +77,7 @@ static struct str first_line(struct str text)
     return line;
 }
 
-/* --- building the mail
- * ----------------------------------------------------------------------------------------- */
+/* --- building the mail --- */
 
 static void put_received(struct job *j, struct buf *b, msg_id id)
 {
@@ -249,9 +248,7 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
     return v;
 }
 
-/* --- notes
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- notes --- */
 
 /* The rules as this mail sees them. */
 static struct rules_use rules_here(struct job *j)
@@ -438,8 +435,7 @@ static int note_by_header(struct job *j, const struct njefile_item *text, const 
     return nrcpt > 0 ? post_note(j, text, n, rcpt, nrcpt, w) : 0;
 }
 
-/* --- RFC 822 text, files
- * ----------------------------------------------------------------------------------------- */
+/* --- RFC 822 text, files --- */
 
 /* Address lists hold what RFC 5322 allows: letters outside ASCII are encoded, which only the names
  * and comments can be, so such a list is written anew. */
@@ -683,8 +679,7 @@ int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum p
     return take_mailbox(g, in, deck, source, &none, reason, w);
 }
 
-/* --- to the gateway itself
- * ---------------------------------------------------------------------------------------------- */
+/* --- to the gateway itself --- */
 
 int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                    struct why *w)
@@ -715,9 +710,7 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
     return v;
 }
 
-/* --- returned
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- returned --- */
 
 bool fromnje_way_back(const struct gate *g, struct str node)
 {

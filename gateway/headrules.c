@@ -12,9 +12,7 @@
 #include "gateway/snadsgate.h"
 #include "security/sectab.h"
 
-/* --- statements
- * --------------------------------------------------------------------------------------------------
- */
+/* --- statements --- */
 
 void parse_rewrite(struct conf_reader *r, struct str rest)
 {
@@ -113,9 +111,7 @@ void headrules_print(const struct conf *c)
     buf_done(&text);
 }
 
-/* --- keywords
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- keywords --- */
 
 static bool is_our_host(const struct conf *c, struct str name)
 {
@@ -217,9 +213,7 @@ static bool secure_mailbox(struct headrules *h, struct str local, struct str dom
     return true;
 }
 
-/* --- SNADS aliases, asked by the configuration alone
- * -----------------------------------------------------------------------------------------------
- */
+/* --- SNADS aliases, asked by the configuration alone --- */
 
 static bool is_scheme(void *arg, struct str node)
 {

@@ -341,7 +341,7 @@ static void durable(void *arg, const struct why *w)
     intake_free(in);
 }
 
-/* --- filters of the NJE door ------------------------------------------------- */
+/* --- filters of the NJE door --- */
 
 int intake_filter(struct intake *in, const struct filternje_mail *m, struct why *w)
 {

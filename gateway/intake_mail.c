@@ -231,9 +231,7 @@ static void tell_expanded(struct intake *in, const struct mail *m, msg_id origin
     free(list);
 }
 
-/* --- the three steps
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the three steps --- */
 
 static int begin(struct carry *c, struct intake *in, const struct mail *m, struct why *w)
 {
@@ -355,9 +353,7 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
     return v;
 }
 
-/* --- beside the loop's thread
- * ---------------------------------------------------------------------------------------
- */
+/* --- beside the loop's thread --- */
 
 void intake_carry_free(struct intake *in)
 {

@@ -166,8 +166,7 @@ struct metrics_disk metrics_disk(const struct gate *g)
     return d;
 }
 
-/* --- queues -------------------------------------------------------------------------------------
- */
+/* --- queues --- */
 
 struct longest {
     struct metrics_queue *q; /* longest first */
@@ -208,8 +207,7 @@ void metrics_queues_free(struct metrics_queue *q, size_t n)
     free(q);
 }
 
-/* --- Prometheus ---------------------------------------------------------------------------------
- */
+/* --- Prometheus --- */
 
 static void head(struct buf *b, const char *name, const char *type, const char *help)
 {

@@ -66,9 +66,7 @@ bool nje_origin_ok(struct line *l, struct str node)
     return link != NULL && strcmp(link, l->name) == 0;
 }
 
-/* --- arriving files
- * ------------------------------------------------------------------------------------------------
- */
+/* --- arriving files --- */
 
 static struct str origin_text(struct arena *a, const struct njefile_in *f)
 {
@@ -332,8 +330,7 @@ static void file_end(void *arg, struct link_in *in)
     arena_free(&a);
 }
 
-/* --- our own files, and held ones set free
- * ---------------------------------------------------------------------------- */
+/* --- our own files, and held ones set free --- */
 
 struct submitting {
     nje_submit_fn *fn;
@@ -477,9 +474,7 @@ int nje_reroute(struct nje *n, struct intake *in, const struct message *m, struc
     return v;
 }
 
-/* --- leaving files
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- leaving files --- */
 
 static bool next_file(void *arg, struct link_out *out)
 {
@@ -522,9 +517,7 @@ bool nje_link_is_up(struct nje *n, const char *link)
     return l != NULL && link_state_of(l->link) == LINK_UP;
 }
 
-/* --- links
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- links --- */
 
 static void link_changed(void *arg, enum link_state s, const struct why *w)
 {

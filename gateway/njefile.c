@@ -16,8 +16,7 @@
 #define RECORD_MAX 65536u
 #define KEPT_RECFM (ND_RECFM_U | ND_RECFM_ASA | ND_RECFM_MACHINE)
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* Records of one item as they come; turned into text or bytes at its end, when all are known. */
 struct gather {
@@ -266,8 +265,7 @@ static struct str item_name(struct gather *ga, const struct nd_file *f)
     return arena_str(ga->arena, name);
 }
 
-/* --- partitioned data sets: the members, and the transmission as it came, for who can take it in
- * ---------------------------------------------------------------------------------------------- */
+/* --- partitioned data sets: members, and the transmission as it came --- */
 
 static int begin_data_set(struct gather *ga, const struct nd_file *f, struct why *w)
 {
@@ -518,9 +516,7 @@ int njefile_cards(struct cur deck, struct buf *out, struct why *w)
     return v;
 }
 
-/* --- copying
- * ------------------------------------------------------------------------------------------------
- */
+/* --- copying --- */
 
 static int edit_header(const struct njefile_edit *edit, const struct deck_item *item,
                        uint8_t *header, struct why *w)

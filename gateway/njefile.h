@@ -10,8 +10,7 @@
 #include "rscs/deck.h"
 #include "rscs/netdata.h"
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 struct njefile_spec {
     struct str from_user, from_node, to_user, to_node;
@@ -55,8 +54,7 @@ int njefile_stream(struct store *s, const struct njefile_spec *spec,
 int njefile_bytes(struct store *s, const struct njefile_spec *spec, struct cur bytes, size_t max,
                   struct njefile_out *out, struct why *w) MUST_CHECK;
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* One file of a deck: a CMS NOTE or message, or a file. */
 struct njefile_item {
@@ -99,9 +97,7 @@ int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in
  * nulls)? */
 bool njefile_looks_text(struct cur bytes);
 
-/* --- copying
- * ------------------------------------------------------------------------------------------------
- */
+/* --- copying --- */
 
 struct njefile_edit {
     bool set_hops; /* of the job header */

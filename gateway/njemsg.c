@@ -130,9 +130,7 @@ int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct 
     return 0;
 }
 
-/* --- what comes
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- what comes --- */
 
 struct asking {
     struct nje *nje;

@@ -146,8 +146,7 @@ static int make_deck(struct store *s, const struct njefile_spec *spec, make_fn *
     return v;
 }
 
-/* --- NETDATA
- * ---------------------------------------------------------------------------------------------- */
+/* --- NETDATA --- */
 
 static size_t add_word(char *to, struct str word)
 {
@@ -190,9 +189,7 @@ static void netdata_begin(struct buf *b, const struct njefile_spec *spec, uint64
     nd_begin(b, &nd, spec->now);
 }
 
-/* --- text
- * -------------------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 /* Lines longer than a record can be are cut: nothing is lost, a line is only broken. */
 #define TEXT_RECORD_MAX 32000u
@@ -487,9 +484,7 @@ int njefile_text(struct store *s, const struct njefile_spec *spec, struct str te
     return njefile_lines(s, spec, &from, max, out, w);
 }
 
-/* --- bytes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 struct bytes_job {
     const struct njefile_spec *spec;

@@ -96,8 +96,7 @@ static void help(struct command_call *c)
             k->sentence, k->privileged ? " (privileged)" : "");
 }
 
-/* --- the queue
- * -------------------------------------------------------------------------------------------- */
+/* --- the queue --- */
 
 static bool queue_most(const struct command_call *c, uint64_t *most)
 {
@@ -211,8 +210,7 @@ static void expire(struct command_call *c)
         STR_ARG(str_sub(c->operand, 0, 100)));
 }
 
-/* --- what was carried, links
- * -------------------------------------------------------------------------------------------- */
+/* --- what was carried, links --- */
 
 static void stats(struct command_call *c)
 {
@@ -268,8 +266,7 @@ static void drain_link(struct command_call *c)
     link_do(c, NJE_DRAIN, "finishes its files and signs off");
 }
 
-/* --- the daemon
- * -------------------------------------------------------------------------------------------- */
+/* --- the daemon --- */
 
 static void set_log(struct command_call *c, bool *flag, bool on)
 {

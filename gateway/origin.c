@@ -31,9 +31,7 @@ bool origin_may(struct gate *g, struct str user, struct str node)
     return may;
 }
 
-/* --- RESTRICT
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- RESTRICT --- */
 
 static int transfer(const struct origin *o, struct str to, struct why *w)
 {
@@ -72,9 +70,7 @@ static int restricted(const struct origin *o, const struct restrict_row *row, st
     return row->action == RESTRICT_TRANSFER ? transfer(o, row->transfer, w) : 0;
 }
 
-/* --- SECURE
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- SECURE --- */
 
 /* NETDATA only, and its origin is the file's: cards name nobody, and a NETDATA that names somebody
  * else is made by hand. Both are claims; the file's own origin was held against its link. */

@@ -79,8 +79,7 @@ static void size_cell(struct buf *b, uint64_t bytes)
     buf_printf(b, "<td class=\"n\">%.*f %s</td>", u == 0 ? 0 : 1, v, units[u]);
 }
 
-/* --- charts -------------------------------------------------------------------------------------
- */
+/* --- charts --- */
 
 struct curve {
     const char *name, *color;
@@ -164,8 +163,7 @@ static void put_charts(const struct gate *g, struct buf *b)
     put_chart(b, "In the queue", &queue, 1, n);
 }
 
-/* --- tables -------------------------------------------------------------------------------------
- */
+/* --- tables --- */
 
 static void link_row(void *arg, const struct conf_link *c, enum link_state s,
                      const struct link_stat *st)

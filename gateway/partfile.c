@@ -13,9 +13,7 @@
 #define UNIQUE_TRIED 50u
 #define CHECK_ARENA (1u << 20)
 
-/* --- names
- * -------------------------------------------------------------------------------------------------
- */
+/* --- names --- */
 
 /* The upper-case form CMS takes of one character of UTF-8, '\0' for what it leaves out. */
 static char cms_char(char c)
@@ -182,8 +180,7 @@ static void make_unique(struct arena *a, struct partfile *list, size_t n)
     }
 }
 
-/* --- what it was
- * ------------------------------------------------------------------------------------------- */
+/* --- what it was --- */
 
 /* A transmission from outside is passed on as one only when it is whole and what it would make has
  * a safe type; else it is a file with bytes. */
@@ -281,8 +278,7 @@ struct partfile *partfile_all(struct arena *a, const struct conf *c, const struc
     return list;
 }
 
-/* --- the list
- * ---------------------------------------------------------------------------------------------- */
+/* --- the list --- */
 
 static void put_size(struct buf *b, uint64_t n)
 {

@@ -22,9 +22,7 @@
 #define SCAN_AGAIN_MS 1000
 #define REASON_LIFE_MS 3600000 /* how long the last failure of an idle destination is shown */
 
-/* --- tables
- * --------------------------------------------------------------------------------------------------
- */
+/* --- tables --- */
 
 static struct hand **hand_slot(struct relay *r, msg_id id)
 {
@@ -89,9 +87,7 @@ static void kick(struct dest *d)
         nje_kick(d->relay->g->nje, d->name);
 }
 
-/* --- the window
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the window --- */
 
 static void hand_forget(struct relay *r, struct hand *h)
 {
@@ -287,8 +283,7 @@ bool relay_let_go(struct relay *r, msg_id id)
     return !sending;
 }
 
-/* --- the queue was changed by hand ---------------------------------------------------------------
- */
+/* --- the queue was changed by hand --- */
 
 void relay_due(struct relay *r, struct wall due)
 {
@@ -321,8 +316,7 @@ unsigned relay_expire(struct relay *r, struct str what)
     return n;
 }
 
-/* --- what the senders do
- * ------------------------------------------------------------------------------------------ */
+/* --- what the senders do --- */
 
 struct item *relay_take(struct dest *d)
 {
@@ -579,9 +573,7 @@ void relay_dest_failed(struct dest *d, const struct why *w)
     }
 }
 
-/* --- NJE
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- NJE --- */
 
 static struct dest *nje_dest(struct relay *r, const char *link)
 {
@@ -717,9 +709,7 @@ static void sweep(void *arg)
     loop_arm(r->g->loop, &r->sweep, SWEEP_MS, sweep, r);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 struct relay *relay_new(struct gate *g)
 {

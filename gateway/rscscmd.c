@@ -72,9 +72,7 @@ static void unknown(struct call *c, const char *what, struct str word)
     say(c, "%s %.*s not recognised; HELP lists the commands", what, STR_ARG(shown(word)));
 }
 
-/* --- links and nodes
- * -------------------------------------------------------------------------------------------------
- */
+/* --- links and nodes --- */
 
 /* The place of the link to that node in the configuration; nlink: there is none. */
 static size_t link_index(const struct gate *g, struct str node)
@@ -196,9 +194,7 @@ static void query_node(struct call *c)
     node_line(c, str_word(&c->rest));
 }
 
-/* --- files
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static bool sees_all(const struct call *c)
 {
@@ -367,9 +363,7 @@ static void query_file(struct call *c)
         say(c, "File %.*s not found", STR_ARG(shown(word)));
 }
 
-/* --- QUERY
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- QUERY --- */
 
 static size_t link_called(const struct gate *g, struct str name)
 {
@@ -420,8 +414,7 @@ static void query(struct call *c)
         node_line(c, word);
 }
 
-/* --- CPQ: what VM's CP would say of its users
- * ----------------------------------------------------------------------------------------- */
+/* --- CPQ: what VM's CP would say of its users --- */
 
 static void cpq_time(struct call *c)
 {
@@ -487,8 +480,7 @@ static void cpquery(struct call *c)
         unknown(c, "CPQ operand", word);
 }
 
-/* --- MSG and CMD: handed on in the asker's name
- * ----------------------------------------------------------------------------------------- */
+/* --- MSG and CMD: handed on in the asker's name --- */
 
 static void hand_on(struct call *c, struct nmr *m, struct str node, struct str text)
 {

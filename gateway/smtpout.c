@@ -38,9 +38,7 @@ struct smtpout {
     unsigned concurrency;
 };
 
-/* --- where
- * --------------------------------------------------------------------------------------------------
- */
+/* --- where --- */
 
 void smtpout_key(const struct conf *c, struct str domain, char *key, size_t size)
 {
@@ -120,9 +118,7 @@ static enum smtpc_tls tls_policy(const struct smtpout *o, const struct conf_host
     return o->sts && !said ? SMTPC_TLS_STS : policy[tls];
 }
 
-/* --- MTA-STS: RFC 8461
- * ------------------------------------------------------------------------------
- */
+/* --- MTA-STS: RFC 8461 --- */
 
 static void tell_not_named(const struct smtpout *o, const struct smtp_target *t)
 {
@@ -239,8 +235,7 @@ static void looked_up(void *arg, const struct smtp_target *targets, size_t n, co
     smtpout_kick(o->dest);
 }
 
-/* --- conversations
- * ------------------------------------------------------------------------------------------- */
+/* --- conversations --- */
 
 /* A mail that came as SMTPUTF8: does its header need it? */
 static bool needs_utf8(const struct message *m, struct cur content)

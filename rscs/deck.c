@@ -57,8 +57,7 @@ void deck_add(struct buf *b, uint8_t srcb, struct cur data)
     buf_add(b, data.p, cur_left(&data));
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static bool is_blank(const uint8_t *p, size_t n)
 {
@@ -233,8 +232,7 @@ void deck_reader_done(struct deck_reader *r)
     buf_done(&r->record);
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static uint8_t letter(char c)
 {

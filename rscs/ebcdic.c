@@ -116,8 +116,7 @@ void ebc_name_get(struct cur *c, struct nje_name *name)
             name->e[i] = EBC_BLANK;
 }
 
-/* --- bytes to text
- * --------------------------------------------------------------------------------- */
+/* --- bytes to text --- */
 
 /* Tables hold only the basic plane, so three bytes are the most. */
 static size_t put_utf8(uint8_t *out, uint16_t rune)
@@ -169,8 +168,7 @@ void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
     }
 }
 
-/* --- text to bytes
- * --------------------------------------------------------------------------------- */
+/* --- text to bytes --- */
 
 /* Nearest writing of what a page does not have, in Latin-1 and, for what Latin-1 itself has, in
  * ASCII: Greek, Cyrillic and Latin-9 pages miss some of it. "" drops the character. The

@@ -24,8 +24,7 @@
 #define TOD_UNIX (INT64_C(2208988800) * US_PER_S)
 #define TOD_WRAP (INT64_C(1) << 52)
 
-/* --- sections
- * ------------------------------------------------------------------------------------- */
+/* --- sections --- */
 
 struct section {
     uint8_t type, modifier;
@@ -203,8 +202,7 @@ int njt_get(struct cur whole, uint32_t *records, struct why *w)
     return OK;
 }
 
-/* --- writing
- * --------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void put_name(struct buf *b, const struct nje_name *name)
 {
@@ -429,8 +427,7 @@ bool header_segment(struct cur whole, unsigned n, struct buf *out)
     return true;
 }
 
-/* --- time
- * -------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 uint64_t tod_of_wall(struct wall t)
 {

@@ -24,7 +24,7 @@ bool link_is_up(const struct link *k)
     return k->s != NULL && (k->state == LINK_UP || k->state == LINK_DRAINING);
 }
 
-/* --- states -------------------------------------------------------------- */
+/* --- states --- */
 
 static void set_state(struct link *k, enum link_state s, const struct why *w)
 {
@@ -164,7 +164,7 @@ static void hang_up(struct link *k, enum link_state next, bool polite, const str
         arm_retry(k);
 }
 
-/* --- connections --------------------------------------------------------- */
+/* --- connections --- */
 
 static void lost(struct link *k, enum stream_event ev)
 {
@@ -254,7 +254,7 @@ static void up(struct link *k)
     set_state(k, LINK_UP, NULL);
 }
 
-/* --- the machine: a function for each state, an event in each case ------- */
+/* --- the machine: a function for each state, an event in each case --- */
 
 /* What ends a connection in any state that has one; anything not foreseen there does too. */
 static void step_end(struct link *k, enum link_event ev, const struct why *w)
@@ -419,7 +419,7 @@ void link_step(struct link *k, enum link_event ev, const struct why *w)
     }
 }
 
-/* --- turns --------------------------------------------------------------- */
+/* --- turns --- */
 
 void link_enter(struct link *k)
 {
@@ -463,7 +463,7 @@ void link_wake(struct link *k, int64_t ms)
         loop_arm(k->loop, &k->flush, ms, on_flush, k);
 }
 
-/* --- what the owner calls ------------------------------------------------ */
+/* --- what the owner calls --- */
 
 static void or_default(int64_t *value, int64_t by_default)
 {

@@ -35,7 +35,7 @@ void in_init(struct link *k)
     }
 }
 
-/* --- files and their answers --------------------------------------------- */
+/* --- files and their answers --- */
 
 static struct in_file *file_new(struct link *k, const struct in_slot *in)
 {
@@ -111,7 +111,7 @@ static void cancel(struct link *k, struct in_slot *in, enum in_state next, const
     forget(k, in, next, w);
 }
 
-/* --- requests ------------------------------------------------------------ */
+/* --- requests --- */
 
 static void open_file(struct link *k, struct in_slot *in, bool fast)
 {
@@ -165,7 +165,7 @@ void in_again(struct link *k)
             open_file(k, &k->in[i], false);
 }
 
-/* --- records ------------------------------------------------------------- */
+/* --- records --- */
 
 /* 1 the header is whole and in in->header, 0 segments are missing. */
 static int header(struct in_slot *in, uint8_t kind, struct cur data, struct why *w)
@@ -293,7 +293,7 @@ void link_in_done(struct link *k, struct link_in *pub)
     link_later(k);
 }
 
-/* --- the end of a connection --------------------------------------------- */
+/* --- the end of a connection --- */
 
 static void lost_answers(struct link *k, struct in_slot *in, const struct why *w)
 {

@@ -28,7 +28,7 @@ void line_reset(struct link *k)
     k->block_max = k->bufsize;
 }
 
-/* --- out ----------------------------------------------------------------- */
+/* --- out --- */
 
 void line_end_ttb(struct link *k)
 {
@@ -111,7 +111,7 @@ void line_flush(struct link *k)
     k->spoke = mono_now();
 }
 
-/* --- flow control -------------------------------------------------------- */
+/* --- flow control --- */
 
 bool line_held(const struct link *k)
 {
@@ -137,7 +137,7 @@ static void take_fcs(struct link *k, const struct wire_block *blk)
     k->fcs[1] = blk->fcs[1];
 }
 
-/* --- in ------------------------------------------------------------------ */
+/* --- in --- */
 
 /* No more of them than an I record has before its passwords: these are for nobody to see. */
 #define SHOWN 20u

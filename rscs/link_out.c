@@ -155,7 +155,7 @@ static void settle(struct link *k, struct out_slot *o, unsigned i, const struct 
     k->ops.sent(k->arg, ref, w);
 }
 
-/* --- answers to our requests --------------------------------------------- */
+/* --- answers to our requests --- */
 
 /* Reason bytes some peers put into X'B0': C1 rr, or C2 rr ss (IBM SA32-0988, "Receiver cancel"). */
 static const char *cancel_reason(struct cur c)
@@ -288,7 +288,7 @@ int64_t out_stuck(const struct link *k, const char **what)
     return most;
 }
 
-/* --- sending ------------------------------------------------------------- */
+/* --- sending --- */
 
 static bool room(const struct link *k)
 {

@@ -72,8 +72,7 @@ bool nd_looks(struct cur first)
            memcmp(name, inmr01, sizeof name) == 0;
 }
 
-/* --- text units
- * ----------------------------------------------------------------------------------- */
+/* --- text units --- */
 
 /* A value as text: the controls a hostile name may hold must not reach a header line. */
 static struct str text_of(struct nd_reader *r, struct cur value)
@@ -208,8 +207,7 @@ static int text_units(struct nd_reader *r, struct nd_file *f, struct cur c, stru
     return OK;
 }
 
-/* --- control records
- * ------------------------------------------------------------------------------ */
+/* --- control records --- */
 
 /* The file a number means, made from what INMR01 said when it is new. */
 static struct nd_file *file_of(struct nd_reader *r, uint32_t number)
@@ -300,8 +298,7 @@ static int control_record(struct nd_reader *r, struct cur c, struct nd_file *fil
     }
 }
 
-/* --- segments and records
- * --------------------------------------------------------------------------- */
+/* --- segments and records --- */
 
 /* The next whole segment, out of *in or gathered from pieces: 1 there, 0 more bytes are needed. */
 static int take_segment(struct nd_reader *r, struct cur *in, struct cur *segment, struct why *w)
@@ -418,8 +415,7 @@ int nd_reader_next(struct nd_reader *r, struct cur *in, struct nd_file *file, st
     return item;
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void put_record(struct buf *b, uint8_t control, struct cur data)
 {

@@ -130,9 +130,7 @@ size_t double_from_utf8(struct buf *out, const struct ebc_page *page, struct str
     return replaced;
 }
 
-/* --- records
- * -----------------------------------------------------------------------------------------------
- */
+/* --- records --- */
 
 void ebc_cut_begin(struct ebc_cut *k, const struct ebc_page *page, struct cur line)
 {

@@ -64,9 +64,7 @@ void punch_line(struct buf *line, struct cur card, const struct ebc_page *page)
     clean_to_utf8(line, cur_sub(&card, n), page);
 }
 
-/* --- lines to cards
- * ------------------------------------------------------------------------------------------------
- */
+/* --- lines to cards --- */
 
 /* How many bytes stay as they are: up to a control, but over SO, its pairs and SI. */
 static size_t plain_run(const struct cur *c, bool pairs)

@@ -21,8 +21,7 @@
 #define RUN_MAX 31u     /* of blanks or of another byte in one SCB */
 #define LITERAL_MAX 63u /* bytes in one SCB */
 
-/* --- the control record -------------------------------------------------------------------------
- */
+/* --- the control record --- */
 
 static const uint8_t ctl_types[][8] = {
     [WIRE_OPEN] = {0xD6, 0xD7, 0xC5, 0xD5, 0x40, 0x40, 0x40, 0x40},
@@ -72,8 +71,7 @@ void wire_ctl_put(struct buf *b, const struct wire_ctl *ctl)
     buf_u8(b, ctl->reason);
 }
 
-/* --- transmission blocks
- * --------------------------------------------------------------------------- */
+/* --- transmission blocks --- */
 
 int wire_ttb(struct cur in, size_t *size, struct cur *ttrs, struct why *w)
 {
@@ -151,8 +149,7 @@ void wire_ttb_empty(struct buf *b)
     wire_ttb_end(b, wire_ttb_begin(b));
 }
 
-/* --- blocks
- * ------------------------------------------------------------------------------------------ */
+/* --- blocks --- */
 
 /* UnixNJE puts a pad behind its two-byte controls. */
 static bool only_pads(struct cur c)
@@ -223,8 +220,7 @@ void wire_block_end(struct buf *b)
     buf_u8(b, RCB_END);
 }
 
-/* --- records
- * ------------------------------------------------------------------------------------------ */
+/* --- records --- */
 
 bool wire_rcb_is_stream(uint8_t rcb)
 {
@@ -451,8 +447,7 @@ size_t wire_record_bound(size_t n)
     return n + n / LITERAL_MAX + 4; /* an SCB more for the rest; RCB, SRCB, closing 00 */
 }
 
-/* --- sign-on
- * ------------------------------------------------------------------------------------------- */
+/* --- sign-on --- */
 
 int wire_signon_get(struct cur record, struct wire_signon *s, struct why *w)
 {

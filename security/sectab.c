@@ -8,8 +8,7 @@
 
 #define REPORT_MAX 300u /* octets of a problem's text */
 
-/* --- one row ------------------------------------------------------------------------------------
- */
+/* --- one row --- */
 
 static bool name_ok(struct str s)
 {
@@ -57,8 +56,7 @@ int sectab_check(const struct sec_row *row, struct why *w)
     return 0;
 }
 
-/* --- the file -----------------------------------------------------------------------------------
- */
+/* --- the file --- */
 
 struct reading {
     struct arena *arena;
@@ -154,8 +152,7 @@ static void read_lines(struct reading *r, struct str text)
     }
 }
 
-/* --- what concerns several rows -----------------------------------------------------------------
- */
+/* --- what concerns several rows --- */
 
 /* Rows in an order that brings together what must be compared; equal ones as in the file. */
 struct place {
@@ -286,8 +283,7 @@ void sectab_write(struct buf *b, const struct sec_row *row)
     buf_u8(b, '\n');
 }
 
-/* --- what it says -------------------------------------------------------------------------------
- */
+/* --- what it says --- */
 
 int sectab_inbound(struct db *d, struct str nick, bool strict, struct arena *a, struct sec_row *row,
                    struct why *w)

@@ -78,7 +78,7 @@ void date_put(struct buf *b, struct wall t, int offset)
                away / 60, away % 60);
 }
 
-/* --- reading ----------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static bool is_digit(char c)
 {

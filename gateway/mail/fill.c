@@ -28,7 +28,7 @@ unsigned fill_room(const struct fill *f)
     return f->width > f->margin.n ? f->width - (unsigned)f->margin.n : 1;
 }
 
-/* --- one line ---------------------------------------------------------------------------- */
+/* --- one line --- */
 
 /* Margin, marker, text. Margins are ASCII, so their bytes are columns. */
 static void put_line(struct fill *f, struct str line)
@@ -93,7 +93,7 @@ static void put_wrapped(struct fill *f, struct str s)
     }
 }
 
-/* --- paragraphs -------------------------------------------------------------------------- */
+/* --- paragraphs --- */
 
 static void want_blank(struct fill *f)
 {
@@ -183,7 +183,7 @@ void fill_break(struct fill *f)
     buf_u8(&f->para, '\n');
 }
 
-/* --- lines as they are ------------------------------------------------------------------- */
+/* --- lines as they are --- */
 
 static void put_pre_line(struct fill *f, struct str s)
 {
@@ -241,7 +241,7 @@ void fill_rule(struct fill *f, char c, unsigned columns)
     buf_done(&line);
 }
 
-/* --- margins ----------------------------------------------------------------------------- */
+/* --- margins --- */
 
 size_t fill_push(struct fill *f, struct str margin)
 {

@@ -28,7 +28,7 @@ static struct str finish(struct arena *a, struct buf *b)
     return s;
 }
 
-/* --- fields ------------------------------------------------------------------------------ */
+/* --- fields --- */
 
 /* Length of a field's name, 0 when the line does not start a field (RFC 5322 2.2; blanks before the
  * colon are the obsolete form of 4.5). *value: where the value begins. */
@@ -119,7 +119,7 @@ struct str hdr_value(const struct hdr *h, const char *name)
     return f != NULL ? f->value : STR("");
 }
 
-/* --- RFC 2047, reading ------------------------------------------------------------------- */
+/* --- RFC 2047, reading --- */
 
 struct word {
     struct str charset;
@@ -312,7 +312,7 @@ struct str hdr_decode(struct arena *a, struct str value)
     return finish(a, &b);
 }
 
-/* --- RFC 2047, writing ------------------------------------------------------------------- */
+/* --- RFC 2047, writing --- */
 
 /* RFC 2047 5 (3): what Q may leave as it is inside a phrase; fit everywhere else too. */
 static bool q_plain(unsigned char c)
@@ -493,7 +493,7 @@ struct str hdr_mailbox_ascii(struct arena *a, struct str name, struct str mailbo
     return finish(a, &out);
 }
 
-/* --- writing fields ---------------------------------------------------------------------- */
+/* --- writing fields --- */
 
 static void put_value_bytes(struct buf *b, struct str s)
 {
@@ -547,7 +547,7 @@ void hdr_put(struct buf *b, const char *name, struct str value)
     buf_z(b, "\r\n");
 }
 
-/* --- addresses --------------------------------------------------------------------------- */
+/* --- addresses --- */
 
 /* What opened and never closed is an ordinary character from then on; this keeps the scan linear.
  */

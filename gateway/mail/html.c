@@ -42,7 +42,7 @@ struct page {
 static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
 static bool is_skipped(const xmlNode *node);
 
-/* --- elements and attributes ------------------------------------------------------------- */
+/* --- elements and attributes --- */
 
 static bool is_element(const xmlNode *node, const char *name)
 {
@@ -124,7 +124,7 @@ static void walk_children(struct page *p, struct fill *f, const xmlNode *node, u
         walk(p, f, c, depth + 1);
 }
 
-/* --- links ------------------------------------------------------------------------------- */
+/* --- links --- */
 
 /* Put the number of the open link behind its text, once, before a line ends. */
 static void mark_link(struct page *p, struct fill *f)
@@ -160,7 +160,7 @@ static void walk_link(struct page *p, struct fill *f, const xmlNode *node, unsig
     p->link_from = outer_from <= f->para.n ? outer_from : 0;
 }
 
-/* --- blocks ------------------------------------------------------------------------------ */
+/* --- blocks --- */
 
 static void new_line(struct page *p, struct fill *f)
 {
@@ -270,7 +270,7 @@ static void walk_rule(struct page *p, struct fill *f, const xmlNode *node, unsig
     fill_blank(f);
 }
 
-/* --- lists ------------------------------------------------------------------------------- */
+/* --- lists --- */
 
 static int count_items(const xmlNode *list)
 {
@@ -356,7 +356,7 @@ static void walk_item(struct page *p, struct fill *f, const xmlNode *node, unsig
     buf_done(&marker);
 }
 
-/* --- small things inside a line ---------------------------------------------------------- */
+/* --- small things inside a line --- */
 
 static bool is_file_name(struct str s)
 {
@@ -423,7 +423,7 @@ static void walk_quoted(struct page *p, struct fill *f, const xmlNode *node, uns
     fill_word(f, STR("\""));
 }
 
-/* --- tables ------------------------------------------------------------------------------ */
+/* --- tables --- */
 
 struct table_row {
     const xmlNode *tr;
@@ -681,7 +681,7 @@ static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsi
     buf_done(&b);
 }
 
-/* --- the walk ---------------------------------------------------------------------------- */
+/* --- the walk --- */
 
 static void walk_nothing(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
 {
@@ -810,7 +810,7 @@ static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned d
         walk_children(p, f, node, depth);
 }
 
-/* --- the door ---------------------------------------------------------------------------- */
+/* --- the door --- */
 
 /* Parse; NULL when the parser gave up before the end of the page. */
 static htmlDocPtr parse(struct str html)

@@ -34,7 +34,7 @@ int mime_no_room(struct walk *k)
                    "MIME message does not fit in the memory set for it");
 }
 
-/* --- one entity -------------------------------------------------------------------------- */
+/* --- one entity --- */
 
 static void start_gmime(void)
 {
@@ -182,7 +182,7 @@ int mime_decode(struct walk *k, const struct entity *e, struct str *out)
     return arena_full(k->a) ? mime_no_room(k) : OK;
 }
 
-/* --- text -------------------------------------------------------------------------------- */
+/* --- text --- */
 
 static bool ends_with_newline(const struct buf *b)
 {
@@ -245,7 +245,7 @@ void mime_show_line(struct walk *k, const char *line)
     buf_u8(&k->text, '\n');
 }
 
-/* --- text that is shown ------------------------------------------------------------------ */
+/* --- text that is shown --- */
 
 /* Text, with the uuencoded files in it taken out. */
 static int put_shown(struct walk *k, struct str text)
@@ -319,7 +319,7 @@ static int show_calendar(struct walk *k, struct entity *e)
     return mime_attach_bytes(k, e, bytes);
 }
 
-/* --- multiparts -------------------------------------------------------------------------- */
+/* --- multiparts --- */
 
 /* The next delimiter line of the boundary (RFC 2046 5.1.1) at or after `from`, a line's start:
  * where it starts, where the next line starts, and whether it is the closing one. `needle` is
@@ -505,7 +505,7 @@ static int walk_encrypted(struct walk *k, const struct children *c)
     return rc == OK ? mime_attach(k, &e) : rc;
 }
 
-/* --- messages in messages ---------------------------------------------------------------- */
+/* --- messages in messages --- */
 
 static int walk_message(struct walk *k, const struct entity *e, unsigned depth)
 {
@@ -558,7 +558,7 @@ static int walk_report(struct walk *k, const struct children *c, unsigned depth)
     return rc;
 }
 
-/* --- the walk ---------------------------------------------------------------------------- */
+/* --- the walk --- */
 
 static int walk_multipart(struct walk *k, const struct entity *e, unsigned depth)
 {
@@ -623,7 +623,7 @@ int mime_walk(struct walk *k, struct str raw, const char *default_type, unsigned
     return mime_attach(k, &e);
 }
 
-/* --- the door ---------------------------------------------------------------------------- */
+/* --- the door --- */
 
 static bool is_bare_text(const struct hdr *h)
 {
@@ -681,7 +681,7 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
     return rc;
 }
 
-/* --- for hosts without 8BITMIME ---------------------------------------------------------- */
+/* --- for hosts without 8BITMIME --- */
 
 #define ENCODE_DEPTH_MAX 50u /* parts within parts; deeper ones stay as they are */
 

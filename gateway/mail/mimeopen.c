@@ -4,8 +4,7 @@
 #include "gateway/mail/tnef.h"
 #include "security/cms.h"
 
-/* --- winmail.dat -------------------------------------------------------------------------------
- */
+/* --- winmail.dat --- */
 
 static struct entity entity_of(const struct tnef_item *item)
 {
@@ -60,8 +59,7 @@ int mime_open_tnef(struct walk *k, const struct entity *e)
     return rc;
 }
 
-/* --- S/MIME ------------------------------------------------------------------------------------
- */
+/* --- S/MIME --- */
 
 static bool open_signed(struct walk *k, const struct entity *e, struct str *inner, int *rc)
 {

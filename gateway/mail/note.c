@@ -85,7 +85,7 @@ static enum tag tag_of(struct str line, struct str *value)
     return is_foreign_field(line) ? TAG_OTHER : TAG_NONE;
 }
 
-/* --- addresses --------------------------------------------------------------------------- */
+/* --- addresses --- */
 
 static struct str last_word(struct str *s)
 {
@@ -209,7 +209,7 @@ static struct str tidy_name(struct arena *a, struct str s)
     return (struct str){to, n};
 }
 
-/* --- the header -------------------------------------------------------------------------- */
+/* --- the header --- */
 
 struct reader {
     struct arena *arena;
@@ -543,7 +543,7 @@ bool note_looks(struct str lines)
     return false;
 }
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing --- */
 
 #define USER_WIDTH 8u
 #define RCPTS_SHOWN 10u
@@ -850,7 +850,7 @@ void note_write(struct buf *b, const struct note *n, enum note_style style, unsi
     put_text(b, n->text, width);
 }
 
-/* --- for the Internet -------------------------------------------------------------------- */
+/* --- for the Internet --- */
 
 #define MAIL_HEADER_MAX ((size_t)4 << 20)
 

@@ -40,7 +40,7 @@ static char peek(const struct walk *k)
     return k->i < k->s.n ? k->s.p[k->i] : '\0';
 }
 
-/* --- tokens ----------------------------------------------------------------------------------- */
+/* --- tokens --- */
 
 /* A line break must fold: a blank follows it. Anything else would begin another field. */
 static bool folds(struct str s, size_t i)
@@ -131,7 +131,7 @@ static int take_token(struct walk *k, enum form *form)
     return k->i > from ? 0 : malformed(k, "no address can hold this");
 }
 
-/* --- one addr-spec ---------------------------------------------------------------------------- */
+/* --- one addr-spec --- */
 
 static void spec_text(struct walk *k, struct spec *p, struct str piece)
 {
@@ -255,7 +255,7 @@ static int spec_done(struct walk *k, struct spec *p, bool angle, struct str rout
     return 0;
 }
 
-/* --- addresses -------------------------------------------------------------------------------- */
+/* --- addresses --- */
 
 /* RFC 5322 4.4: "@one,@two:" before the address; it stays. */
 static int take_route(struct walk *k, struct str *route)

@@ -126,7 +126,7 @@ static bool is_reserved(struct str word)
     return keyword_named(word) != NULL;
 }
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors --- */
 
 static void error(struct parser *p, unsigned line, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static void error(struct parser *p, unsigned line, const char *fmt, ...)
@@ -144,7 +144,7 @@ static void error(struct parser *p, unsigned line, const char *fmt, ...)
         p->report(p->arg, line, text);
 }
 
-/* --- tokens ----------------------------------------------------------------------------------- */
+/* --- tokens --- */
 
 static bool is_word_char(char c)
 {
@@ -261,7 +261,7 @@ static void expected(struct parser *p, const char *what)
     skip_statement(p);
 }
 
-/* --- field definitions ------------------------------------------------------------------------ */
+/* --- field definitions --- */
 
 static const char *const default_fields[] = {
     "Bcc",           "Cc",          "From",   "Reply-To", "Resent-From", "Resent-Reply-To",
@@ -409,7 +409,7 @@ static void field_statement(struct parser *p)
     skip_statement(p);
 }
 
-/* --- patterns --------------------------------------------------------------------------------- */
+/* --- patterns --- */
 
 /* A rule while it is read. */
 struct draft {
@@ -687,7 +687,7 @@ static void rule_statement(struct parser *p, bool active)
     buf_done(&source);
 }
 
-/* --- conditions ------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 static bool in_force(const struct parser *p)
 {
@@ -783,7 +783,7 @@ static void endif_word(struct parser *p)
     next(p);
 }
 
-/* --- the file --------------------------------------------------------------------------------- */
+/* --- the file --- */
 
 /* "Field Definition Section", "Rule Definition Section": taken when it stands here. */
 static bool heading(struct parser *p, const char *first)

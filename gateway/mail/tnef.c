@@ -81,7 +81,7 @@ static struct tnef_item *at_hand(struct reader *r)
     return r->file > 0 ? &r->out->item[r->file - 1] : NULL;
 }
 
-/* --- text ---------------------------------------------------------------------------------- */
+/* --- text --- */
 
 static struct str as_text(struct reader *r, struct cur bytes, bool wide)
 {
@@ -102,7 +102,7 @@ static struct str as_text(struct reader *r, struct cur bytes, bool wide)
     return s;
 }
 
-/* --- compressed RTF ([MS-OXRTFCP] 2.1.2, 2.2) ------------------------------------------------ */
+/* --- compressed RTF ([MS-OXRTFCP] 2.1.2, 2.2) --- */
 
 static const char rtf_begins[] =
     "{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern "
@@ -157,7 +157,7 @@ bool tnef_rtf(struct str compressed, struct buf *out)
     return true;
 }
 
-/* --- properties ------------------------------------------------------------------------------ */
+/* --- properties --- */
 
 static size_t fixed_size(unsigned type)
 {
@@ -284,8 +284,7 @@ static bool read_properties(struct reader *r, struct cur c)
     return !c.bad;
 }
 
-/* --- the stream --------------------------------------------------------------------------------
- */
+/* --- the stream --- */
 
 static bool take_attribute(struct reader *r, uint32_t id, struct cur value)
 {

@@ -8,9 +8,7 @@
 
 static const char xx_letters[] = "+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/* --- base64
- * ------------------------------------------------------------------------------------------------
- */
+/* --- base64 --- */
 
 static uint8_t base64_value(unsigned char c)
 {
@@ -81,8 +79,7 @@ static void base64_put(struct transfer *t, struct str in, struct buf *out)
     }
 }
 
-/* --- quoted-printable
- * -------------------------------------------------------------------------------------- */
+/* --- quoted-printable --- */
 
 static int hex_value(char c)
 {
@@ -168,8 +165,7 @@ static void qp_put(struct transfer *t, struct str in, struct buf *out)
     }
 }
 
-/* --- uuencode, xxencode
- * ------------------------------------------------------------------------------------ */
+/* --- uuencode, xxencode --- */
 
 static uint8_t uu_value(enum mime_coding coding, char c)
 {
@@ -270,9 +266,7 @@ void transfer_encode(struct buf *out, enum mime_coding coding, struct str name, 
     buf_z(out, "\nend\n");
 }
 
-/* --- all
- * --------------------------------------------------------------------------------------------------
- */
+/* --- all --- */
 
 void transfer_begin(struct transfer *t, enum mime_coding coding)
 {

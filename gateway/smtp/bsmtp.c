@@ -91,7 +91,7 @@ void bsmtp_free(struct bsmtp **bp)
     free(b);
 }
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies --- */
 
 /* A whole line or none: the report never ends within one. */
 static void report_line(struct bsmtp *b, struct str line)
@@ -121,7 +121,7 @@ static void reply_why(struct bsmtp *b, const struct why *w)
     reply(b, why_smtp(w), why_enh(w), str_of(w->text));
 }
 
-/* --- one mail -------------------------------------------------------------- */
+/* --- one mail --- */
 
 static void end_mail(struct bsmtp *b)
 {
@@ -281,7 +281,7 @@ static void content_line(struct bsmtp *b, struct str line)
     buf_add(&b->content, "\r\n", 2);
 }
 
-/* --- the other verbs ------------------------------------------------------- */
+/* --- the other verbs --- */
 
 static void do_rset(struct bsmtp *b, struct str rest)
 {
@@ -492,7 +492,7 @@ struct str bsmtp_sender(const struct bsmtp *b)
     return str_of(b->sender);
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing --- */
 
 static void put(struct buf *b, const char *before, struct str text, const char *after,
                 void (*line)(void *arg, struct str line), void *arg)

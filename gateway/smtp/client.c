@@ -13,8 +13,7 @@
 
 static void try_target(struct smtpc *c);
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void enter(struct smtpc *c)
 {
@@ -60,8 +59,7 @@ static void over(struct smtpc *c, const struct why *w)
     smtpc_await(c, OVER);
 }
 
-/* --- verdicts ----------------------------------------------------------------------------------
- */
+/* --- verdicts --- */
 
 /* The reply just read, as a reason in the server's own words. */
 void smtpc_server_why(const struct smtpc *c, struct why *w)
@@ -97,8 +95,7 @@ void smtpc_job_done(struct smtpc *c)
     c->ops->done(c->arg, c, c->job.ref);
 }
 
-/* --- losing a connection -----------------------------------------------------------------------
- */
+/* --- losing a connection --- */
 
 /* Servers close idle connections when they like. When that crosses our next message, nothing of it
  * was taken and another connection will do; no more than one, for that has answered nothing yet. */
@@ -164,8 +161,7 @@ void smtpc_lose_refused(struct smtpc *c)
     smtpc_lose(c, &w);
 }
 
-/* --- connecting --------------------------------------------------------------------------------
- */
+/* --- connecting --- */
 
 static void on_stream(struct stream *s, enum stream_event ev, void *arg);
 
@@ -266,8 +262,7 @@ static void ready(struct smtpc *c)
         smtpc_ask(c);
 }
 
-/* --- signing on --------------------------------------------------------------------------------
- */
+/* --- signing on --- */
 
 static void leave_unsigned(struct smtpc *c, const char *what)
 {
@@ -421,8 +416,7 @@ static void handle_reply(struct smtpc *c)
         handle[c->state](c);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 /* Take one line: 1 the reply is complete, 0 another line belongs to it, negative: no line, or the
  * connection was lost over it. */
@@ -540,8 +534,7 @@ static void on_timer(void *arg)
     leave(c);
 }
 
-/* --- the owner's calls -------------------------------------------------------------------------
- */
+/* --- the owner's calls --- */
 
 struct smtpc *smtpc_new(const struct smtpc_set *set, const struct smtp_target *targets,
                         size_t ntargets, const struct smtpc_ops *ops, void *arg)

@@ -14,8 +14,7 @@
 #define MAILBOX_ROOM 1024u
 #define COMMANDS_MOST 32768u /* commands gathered before they go to the stream */
 
-/* --- the envelope ------------------------------------------------------------------------------
- */
+/* --- the envelope --- */
 
 /* As this host may see an address: one whose domain alone is beyond ASCII has A-labels for those
  * without SMTPUTF8 (RFC 6531 3.2). z holds MAILBOX_ROOM octets. */
@@ -191,8 +190,7 @@ void smtpc_ask(struct smtpc *c)
     }
 }
 
-/* --- replies of a transaction ------------------------------------------------------------------
- */
+/* --- replies of a transaction --- */
 
 /* Recipients the server did not want all at once. */
 static bool take_up_rest(struct smtpc *c)

@@ -25,8 +25,7 @@ void smtpc_defaults(struct smtpc_set *set)
         set->max_messages = 1000;
 }
 
-/* --- IPv6 and IPv4 -------------------------------------------------------------------------------
- */
+/* --- IPv6 and IPv4 --- */
 
 static bool same_host_otherwise(const struct smtp_target *a, const struct smtp_target *b)
 {
@@ -143,8 +142,7 @@ void smtpc_learn(struct smtpc *c, struct str line)
     }
 }
 
-/* --- DSN: RFC 3461 ------------------------------------------------------------------------------
- */
+/* --- DSN: RFC 3461 --- */
 
 bool smtpc_eightbit(const struct smtpc *c)
 {
@@ -188,8 +186,7 @@ void smtpc_put_notify(struct smtpc *c, size_t i)
     }
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS --- */
 
 enum smtpc_tls smtpc_need(const struct smtpc *c)
 {

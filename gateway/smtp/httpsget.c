@@ -23,9 +23,7 @@ struct https_get {
     bool over;
 };
 
-/* --- the answer: RFC 9112
- * -------------------------------------------------------------------------
- */
+/* --- the answer: RFC 9112 --- */
 
 struct head {
     bool chunked, has_length, text;
@@ -142,9 +140,7 @@ int https_reply(struct str in, bool eof, struct buf *body, struct why *w)
     return rc == 0 && eof ? why_set(w, E_GONE, 0, NULL, "the answer breaks off") : rc;
 }
 
-/* --- the way there
- * ---------------------------------------------------------------------------------
- */
+/* --- the way there --- */
 
 static void get_free(struct https_get *g)
 {

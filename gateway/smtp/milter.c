@@ -63,7 +63,7 @@ struct milter_talk {
 static stream_fn on_stream;
 static void begin(struct milter_talk *t);
 
-/* --- a filter ---------------------------------------------------------------- */
+/* --- a filter --- */
 
 struct milter *milter_new(const struct milter_set *set)
 {
@@ -98,7 +98,7 @@ const struct milter_stat *milter_stat(const struct milter *m)
     return &m->stat;
 }
 
-/* --- macros ------------------------------------------------------------------ */
+/* --- macros --- */
 
 void milter_macro_set(struct milter_facts *f, const char *name, struct str value)
 {
@@ -156,7 +156,7 @@ static void put_macros(struct milter_talk *t, enum milter_place place)
         milter_macros_end(b, begun);
 }
 
-/* --- the state of a conversation --------------------------------------------- */
+/* --- the state of a conversation --- */
 
 static void on_time(void *arg);
 static void end_probe(const struct milter_talk *t);
@@ -248,7 +248,7 @@ static void say_dead(void *arg)
     tell(t, MILTER_BROKEN, &why);
 }
 
-/* --- a filter that is left alone --------------------------------------------- */
+/* --- a filter that is left alone --- */
 
 static void rest(struct milter *m)
 {
@@ -283,7 +283,7 @@ static void send_out(struct milter_talk *t)
     buf_reset(&t->m->out);
 }
 
-/* --- the connection ---------------------------------------------------------- */
+/* --- the connection --- */
 
 static void connect_to(struct milter_talk *t)
 {
@@ -337,7 +337,7 @@ static void take_options(struct milter_talk *t, char letter, struct cur data)
     begin(t);
 }
 
-/* --- questions --------------------------------------------------------------- */
+/* --- questions --- */
 
 struct milter_talk *milter_talk_new(struct milter *m, const struct milter_facts *f, milter_fn *fn,
                                     void *arg)
@@ -461,7 +461,7 @@ void milter_abort(struct milter_talk *t)
     t->in_mail = false;
 }
 
-/* --- content ----------------------------------------------------------------- */
+/* --- content --- */
 
 /* Unfolded as the protocol wants it: line ends inside are LF, and blanks before it only where
  * agreed. */
@@ -594,7 +594,7 @@ static void take_edit(struct milter_talk *t, const struct milter_reply *r)
         prolong(t);
 }
 
-/* --- answers ----------------------------------------------------------------- */
+/* --- answers --- */
 
 static void go_on(struct milter_talk *t)
 {

@@ -7,7 +7,7 @@
 
 #define ARENA_MAX (16u << 20)
 
-/* --- taking a mail apart ----------------------------------------------------- */
+/* --- taking a mail apart --- */
 
 static struct milter_field *field_space(struct milter_mail *m)
 {
@@ -157,7 +157,7 @@ int milter_mail_put(const struct milter_mail *m, milter_put_fn *put, void *to, s
     return v == 0 ? put(to, m->body.p, m->body.n, w) : v;
 }
 
-/* --- what a filter asks for -------------------------------------------------- */
+/* --- what a filter asks for --- */
 
 void milter_edits_init(struct milter_edits *e, size_t max)
 {
@@ -192,7 +192,7 @@ int milter_edit_add(struct milter_edits *e, const struct milter_reply *r, struct
     return 0;
 }
 
-/* --- doing it ---------------------------------------------------------------- */
+/* --- doing it --- */
 
 static bool name_ok(struct str name)
 {

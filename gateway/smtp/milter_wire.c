@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* --- in ---------------------------------------------------------------------- */
+/* --- in --- */
 
 int milter_packet(struct cur *in, char *letter, struct cur *data, struct why *w)
 {
@@ -183,7 +183,7 @@ uint32_t milter_needs(enum milter_letter letter)
     }
 }
 
-/* --- out --------------------------------------------------------------------- */
+/* --- out --- */
 
 static size_t begin(struct buf *b, char letter)
 {

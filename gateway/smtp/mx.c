@@ -46,8 +46,7 @@ struct mx_ask {
     size_t ntarget;
 };
 
-/* --- the answer --------------------------------------------------------------------------------
- */
+/* --- the answer --- */
 
 static void ask_free(struct mx_ask *k)
 {
@@ -86,8 +85,7 @@ static void unknown_host(const struct mx_ask *k, struct why *w)
         why_set(w, E_ABSENT, 550, "5.1.2", "Host '%s' unknown", k->domain);
 }
 
-/* --- targets -----------------------------------------------------------------------------------
- */
+/* --- targets --- */
 
 static bool same_place(const union endpoint *a, const union endpoint *b)
 {
@@ -197,8 +195,7 @@ static void finish(struct mx_ask *k)
     answer(k, &w);
 }
 
-/* --- TLSA --------------------------------------------------------------------------------------
- */
+/* --- TLSA --- */
 
 static void on_keys(const struct dns_reply *r, void *arg);
 
@@ -247,8 +244,7 @@ static void look_up_keys(struct mx_ask *k)
         finish(k);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 static union endpoint place(const struct mx_ask *k, sa_family_t family, const uint8_t *addr)
 {
@@ -303,8 +299,7 @@ static void look_up_hosts(struct mx_ask *k)
     }
 }
 
-/* --- exchanges ---------------------------------------------------------------------------------
- */
+/* --- exchanges --- */
 
 static void add_exchange(struct mx_ask *k, const char *name, uint16_t pref)
 {
@@ -374,8 +369,7 @@ static void on_mx(const struct dns_reply *r, void *arg)
     answer(k, &w);
 }
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking --- */
 
 static bool address(const char *text, size_t n, sa_family_t family, union endpoint *e)
 {

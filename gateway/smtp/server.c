@@ -78,7 +78,7 @@ void smtpd_free(struct smtpd **dp)
     free(d);
 }
 
-/* --- sessions -------------------------------------------------------------- */
+/* --- sessions --- */
 
 /* The address a client is counted by, in IPv6 form: IPv6 clients by their /64, for who has one
  * address of it has them all. */
@@ -190,7 +190,7 @@ int smtpd_admit(struct smtpd_session *s, struct why *w)
     return 0;
 }
 
-/* --- what a client may do in a time ----------------------------------------------------------- */
+/* --- what a client may do in a time --- */
 
 bool smtpd_may(struct smtpd_session *s, enum smtpd_kind kind)
 {
@@ -342,7 +342,7 @@ void smtpd_answer(struct smtpd_session *s, const struct why *w)
     smtpd_session_step(s, SMTPD_IN_ANSWER);
 }
 
-/* --- transactions ---------------------------------------------------------- */
+/* --- transactions --- */
 
 struct smtpd_tx *smtpd_tx_new(struct smtpd_session *s)
 {

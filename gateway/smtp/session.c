@@ -11,7 +11,7 @@
 #define PROXY_MS 10000    /* a balancer has its header at hand */
 #define OUTPUT_MAX 65536u /* replies a client may leave unread before it is not served further */
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies --- */
 
 void smtpd_set_state(struct smtpd_session *s, enum smtpd_state state)
 {
@@ -69,7 +69,7 @@ void smtpd_refuse(struct smtpd_session *s, const struct why *w)
     smtpd_event(s, "refused", w);
 }
 
-/* --- what the owner is asked before an answer ------------------------------ */
+/* --- what the owner is asked before an answer --- */
 
 static void finish_connect(struct smtpd_session *s, const struct why *w);
 
@@ -116,7 +116,7 @@ static void answered(struct smtpd_session *s)
     finish(s, s->asked, w);
 }
 
-/* --- input ----------------------------------------------------------------- */
+/* --- input --- */
 
 /* What a client says first tells what it is: a letter begins every command, so binary noise (a TLS
  * hello) is no mail client. An empty line may be a person. */
@@ -301,7 +301,7 @@ static bool take_verdict(struct smtpd_session *s)
     return true;
 }
 
-/* --- the machine ----------------------------------------------------------- */
+/* --- the machine --- */
 
 /* The client has gone. What it began and did not end is dropped. */
 static void gone(struct smtpd_session *s)

@@ -7,9 +7,7 @@
 #define AGE_MAX_S 31557600
 #define HOST_MAX 253u
 
-/* --- the record: RFC 8461 3.1
- * ---------------------------------------------------------------------
- */
+/* --- the record: RFC 8461 3.1 --- */
 
 static bool is_id(struct str s)
 {
@@ -54,9 +52,7 @@ int sts_record(struct cur rdata, char id[STS_ID_MAX + 1])
     return id[0] != '\0' ? 1 : E_SYNTAX;
 }
 
-/* --- the policy: RFC 8461 3.2
- * ---------------------------------------------------------------------
- */
+/* --- the policy: RFC 8461 3.2 --- */
 
 static bool is_pattern(struct str s)
 {

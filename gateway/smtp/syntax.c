@@ -33,7 +33,7 @@ void smtp_verb(struct str line, struct str *verb, struct str *rest)
     *rest = str_trim(r);
 }
 
-/* --- paths: RFC 5321 4.1.2 ----------------------------------------------- */
+/* --- paths: RFC 5321 4.1.2 --- */
 
 struct scan {
     struct cur c;
@@ -358,7 +358,7 @@ int smtp_parse_mailbox(struct str text, struct arena *a, struct smtp_path *path,
     return 0;
 }
 
-/* --- replies: RFC 5321 4.2, 2034 ------------------------------------------- */
+/* --- replies: RFC 5321 4.2, 2034 --- */
 
 static void put_reply_line(struct buf *b, int code, char sep, const char *enh, struct str line)
 {
@@ -451,7 +451,7 @@ void smtp_reply_why(const struct smtp_reply *r, struct why *w)
             STR_ARG(text.n == 0 ? STR("(no text)") : text));
 }
 
-/* --- dot transparency: RFC 5321 4.5.2 -------------------------------------- */
+/* --- dot transparency: RFC 5321 4.5.2 --- */
 
 /* Only CRLF.CRLF ends a message. A bare CR or LF never begins a line, so nothing after one can be
  * taken for the end of data here that the next host would not take for it, or the reverse

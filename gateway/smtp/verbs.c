@@ -22,7 +22,7 @@ struct verb {
     const char *usage; /* for HELP and for a wrong argument; NULL: not offered */
 };
 
-/* --- HELO, EHLO ------------------------------------------------------------ */
+/* --- HELO, EHLO --- */
 
 /* What a client calls itself goes into the trace field: printable, and nothing that would end it
  * there. */
@@ -310,7 +310,7 @@ void smtpd_finish_data(struct smtpd_session *s, const struct why *w)
     }
 }
 
-/* --- the other verbs ------------------------------------------------------- */
+/* --- the other verbs --- */
 
 static void do_rset(struct smtpd_session *s, struct str rest)
 {

@@ -135,8 +135,7 @@ static const char *sender(const char *user, const char *node)
     return text;
 }
 
-/* --- inbound recipients ------------------------------------------------------------------------
- */
+/* --- inbound recipients --- */
 
 static const struct {
     const char *mailbox, *without, *with; /* an alias octopus -> OCTO1 at GARDEN */
@@ -217,8 +216,7 @@ START_TEST(ambiguous_delimiter)
 }
 END_TEST
 
-/* --- outbound recipients -----------------------------------------------------------------------
- */
+/* --- outbound recipients --- */
 
 START_TEST(outbound_order)
 {
@@ -298,8 +296,7 @@ START_TEST(personal_before_system)
 }
 END_TEST
 
-/* --- senders -----------------------------------------------------------------------------------
- */
+/* --- senders --- */
 
 START_TEST(sender_form)
 {
@@ -336,8 +333,7 @@ START_TEST(takes_nodes)
 }
 END_TEST
 
-/* --- what may be an alias ----------------------------------------------------------------------
- */
+/* --- what may be an alias --- */
 
 static const struct {
     const char *owner, *userid, *address, *mailbox, *why; /* why NULL: good */
@@ -409,8 +405,7 @@ START_TEST(rows_kept)
 }
 END_TEST
 
-/* --- automatic registration --------------------------------------------------------------------
- */
+/* --- automatic registration --- */
 
 static void committed(void *arg, const struct why *w)
 {

@@ -501,8 +501,7 @@ START_TEST(drained_may_put_more)
 }
 END_TEST
 
-/* --- TCP
- * -------------------------------------------------------------------------------------------- */
+/* --- TCP --- */
 
 static struct listener *ln;
 static struct stream *server;
@@ -719,8 +718,7 @@ START_TEST(without_descriptors_a_listener_rests)
 }
 END_TEST
 
-/* --- sockets in the file system
- * ---------------------------------------------------------------------- */
+/* --- sockets in the file system --- */
 
 START_TEST(file_system_sockets)
 {
@@ -780,8 +778,7 @@ START_TEST(file_system_sockets_left_over_and_impossible)
 }
 END_TEST
 
-/* --- endpoints
- * ---------------------------------------------------------------------------------------- */
+/* --- endpoints --- */
 
 static const struct {
     const char *text, *want; /* NULL: refused */

@@ -58,8 +58,7 @@ static int ask(const char *sql)
     return value;
 }
 
-/* --- the files ---------------------------------------------------------------------------------
- */
+/* --- the files --- */
 
 static void names_entry(FILE *f, int i)
 {

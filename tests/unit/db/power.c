@@ -53,8 +53,7 @@ static struct name live[NAMES_MOST], base[NAMES_MOST];
 static size_t nlive, nbase;
 static unsigned inodes;
 
-/* --- steps, faults ------------------------------------------------------------------------------
- */
+/* --- steps, faults --- */
 
 void power_reset(void)
 {
@@ -120,8 +119,7 @@ static int sync_step(const char *path)
     return no;
 }
 
-/* --- the log ------------------------------------------------------------------------------------
- */
+/* --- the log --- */
 
 static const char *below_root(const char *path)
 {
@@ -220,8 +218,7 @@ static void record_names(enum kind kind, const char *name, const char *to)
     pthread_mutex_unlock(&lock);
 }
 
-/* --- under body files ----------------------------------------------------------------------------
- */
+/* --- under body files --- */
 
 static unsigned inode_of_fd(int fd, char *path)
 {
@@ -319,8 +316,7 @@ static const struct disk power_disk = {.open = power_open,
                                        .move = power_move,
                                        .remove = power_remove};
 
-/* --- under SQLite --------------------------------------------------------------------------------
- */
+/* --- under SQLite --- */
 
 struct vfile {
     sqlite3_file base;
@@ -510,8 +506,7 @@ void power_install(void)
     ck_assert_int_eq(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);
 }
 
-/* --- recording: start, marks
- * ---------------------------------------------------------------------- */
+/* --- recording: start, marks --- */
 
 static void take_file(const char *name)
 {
@@ -606,8 +601,7 @@ void power_marks_before(size_t point, bool *marked, unsigned most)
             marked[log_[i].n] = true;
 }
 
-/* --- what survives
- * ---------------------------------------------------------------------------------- */
+/* --- what survives --- */
 
 struct disk_file {
     uint8_t *p;

@@ -188,8 +188,7 @@ static void real_step(struct script *s, struct change *c, const struct model *m,
     }
 }
 
-/* --- running ------------------------------------------------------------------------------------
- */
+/* --- running --- */
 
 static struct model running;
 
@@ -270,8 +269,7 @@ int script_one(struct script *s, struct why *w)
     return fix_commit(s->f, &c, w);
 }
 
-/* --- checking -----------------------------------------------------------------------------------
- */
+/* --- checking --- */
 
 static unsigned number(struct fix *f, const char *sql, uint64_t arg)
 {

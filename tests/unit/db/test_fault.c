@@ -273,8 +273,7 @@ START_TEST(power_cut_after_a_failed_sync)
 }
 END_TEST
 
-/* --- directed -----------------------------------------------------------------------------------
- */
+/* --- directed --- */
 
 static struct fix d;
 

@@ -62,8 +62,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* --- a connection that remembers ---------------------------------------------------------------
- */
+/* --- a connection that remembers --- */
 
 static struct db *reader, *other;
 static struct arena *arena;

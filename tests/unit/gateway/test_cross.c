@@ -42,7 +42,7 @@ static void teardown(void)
     cross_close();
 }
 
-/* --- what holds of all that goes to NJE ------------------------------------------------------ */
+/* --- what holds of all that goes to NJE --- */
 
 static struct str text_of(struct cur record)
 {
@@ -128,7 +128,7 @@ static void check_files(const struct message *const *m, size_t n, struct str not
     }
 }
 
-/* --- the samples ------------------------------------------------------------------------------ */
+/* --- the samples --- */
 
 /* As SMTP carries it: every line ends in CRLF. */
 static struct str with_crlf(struct str s)
@@ -182,8 +182,7 @@ START_TEST(every_mail_is_a_note_and_files)
 }
 END_TEST
 
-/* --- words --------------------------------------------------------------------------------------
- */
+/* --- words --- */
 
 /* Every word of what MIME made of the mail stands in the note, in order (what the page has not is
  * another test's). */
@@ -222,8 +221,7 @@ START_TEST(every_word_is_in_the_note)
 }
 END_TEST
 
-/* --- what is substituted is said ----------------------------------------------------------------
- */
+/* --- what is substituted is said --- */
 
 static size_t not_in_page(struct str s)
 {
@@ -271,7 +269,7 @@ START_TEST(what_is_substituted_is_counted)
 }
 END_TEST
 
-/* --- mutilations ------------------------------------------------------------------------------ */
+/* --- mutilations --- */
 
 static uint32_t seed;
 
@@ -404,8 +402,7 @@ START_TEST(mutilated_mail_crosses_or_is_refused)
 }
 END_TEST
 
-/* --- there and back ----------------------------------------------------------------------------
- */
+/* --- there and back --- */
 
 static struct str through_page(struct str s)
 {
@@ -597,8 +594,7 @@ START_TEST(mail_there_and_back)
 }
 END_TEST
 
-/* --- whole mails: RFC 822 text and batches -----------------------------------------------------
- */
+/* --- whole mails: RFC 822 text and batches --- */
 
 /* Of a batch what stands between DATA and the dot. */
 static struct str batch_data(struct str text)
@@ -666,8 +662,7 @@ START_TEST(whole_mail_is_the_same_mail)
 }
 END_TEST
 
-/* --- mutilated files ----------------------------------------------------------------------------
- */
+/* --- mutilated files --- */
 
 static void deck_mutilated(void *arg, const char *path, struct str bytes)
 {

@@ -22,9 +22,7 @@ static void teardown(void)
     arena_free(&a);
 }
 
-/* --- facts
- * ------------------------------------------------------------------------------------------------
- */
+/* --- facts --- */
 
 static const char *const bad_facts[] = {
     "",
@@ -95,8 +93,7 @@ START_TEST(runs_there_and_back)
 }
 END_TEST
 
-/* --- records there and back
- * ------------------------------------------------------------------------------- */
+/* --- records there and back --- */
 
 static struct store *store;
 static struct loop *loop;
@@ -352,9 +349,7 @@ START_TEST(streams_of_any_size)
 }
 END_TEST
 
-/* --- names
- * -----------------------------------------------------------------------------------------------
- */
+/* --- names --- */
 
 static const struct {
     const char *name, *type, *fact, *fn, *ft;
@@ -442,8 +437,7 @@ START_TEST(shown_and_exact)
 }
 END_TEST
 
-/* --- print files
- * ------------------------------------------------------------------------------------------ */
+/* --- print files --- */
 
 static const struct {
     uint8_t control;

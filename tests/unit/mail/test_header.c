@@ -25,7 +25,7 @@ static void same(struct str got, const char *want)
     ck_assert_msg(str_eq(got, str_of(want)), "got \"%.*s\", want \"%s\"", STR_ARG(got), want);
 }
 
-/* --- fields ------------------------------------------------------------------------------ */
+/* --- fields --- */
 
 static const struct {
     const char *message;
@@ -111,7 +111,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* --- RFC 2047 ---------------------------------------------------------------------------- */
+/* --- RFC 2047 --- */
 
 static const struct {
     const char *in, *out;
@@ -202,7 +202,7 @@ START_TEST(words_come_back)
 }
 END_TEST
 
-/* --- addresses --------------------------------------------------------------------------- */
+/* --- addresses --- */
 
 static const struct {
     const char *in, *out; /* name|local|domain|mailbox; for each */
@@ -315,7 +315,7 @@ START_TEST(one_mailbox)
 }
 END_TEST
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void check_field(const char *value, const char *want)
 {

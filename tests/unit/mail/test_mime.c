@@ -358,7 +358,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void seven_bit_lines(const struct buf *b)
 {

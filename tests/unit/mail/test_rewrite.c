@@ -10,7 +10,7 @@
 
 #define N(table) (int)(sizeof table / sizeof *table)
 
-/* --- the world of the manual's worked example ------------------------------------------------- */
+/* --- the world of the manual's worked example --- */
 
 static struct str alt_host[2];
 static struct rules_env env;
@@ -95,7 +95,7 @@ static const char *address(const char *field, const char *in)
     return buf_cstr(&out) + 5;
 }
 
-/* --- golden ----------------------------------------------------------------------------------- */
+/* --- golden --- */
 
 static const struct {
     const char *name, *rules;
@@ -176,7 +176,7 @@ START_TEST(files)
 }
 END_TEST
 
-/* --- default sets ----------------------------------------------------------------------------- */
+/* --- default sets --- */
 
 static const struct {
     const char *domain, *alt, *in, *want;
@@ -224,7 +224,7 @@ START_TEST(mailbox_first)
 }
 END_TEST
 
-/* --- the language ----------------------------------------------------------------------------- */
+/* --- the language --- */
 
 #define F "Field Definition Section\n"
 #define R "Rule Definition Section\n"
@@ -372,7 +372,7 @@ START_TEST(null_keywords)
 }
 END_TEST
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors --- */
 
 static const struct {
     const char *rules, *want; /* "line: a part of the text" for each, in order */
@@ -489,7 +489,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* --- listings --------------------------------------------------------------------------------- */
+/* --- listings --- */
 
 static void traced(void *arg, struct str tried, unsigned line, struct str rule, bool matched,
                    struct str result)

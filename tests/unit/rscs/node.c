@@ -29,7 +29,7 @@ void turns(struct loop *l)
         quiet = loop_turn(l, false) ? 0 : quiet + 1;
 }
 
-/* --- the owner ----------------------------------------------------------- */
+/* --- the owner --- */
 
 static void tell(struct node *n, const char *what)
 {
@@ -318,7 +318,7 @@ void log_has(struct node *n, const char *text)
                   buf_cstr(&n->log), text);
 }
 
-/* --- the peer ------------------------------------------------------------ */
+/* --- the peer --- */
 
 void peer_init(struct peer *p, struct node *n)
 {
@@ -523,7 +523,7 @@ void peer_file(struct peer *p, uint8_t rcb, struct cur deck)
     buf_done(&segment);
 }
 
-/* --- the transcript ------------------------------------------------------ */
+/* --- the transcript --- */
 
 static void say_message(struct buf *out, struct cur data)
 {
@@ -661,7 +661,7 @@ void peer_expect(struct peer *p, const char *text)
                   seen, text, buf_cstr(&p->n->log));
 }
 
-/* --- usual beginnings ---------------------------------------------------- */
+/* --- usual beginnings --- */
 
 void peer_call(struct peer *p)
 {

@@ -30,7 +30,7 @@ static void call_to_ack0(void)
     peer_expect(&p, "ACK0\n");
 }
 
-/* --- opening ------------------------------------------------------------- */
+/* --- opening --- */
 
 START_TEST(caller_waits_for_each_answer)
 {
@@ -258,7 +258,7 @@ START_TEST(early_bytes_behind_the_open)
 }
 END_TEST
 
-/* --- sign-on ------------------------------------------------------------- */
+/* --- sign-on --- */
 
 START_TEST(any_number_of_ack0)
 {

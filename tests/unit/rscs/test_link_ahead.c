@@ -58,7 +58,7 @@ static bool is_ahead(void)
     return st.ahead;
 }
 
-/* --- the sign-on --------------------------------------------------------- */
+/* --- the sign-on --- */
 
 static const struct {
     bool we;
@@ -150,7 +150,7 @@ START_TEST(the_offer_is_left_out_after_a_failure)
 }
 END_TEST
 
-/* --- out ----------------------------------------------------------------- */
+/* --- out --- */
 
 START_TEST(files_follow_each_other)
 {
@@ -329,7 +329,7 @@ START_TEST(drained_when_all_are_confirmed)
 }
 END_TEST
 
-/* --- in ------------------------------------------------------------------ */
+/* --- in --- */
 
 static struct buf deck;
 

@@ -11,7 +11,7 @@
 static struct node other;
 static struct peer far;
 
-/* --- states in which it comes --------------------------------------------- */
+/* --- states in which it comes --- */
 
 static void called(void)
 {
@@ -153,7 +153,7 @@ static const struct {
     {"draining", draining, false},
 };
 
-/* --- what comes ------------------------------------------------------------- */
+/* --- what comes --- */
 
 static struct buf attack[6000];
 static size_t nattack;
@@ -355,7 +355,7 @@ static void make_attacks(void)
     of_files();
 }
 
-/* --- judging ------------------------------------------------------------------ */
+/* --- judging --- */
 
 static unsigned told(const char *word)
 {

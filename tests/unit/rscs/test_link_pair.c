@@ -297,7 +297,7 @@ START_TEST(strange_records_travel)
 }
 END_TEST
 
-/* --- cuts ---------------------------------------------------------------- */
+/* --- cuts --- */
 
 static void queue_small(void)
 {
@@ -449,7 +449,7 @@ START_TEST(ahead_cut_at_every_byte)
 }
 END_TEST
 
-/* --- bent sessions ------------------------------------------------------- */
+/* --- bent sessions --- */
 
 /* All that a says in a session with files and messages, split into pieces: the OPEN and the TTBs.
  */
@@ -612,7 +612,7 @@ START_TEST(bytes_changed)
 }
 END_TEST
 
-/* --- both dial ----------------------------------------------------------- */
+/* --- both dial --- */
 
 START_TEST(both_dial_at_once)
 {

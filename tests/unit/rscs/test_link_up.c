@@ -10,7 +10,7 @@
 #include "unit/rscs/scene.h"
 #include "unit/unit.h"
 
-/* --- frames and blocks ------------------------------------------------------------------ */
+/* --- frames and blocks --- */
 
 static const struct {
     const char *ttr, *why;
@@ -208,7 +208,7 @@ START_TEST(one_byte_at_a_time)
 }
 END_TEST
 
-/* --- messages ------------------------------------------------------------ */
+/* --- messages --- */
 
 static struct nmr message(const char *text)
 {
@@ -283,7 +283,7 @@ START_TEST(messages_come)
 }
 END_TEST
 
-/* --- flow control -------------------------------------------------------- */
+/* --- flow control --- */
 
 START_TEST(wait_a_bit_stops_everything)
 {
@@ -398,7 +398,7 @@ START_TEST(answers_not_taken_are_bounded)
 }
 END_TEST
 
-/* --- ending and coming back ---------------------------------------------- */
+/* --- ending and coming back --- */
 
 START_TEST(stop_signs_off)
 {
@@ -552,7 +552,7 @@ START_TEST(a_refused_tcp_connection_is_told)
 }
 END_TEST
 
-/* --- callbacks that call back -------------------------------------------- */
+/* --- callbacks that call back --- */
 
 static const char *stop_at;
 

@@ -149,8 +149,7 @@ static void on_accept(void *arg, int fd, const union endpoint *peer)
     server_step(n);
 }
 
-/* --- the owner -----------------------------------------------------------------------------------
- */
+/* --- the owner --- */
 
 static bool next(void *arg, struct smtpc *c, struct smtpc_job *job)
 {

@@ -8,8 +8,7 @@
 #include "unit/smtp/script.h"
 #include "unit/unit.h"
 
-/* --- dialogues -----------------------------------------------------------------------------------
- */
+/* --- dialogues --- */
 
 /* Jobs by letter: 1 one recipient, 3 three, each content "text". */
 struct dialogue {
@@ -185,8 +184,7 @@ START_TEST(stopped_anywhere)
 }
 END_TEST
 
-/* --- targets -------------------------------------------------------------------------------------
- */
+/* --- targets --- */
 
 static void take_nothing(void *arg, int fd, const union endpoint *peer)
 {
@@ -277,8 +275,7 @@ START_TEST(all_targets_fail)
 }
 END_TEST
 
-/* --- reuse ---------------------------------------------------------------------------------------
- */
+/* --- reuse --- */
 
 START_TEST(kicked_while_idle)
 {

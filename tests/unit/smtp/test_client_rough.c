@@ -9,8 +9,7 @@
 #include "unit/smtp/script.h"
 #include "unit/unit.h"
 
-/* --- what cannot be sent here --------------------------------------------------------------------
- */
+/* --- what cannot be sent here --- */
 
 START_TEST(size_and_eight_bits)
 {
@@ -130,8 +129,7 @@ START_TEST(dots_are_doubled)
 }
 END_TEST
 
-/* --- hostile servers -----------------------------------------------------------------------------
- */
+/* --- hostile servers --- */
 
 static void serve_raw(struct world *w, const char *upto, const char *bytes, size_t n)
 {
@@ -284,8 +282,7 @@ START_TEST(babbling)
 }
 END_TEST
 
-/* --- large content, time -------------------------------------------------------------------------
- */
+/* --- large content, time --- */
 
 /* 16 MiB through a server that reads a little now and then: slow is not dead. */
 START_TEST(slow_but_moving)
@@ -493,8 +490,7 @@ START_TEST(quit_is_not_waited_for_long)
 }
 END_TEST
 
-/* --- quit and free at any time -------------------------------------------------------------------
- */
+/* --- quit and free at any time --- */
 
 /* After n turns; the message under way, if any, is finished first. */
 static void quit_after(int turns, bool do_free)

@@ -43,7 +43,7 @@ static struct world {
     size_t nconn;
 } w;
 
-/* --- the filter's side ------------------------------------------------------- */
+/* --- the filter's side --- */
 
 static void log_packet(struct buf *log, char letter, struct cur data)
 {
@@ -176,7 +176,7 @@ static void on_connection(void *arg, int fd, const union endpoint *peer)
     stream_limit(n->s, 1 << 21);
 }
 
-/* --- our side ---------------------------------------------------------------- */
+/* --- our side --- */
 
 static void verdict(const struct why *why)
 {
@@ -347,7 +347,7 @@ static void mail_is(const char *want)
 
 #define ALL_OK "connect: ok\nhelo: ok\nmail: ok\nrcpt: ok\ndata: ok\n"
 
-/* --- what a filter is told --------------------------------------------------- */
+/* --- what a filter is told --- */
 
 START_TEST(test_told)
 {
@@ -408,7 +408,7 @@ START_TEST(test_version_2)
 }
 END_TEST
 
-/* --- what it may change ------------------------------------------------------ */
+/* --- what it may change --- */
 
 START_TEST(test_header_changes)
 {
@@ -474,7 +474,7 @@ START_TEST(test_chain_order)
 }
 END_TEST
 
-/* --- verdicts ---------------------------------------------------------------- */
+/* --- verdicts --- */
 
 struct verdict_case {
     const char *rules, *log;
@@ -519,7 +519,7 @@ START_TEST(test_verdicts)
 }
 END_TEST
 
-/* --- filters that fail ------------------------------------------------------- */
+/* --- filters that fail --- */
 
 static const struct verdict_case failures[] = {
     {"O=!", "(one: it has closed the connection) "},

@@ -24,7 +24,7 @@
 
 #define GOLDEN "tests/golden/smtp/"
 
-/* --- dialogues ------------------------------------------------------------- */
+/* --- dialogues --- */
 
 struct item {
     char kind;       /* C S M @ */
@@ -292,7 +292,7 @@ START_TEST(test_dialogue)
 }
 END_TEST
 
-/* --- smuggling ------------------------------------------------------------- */
+/* --- smuggling --- */
 
 /* Neither ends data nor lets the commands behind it be heard, however it comes over the wire. */
 static void smuggle(struct str before, struct str sequence)

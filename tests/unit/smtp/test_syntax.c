@@ -283,7 +283,7 @@ START_TEST(test_verb)
 }
 END_TEST
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies --- */
 
 START_TEST(test_reply_there_and_back)
 {
@@ -396,9 +396,7 @@ START_TEST(test_reply_why)
 }
 END_TEST
 
-/* --- dots
- * -------------------------------------------------------------------------------------------------
- */
+/* --- dots --- */
 
 /* Says the content, then how it ended and what was left unread. */
 static void feed_undot(void *arg, const struct str *piece, size_t n, struct buf *out)
