@@ -130,7 +130,12 @@ static const struct range two_wide[] = {
 size_t text_columns(struct str s)
 {
     size_t columns = 0;
-    while (s.n > 0) {
+    for (;;) {
+        size_t plain = ascii_run(s);
+        columns += plain;
+        s = str_sub(s, plain, s.n);
+        if (s.n == 0)
+            break;
         uint32_t rune = text_rune(&s);
         if (rune < 0x300)
             columns++;

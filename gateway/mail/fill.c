@@ -30,6 +30,15 @@ unsigned fill_room(const struct fill *f)
 
 /* --- one line --- */
 
+/* How many bytes at the start are visible ASCII: a column each, never wide. Most text is. */
+static size_t letters(struct str s)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] > ' ' && s.p[n] < 0x7f)
+        n++;
+    return n;
+}
+
 /* Margin, marker, text. Margins are ASCII, so their bytes are columns. */
 static void put_line(struct fill *f, struct str line)
 {
@@ -60,6 +69,12 @@ static size_t next_word(struct str s, unsigned room, size_t *columns)
     bool wide = false;
     *columns = 0;
     while (rest.n > 0 && rest.p[0] != ' ') {
+        size_t plain = wide ? 0 : letters(rest);
+        if (plain > 0) {
+            *columns += plain;
+            rest = str_sub(rest, plain, rest.n);
+            continue;
+        }
         struct str from = rest;
         (void)text_rune(&rest);
         size_t one = text_columns(str_sub(from, 0, from.n - rest.n));
@@ -150,12 +165,22 @@ static bool ends_blank(const struct buf *b)
     return b->n == 0 || b->p[b->n - 1] == ' ' || b->p[b->n - 1] == '\n';
 }
 
+/* How many bytes at the start need no second look: words with one blank behind each. */
+static size_t words(struct str s)
+{
+    size_t n = 0, more;
+    while ((more = letters(str_sub(s, n, s.n))) > 0) {
+        n += more;
+        if (n < s.n && s.p[n] == ' ')
+            n++;
+    }
+    return n;
+}
+
 void fill_text(struct fill *f, struct str s)
 {
     while (s.n > 0) {
-        size_t plain = 0; /* most text: letters, taken whole */
-        while (plain < s.n && s.p[plain] > ' ' && s.p[plain] < 0x7f)
-            plain++;
+        size_t plain = words(s);
         buf_str(&f->para, str_sub(s, 0, plain));
         s = str_sub(s, plain, s.n);
         if (s.n == 0)

@@ -44,9 +44,15 @@ static bool is_skipped(const xmlNode *node);
 
 /* --- elements and attributes --- */
 
+/* The first letter first: most names differ there. */
+static bool is_name(const xmlChar *s, const char *name)
+{
+    return s[0] == (xmlChar)name[0] && strcmp((const char *)s, name) == 0;
+}
+
 static bool is_element(const xmlNode *node, const char *name)
 {
-    return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+    return node->type == XML_ELEMENT_NODE && is_name(node->name, name);
 }
 
 static struct str content_of(const xmlNode *node)
@@ -58,7 +64,7 @@ static struct str content_of(const xmlNode *node)
 static struct str attribute(const xmlNode *node, const char *name)
 {
     for (const xmlAttr *a = node->properties; a != NULL; a = a->next)
-        if (strcmp((const char *)a->name, name) == 0)
+        if (is_name(a->name, name))
             return a->children != NULL ? content_of(a->children) : STR("");
     return (struct str){NULL, 0};
 }
@@ -780,7 +786,9 @@ static const struct element {
 
 static int by_name(const void *key, const void *item)
 {
-    return strcmp(key, ((const struct element *)item)->name);
+    const char *name = ((const struct element *)item)->name;
+    int d = *(const unsigned char *)key - (unsigned char)name[0];
+    return d != 0 ? d : strcmp(key, name);
 }
 
 static const struct element *element_of(const xmlNode *node)
@@ -818,9 +826,10 @@ static htmlDocPtr parse(struct str html)
     htmlParserCtxtPtr ctxt = htmlNewParserCtxt();
     if (ctxt == NULL)
         return NULL;
-    htmlDocPtr doc = htmlCtxtReadMemory(ctxt, html.p, (int)html.n, NULL, "UTF-8",
-                                        HTML_PARSE_RECOVER | HTML_PARSE_NOERROR |
-                                            HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
+    htmlDocPtr doc =
+        htmlCtxtReadMemory(ctxt, html.p, (int)html.n, NULL, "UTF-8",
+                           HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                               HTML_PARSE_NONET | HTML_PARSE_COMPACT);
     bool stopped = ctxt->disableSAX != 0 || ctxt->instate == XML_PARSER_EOF;
     htmlFreeParserCtxt(ctxt);
     if (doc != NULL && stopped) {

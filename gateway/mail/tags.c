@@ -25,26 +25,46 @@ static bool is_gap(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static void put_escaped(struct buf *out, struct str value)
+/* What an attribute's character must be written as, NULL when as it is. */
+static const char *escape(char c)
 {
-    for (size_t i = 0; i < value.n; i++) {
-        char c = value.p[i];
-        if (c == '"')
-            buf_z(out, "&quot;");
-        else if (c == '<')
-            buf_z(out, "&lt;");
-        else if (c == '>')
-            buf_z(out, "&gt;");
-        else
-            buf_u8(out, (unsigned char)c < ' ' ? ' ' : (uint8_t)c);
+    switch (c) {
+    case '"':
+        return "&quot;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    default:
+        return (unsigned char)c < ' ' ? " " : NULL;
     }
 }
 
-/* Take a run of characters off *s that are neither gaps nor in `stop`. */
+static void put_escaped(struct buf *out, struct str value)
+{
+    size_t from = 0; /* of what is copied whole */
+    for (size_t i = 0; i < value.n; i++) {
+        const char *other = escape(value.p[i]);
+        if (other == NULL)
+            continue;
+        buf_str(out, str_sub(value, from, i - from));
+        buf_z(out, other);
+        from = i + 1;
+    }
+    buf_str(out, str_sub(value, from, value.n));
+}
+
+/* Without case, the first letter first: names are looked up in lists, and most differ there. */
+static bool is_name(struct str s, const char *lower)
+{
+    return s.n > 0 && (s.p[0] | 0x20) == lower[0] && str_is(s, lower);
+}
+
+/* Take a run of characters off *s that are neither gaps nor in `stop`, which has no letters. */
 static struct str take_run(struct str *s, const char *stop)
 {
     size_t n = 0;
-    while (n < s->n && !is_gap(s->p[n]) && strchr(stop, s->p[n]) == NULL)
+    while (n < s->n && (is_letter(s->p[n]) || (!is_gap(s->p[n]) && strchr(stop, s->p[n]) == NULL)))
         n++;
     struct str run = str_sub(*s, 0, n);
     *s = str_sub(*s, n, s->n);
@@ -82,9 +102,11 @@ static void copy_attribute(struct buf *out, struct str *s, uint32_t *seen)
         value = take_value(s);
     }
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (str_is(name, kept[i]) && (*seen & 1u << i) == 0 && value.n <= VALUE_MAX) {
+        if (is_name(name, kept[i]) && (*seen & 1u << i) == 0 && value.n <= VALUE_MAX) {
             *seen |= 1u << i;
-            buf_printf(out, " %s=\"", kept[i]);
+            buf_z(out, " ");
+            buf_z(out, kept[i]);
+            buf_z(out, "=\"");
             put_escaped(out, value);
             buf_z(out, "\"");
         }
@@ -109,10 +131,11 @@ static struct str copy_tag(struct buf *out, struct str s)
     bool closing = s.p[1] == '/';
     s = str_sub(s, closing ? 2 : 1, s.n);
     struct str name = str_sub(take_run(&s, "/>"), 0, NAME_BYTES);
+    char spelled[NAME_BYTES]; /* the parser would drop the prefix of Office's empty <o:p> */
+    for (size_t i = 0; i < name.n; i++)
+        spelled[i] = name.p[i] == ':' ? '-' : name.p[i];
     buf_z(out, closing ? "</" : "<");
-    for (size_t i = 0; i < name.n;
-         i++) /* the parser would drop the prefix of Office's empty <o:p> */
-        buf_u8(out, name.p[i] == ':' ? '-' : (uint8_t)name.p[i]);
+    buf_add(out, spelled, name.n);
     for (;;) {
         while (s.n > 0 && (is_gap(s.p[0]) || s.p[0] == '/'))
             s = str_sub(s, 1, s.n);
@@ -160,11 +183,14 @@ void tags_clean(struct buf *out, struct str s)
     }
 }
 
-static bool is_tag(struct str tag, const char *name)
+/* The name of a start or end tag, "" when nothing ends it. */
+static struct str name_of(struct str tag)
 {
-    size_t n = strlen(name);
+    size_t n = 0;
     tag = str_sub(tag, tag.n > 1 && tag.p[1] == '/' ? 2 : 1, tag.n);
-    return str_starts_nocase(tag, name) && tag.n > n && strchr(" \t\r\n/>", tag.p[n]) != NULL;
+    while (n < tag.n && (is_letter(tag.p[n]) || strchr(" \t\r\n/>", tag.p[n]) == NULL))
+        n++;
+    return n < tag.n ? str_sub(tag, 0, n) : STR("");
 }
 
 /* The character that a reference ("amp", "#160", "#xA0") stands for, 0 when it is none we know. */
@@ -221,10 +247,11 @@ void tags_strip(struct fill *f, struct str s)
         ptrdiff_t end = str_find(s, '>'); /* quoted ones were escaped */
         struct str tag = str_sub(s, 0, end < 0 ? s.n : (size_t)end + 1);
         s = str_sub(s, tag.n, s.n);
-        if (is_tag(tag, "br"))
+        struct str name = name_of(tag);
+        if (is_name(name, "br"))
             fill_break(f);
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-            if (is_tag(tag, blocks[i]))
+            if (is_name(name, blocks[i]))
                 fill_flush(f);
     }
 }
@@ -266,8 +293,9 @@ void tags_convert(struct buf *utf8, struct str html, const char *charset)
         if (text_to_utf8(utf8, "us-ascii", cur_of_str(html), NULL, &ignored) != OK)
             buf_reset(utf8);
     }
-    size_t n = 0;
-    for (size_t i = 0; i < utf8->n; i++)
+    const uint8_t *nul = utf8->n > 0 ? memchr(utf8->p, '\0', utf8->n) : NULL;
+    size_t n = nul != NULL ? (size_t)(nul - utf8->p) : utf8->n;
+    for (size_t i = n; i < utf8->n; i++)
         if (utf8->p[i] != '\0')
             utf8->p[n++] = utf8->p[i];
     buf_trim(utf8, n);
