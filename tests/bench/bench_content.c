@@ -97,6 +97,18 @@ static void multipart_mail(void)
     buf_done(&bytes);
 }
 
+/* A page of the size and at most a paragraph more. */
+static void html_page(size_t size)
+{
+    buf_reset(&page);
+    buf_z(&page, "<html><body>");
+    while (page.n < size)
+        buf_printf(&page,
+                   "<p>Some words of <b>paragraph</b> %zu, <a href='https://a.example/%zu'>a link"
+                   "</a> and more words after it.</p>\n<ul><li>one<li>two</ul>\n",
+                   page.n, page.n % 7);
+}
+
 static void html(void)
 {
     struct buf out;
@@ -179,13 +191,10 @@ int main(void)
     printf("text_2k %.1f us\n", each(mail_to_note) * 1e6);
     multipart_mail();
     printf("multipart_%zuk %.1f us\n", mail.n / 1024, each(mail_to_note) * 1e6);
-    buf_z(&page, "<html><body>");
-    while (page.n < 1u << 20)
-        buf_printf(&page,
-                   "<p>Some words of <b>paragraph</b> %zu, <a href='https://a.example/%zu'>a link"
-                   "</a> and more words after it.</p>\n<ul><li>one<li>two</ul>\n",
-                   page.n, page.n % 7);
+    html_page(1000 * 1000);
     printf("html %.1f MB/s\n", (double)page.n / each(html) / 1e6);
+    html_page(1u << 20); /* and a little more: too large for the parser */
+    printf("html_stripped %.1f MB/s\n", (double)page.n / each(html) / 1e6);
     printf("netdata_write %.0f MB/s\n", sizeof record * RECORDS / each(netdata_write) / 1e6);
     buf_reset(&cards);
     nd_begin(&cards, &f, (struct wall){1});
