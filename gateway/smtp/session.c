@@ -235,7 +235,7 @@ void smtpd_end_content(struct smtpd_session *s)
     if (tx->undot.broken) {
         tx->failed = true;
         why_set(&tx->why, E_SYNTAX, 550, "5.5.2",
-                "Bare CR or LF in message; lines must end in CRLF");
+                "Bare CR, bare LF or NUL in message; lines must end in CRLF");
     }
     if (tx->failed) {
         smtpd_refuse(s, &tx->why);

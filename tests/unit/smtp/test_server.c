@@ -307,9 +307,11 @@ static void smuggle(struct str before, struct str sequence)
     buf_z(&all,
           "MAIL FROM:<smuggled@b.example>\r\nRCPT TO:<victim@d.example>\r\nDATA\r\nHello\r\n");
     buf_z(&all, ".\r\nNOOP\r\n");
-    buf_z(&want, "250 2.1.0 Sender OK\r\n250 2.1.5 Recipient OK\r\n"
-                 "354 End data with <CR><LF>.<CR><LF>\r\n"
-                 "550 5.5.2 Bare CR or LF in message; lines must end in CRLF\r\n250 2.0.0 OK\r\n");
+    buf_z(
+        &want,
+        "250 2.1.0 Sender OK\r\n250 2.1.5 Recipient OK\r\n"
+        "354 End data with <CR><LF>.<CR><LF>\r\n"
+        "550 5.5.2 Bare CR, bare LF or NUL in message; lines must end in CRLF\r\n250 2.0.0 OK\r\n");
     for (size_t cut = data - 1; cut <= all.n; cut++) {
         served_start();
         served_manner(buf_text(&all), cut < all.n ? CUT : BYTES, cut);
