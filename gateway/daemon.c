@@ -194,7 +194,7 @@ static struct dns *resolver_of(struct daemon *d, const struct conf *c)
 {
     struct dns_set set = {.forward = c->resolver,
                           .trust_anchor_file = c->trust_anchor.n > 0 ? c->trust_anchor.p : NULL};
-    d->dns = mem_grow(d->dns, d->ndns + 1, sizeof *d->dns);
+    d->dns = mem_grow(d->dns, d->ndns + 1, sizeof(struct dns *));
     return d->dns[d->ndns++] = dns_new(d->gate.loop, &set);
 }
 
