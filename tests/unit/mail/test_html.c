@@ -60,6 +60,9 @@ START_TEST(golden_files)
 }
 END_TEST
 
+#define WIDE10 "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad" /* of 10 columns */
+#define WIDE60 WIDE10 WIDE10 WIDE10 WIDE10 WIDE10 WIDE10
+
 static const struct {
     const char *html, *text;
 } small[] = {
@@ -92,6 +95,9 @@ static const struct {
     {"<select></select><img><input>", ""},
     {"<img alt='A picture' src=x>", "A picture\n"},
     {"a<!-- b --><script>c</script><style>d</style>", "a\n"},
+    /* A word with wide characters is cut where the line is full, within its letters, too. */
+    {WIDE60 "abcdefghijklmnopqrstuvwxyz", WIDE60 "abcdefghijklmnopqr\nstuvwxyz\n"},
+    {"a  <b> b </b>  c", "a b c\n"},
 };
 
 START_TEST(small_pages)
