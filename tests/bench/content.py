@@ -14,7 +14,7 @@ def measure(runs, table):
     out = os.path.join(runs.WORK, 'bench_content')
     subprocess.run([os.environ.get('CC', 'gcc'), '-std=c17', '-D_GNU_SOURCE', '-O2', '-I' + runs.TOP,
                     os.path.join(runs.HERE, 'bench_content.c'), '-o', out, '-Wl,--start-group'] + libs +
-                   ['-Wl,--end-group', '-levent_core', '-lssl', '-lcrypto', '-lsqlite3', '-lunbound'] + flags +
+                   ['-Wl,--end-group', '-levent_core', '-lssl', '-lcrypto', '-lsqlite3', '-lunbound', '-lgsasl', '-lidn2', '-lcrypt'] + flags +
                    ['-lpthread'], check=True)
     table.say('What the content of mail costs (CPU, one core)')
     for line in subprocess.run([out], capture_output=True, text=True, check=True, timeout=60).stdout.splitlines():

@@ -23,7 +23,7 @@ def build(runs):
     out = os.path.join(runs.WORK, 'bench_directory')
     subprocess.run([os.environ.get('CC', 'gcc'), '-std=c17', '-D_GNU_SOURCE', '-O2', '-I' + runs.TOP,
                     os.path.join(runs.HERE, 'bench_directory.c'), '-o', out, '-Wl,--start-group'] + libs +
-                   ['-Wl,--end-group', '-levent_core', '-lssl', '-lcrypto', '-lsqlite3', '-lunbound'] + flags +
+                   ['-Wl,--end-group', '-levent_core', '-lssl', '-lcrypto', '-lsqlite3', '-lunbound', '-lgsasl', '-lidn2', '-lcrypt'] + flags +
                    ['-ljansson', '-lsystemd', '-lpthread'], check=True)
     return out
 

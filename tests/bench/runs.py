@@ -82,9 +82,10 @@ class Disk:
             return 'the disk of the tree'
         image, folder = os.path.join(WORK, 'disk.img'), os.path.join(WORK, 'disk')
         os.makedirs(folder, exist_ok=True)
-        with open(image, 'wb') as f:  # written, not sparse: a sync must not have to find blocks for the file
+        with open(image, 'wb') as f:  # written where the queues lie: a sync must not have to find blocks for the file
             for _ in range(1024):
                 f.write(bytes(1 << 20))
+            f.truncate(6 << 30)  # and room for the files of gigabytes
             os.fsync(f.fileno())
         for command in (['mkfs.ext4', '-q', '-F', image], ['mount', '-o', 'loop,nodiscard', image, folder]):
             if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
@@ -118,7 +119,7 @@ def build():
         subprocess.run([cc, '-std=c17', '-D_GNU_SOURCE', '-O2', '-I' + TOP, os.path.join(HERE, name + '.c'), '-o',
                         os.path.join(WORK, name), '-Wl,--start-group'] + libs +
                        ['-Wl,--end-group', '-levent_core', '-levent_openssl', '-levent_pthreads', '-lssl', '-lcrypto',
-                        '-lunbound', '-lpthread'], check=True)
+                        '-lunbound', '-lgsasl', '-lidn2', '-lcrypt', '-lpthread'], check=True)
 
 
 def slow_env(us):
