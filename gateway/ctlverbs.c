@@ -291,8 +291,24 @@ static void sent(void *arg_, const struct why *w)
         ctl_answer(arg_, 0, " ");
 }
 
-static void submit(struct ctl_call *c, struct njefile_out *file, const struct admitted *to)
+/* The words TO FROM of a request; false when it is answered, with what is wrong in them. */
+static bool find_both(struct ctl_call *c, struct str *user, struct admitted *to)
 {
+    struct why w;
+    if (find_from(c, arg(c, 2), user, &w) == 0 && find_target(c, arg(c, 1), *user, to, &w) == 0)
+        return true;
+    ctl_answer(c, 1, "%s", w.text);
+    return false;
+}
+
+/* w: why there is no file, NULL when there is one. */
+static void submit(struct ctl_call *c, const struct why *w, struct njefile_out *file,
+                   const struct admitted *to)
+{
+    if (w != NULL) {
+        ctl_answer(c, 1, "%s", w->text);
+        return;
+    }
     nje_submit(c->g->nje, file->deck, to->to == DOOR_SMTP ? to : NULL, sent, c);
     body_free(&file->deck);
 }
@@ -317,10 +333,8 @@ static void note_verb(struct ctl_call *c)
     struct admitted to;
     struct why w;
     struct str user;
-    if (find_from(c, arg(c, 2), &user, &w) < 0 || find_target(c, arg(c, 1), user, &to, &w) < 0) {
-        ctl_answer(c, 1, "%s", w.text);
+    if (!find_both(c, &user, &to))
         return;
-    }
     struct note n = {.date = wall_now(), .has_from = true, .subject = arg(c, 3), .text = arg(c, 4)};
     struct note_rcpt rcpt = {.addr = {.user = to.user, .node = to.node}};
     ptrdiff_t at = str_find_last(to.mailbox, '@');
@@ -339,10 +353,7 @@ static void note_verb(struct ctl_call *c)
     spec.fn = user, spec.ft = STR("NOTE"), spec.note = true;
     int v = njefile_text(c->g->store, &spec, buf_text(&lines), MAIL_MAX, &file, &w);
     buf_done(&lines);
-    if (v < 0)
-        ctl_answer(c, 1, "%s", w.text);
-    else
-        submit(c, &file, &to);
+    submit(c, v < 0 ? &w : NULL, &file, &to);
 }
 
 static bool is_text(struct str s)
@@ -359,10 +370,8 @@ static void sendfile_verb(struct ctl_call *c)
     struct admitted to;
     struct why w;
     struct str user;
-    if (find_from(c, arg(c, 2), &user, &w) < 0 || find_target(c, arg(c, 1), user, &to, &w) < 0) {
-        ctl_answer(c, 1, "%s", w.text);
+    if (!find_both(c, &user, &to))
         return;
-    }
     struct njefile_spec spec;
     struct njefile_out file;
     struct str content = arg(c, 6);
@@ -378,10 +387,7 @@ static void sendfile_verb(struct ctl_call *c)
         v = njefile_text(c->g->store, &spec, content, MAIL_MAX, &file, &w);
     else
         v = njefile_bytes(c->g->store, &spec, cur_of_str(content), MAIL_MAX, &file, &w);
-    if (v < 0)
-        ctl_answer(c, 1, "%s", w.text);
-    else
-        submit(c, &file, &to);
+    submit(c, v < 0 ? &w : NULL, &file, &to);
 }
 
 /* receipt TO FROM STAMP DSNAME MARK: a file of TO's was received (TSO and CMS RECEIVE send this) */
@@ -390,10 +396,8 @@ static void receipt_verb(struct ctl_call *c)
     struct admitted to;
     struct why w;
     struct str user;
-    if (find_from(c, arg(c, 2), &user, &w) < 0 || find_target(c, arg(c, 1), user, &to, &w) < 0) {
-        ctl_answer(c, 1, "%s", w.text);
+    if (!find_both(c, &user, &to))
         return;
-    }
     struct nd_file f = {.stamp = arg(c, 3),
                         .dsname = arg(c, 4),
                         .ack = arg(c, 5),
@@ -414,10 +418,7 @@ static void receipt_verb(struct ctl_call *c)
     spec.fn = user, spec.ft = STR("ACK"), spec.fact = &as_it_is;
     int v = njefile_bytes(c->g->store, &spec, buf_cur(&transmission), RECEIPT_MAX, &file, &w);
     buf_done(&transmission);
-    if (v < 0)
-        ctl_answer(c, 1, "%s", w.text);
-    else
-        submit(c, &file, &to);
+    submit(c, v < 0 ? &w : NULL, &file, &to);
 }
 
 /* tell USER@NODE FROM TEXT */
