@@ -7,6 +7,7 @@
 
 #define NICKLIST_MOST 1000u /* addresses of one list */
 #define NICKLIST_DEPTH 16u  /* lists within lists */
+#define NICKLIST_TEXT 8192u /* characters of its members as written */
 
 /* The list's own mailbox, if it has one, and those of its members, lists within lists included,
  * each once: user@host.domain or USER@NODE in out[most]. The count, or E_ABSENT 550 for a member

@@ -21,7 +21,6 @@
 #include "gateway/smtp/syntax.h"
 
 #define FILE_MOST (256u << 20) /* a million entries are some 80 MiB */
-#define MEMBERS_MOST 8192u     /* as a table file's `list` */
 #define PROGRESS_STEP 50000u
 
 /* --- aliases --- */
@@ -180,8 +179,8 @@ static bool list_ok(struct nick_import *im, const struct names_entry *e, struct 
     struct arena *a = arena_new(16u << 20);
     struct str *member = arena_alloc(a, NICKLIST_MOST * sizeof *member);
     int n = names_expand(a, &im->file, names_value(e, "nick"), member, NICKLIST_MOST, &w);
-    if (n >= 0 && members.n > MEMBERS_MOST)
-        n = why_set(&w, E_LIMIT, 0, NULL, "the list is longer than %u characters", MEMBERS_MOST);
+    if (n >= 0 && members.n > NICKLIST_TEXT)
+        n = why_set(&w, E_LIMIT, 0, NULL, "the list is longer than %u characters", NICKLIST_TEXT);
     if (n < 0)
         bad_entry(im, e->line, w.text);
     arena_free(&a);
@@ -191,20 +190,14 @@ static bool list_ok(struct nick_import *im, const struct names_entry *e, struct 
 static void put_entry(struct nick_import *im, const struct names_entry *e, struct str mailbox)
 {
     struct why w;
-    struct str owner = names_value(e, "owner"), nick = names_value(e, "nick");
     struct nick_row row = {.mailbox = mailbox,
                            .members = names_members(im->arena, &im->file, e),
                            .name = names_value(e, "name"),
                            .preferred = true,
                            .by = im->by,
                            .changed = wall_now()};
-    char *p = arena_cstr(im->arena, nick), *q = arena_cstr(im->arena, owner);
-    for (char *s = p; *s != '\0'; s++)
-        *s = *s >= 'a' && *s <= 'z' ? (char)(*s - 'a' + 'A') : *s;
-    for (char *s = q; *s != '\0'; s++)
-        *s = *s >= 'a' && *s <= 'z' ? (char)(*s - 'a' + 'A') : *s;
-    row.nick = str_of(p);
-    row.owner = str_of(q);
+    row.nick = cli_upper(im->arena, names_value(e, "nick"));
+    row.owner = cli_upper(im->arena, names_value(e, "owner"));
     bool dim_is_local = str_eq_nocase(im->c->conf->dim_node, im->c->conf->local);
     if (row.members.n > 0 && !list_ok(im, e, row.members))
         return;

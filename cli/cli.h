@@ -1,8 +1,8 @@
 /* cli/cli.h -- njegate's verbs. Each answers the exit status: 0 done; 1 refused, not found or a
  * bad value; 2 wrong words; 3 daemon not reachable; 4 internal. Errors are one line on standard
  * error. */
-#ifndef GATEWAY_CLI_H
-#define GATEWAY_CLI_H
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
 
 #include "db/db.h"
 #include "gateway/conf.h"

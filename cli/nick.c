@@ -9,8 +9,6 @@
 #include "gateway/smtp/syntax.h"
 #include "gateway/snadsgate.h"
 
-#define MEMBERS_MOST 8192u /* as a table file's `list` */
-
 /* --- looking --- */
 
 static const struct column nick_columns[] = {
@@ -147,11 +145,11 @@ static int read_members(struct cli *c, struct arena *a, struct str *members)
     for (char *p = text; *p != '\0'; p++)
         *p = *p == ',' ? ' ' : *p;
     struct str rest = str_of(text), word;
-    buf_init(&out, MEMBERS_MOST);
+    buf_init(&out, NICKLIST_TEXT);
     while (status == CLI_DONE && (word = str_word(&rest)).n > 0)
         status = read_member(c, a, word, &out);
     if (status == CLI_DONE && out.over)
-        status = cli_error(CLI_REFUSED, "the list is longer than %u characters", MEMBERS_MOST);
+        status = cli_error(CLI_REFUSED, "the list is longer than %u characters", NICKLIST_TEXT);
     if (status == CLI_DONE && out.n == 0)
         status = cli_error(CLI_REFUSED, "--list names nobody: NICK, user@host.domain or USER@NODE "
                                         "with commas between");

@@ -1,7 +1,7 @@
 /* cli/table.h -- what njegate prints: rows with named columns, aligned for people or as JSON
  * for programs. */
-#ifndef GATEWAY_TABLE_H
-#define GATEWAY_TABLE_H
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
 
 #include <stdio.h>
 
