@@ -11,25 +11,6 @@ static bool alnum(uint8_t ch)
     return (ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z');
 }
 
-static char lower(char ch)
-{
-    return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
-}
-
-static char upper(char ch)
-{
-    return ch >= 'a' && ch <= 'z' ? (char)(ch - 'a' + 'A') : ch;
-}
-
-static struct str mapped(struct arena *a, struct str s, char (*map)(char))
-{
-    char *p = arena_cstr(a, s);
-    size_t n = strnlen(p, s.n); /* a full arena answers a shorter text */
-    for (size_t i = 0; i < n; i++)
-        p[i] = map(p[i]);
-    return (struct str){p, n};
-}
-
 bool addr_userid_ok(struct str s)
 {
     if (s.n < 1 || s.n > NAME_MAX_NJE)
@@ -93,8 +74,18 @@ static struct str quoted(struct arena *a, struct str s)
 
 struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain)
 {
-    struct str left = quoted(a, local), right = mapped(a, domain, lower);
+    struct str left = quoted(a, local), right = arena_lower(a, domain);
     return arena_join(a, left, '@', right);
+}
+
+struct str addr_fold_domain(struct arena *a, struct str mailbox)
+{
+    char *p = arena_cstr(a, mailbox);
+    struct str copy = str_of(p);
+    ptrdiff_t at = str_find_last(copy, '@');
+    for (size_t i = at < 0 ? copy.n : (size_t)at; i < copy.n; i++)
+        p[i] = ascii_lower(p[i]);
+    return copy;
 }
 
 /* NJE names may hold characters that no host name has. */
@@ -177,7 +168,7 @@ static struct addr at_node(struct arena *a, struct str user, struct str node, st
         return bad(w, "5.1.1",
                    "cannot be the name of an NJE user (1 to 8 of A-Z 0-9 $ # @ _ - + :)", user);
     return (struct addr){
-        .kind = ADDR_NJE, .user = mapped(a, user, upper), .node = mapped(a, node, upper)};
+        .kind = ADDR_NJE, .user = arena_upper(a, user), .node = arena_upper(a, node)};
 }
 
 static struct addr elsewhere(struct arena *a, struct str local, struct str domain, struct why *w)

@@ -69,15 +69,6 @@ static size_t value_end(struct str s)
     return s.n;
 }
 
-static struct str lower(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'A' && *q <= 'Z')
-            *q = (char)(*q - 'A' + 'a');
-    return str_of(p);
-}
-
 struct reading {
     struct arena *arena;
     struct names_file *file;
@@ -161,7 +152,7 @@ static int take_line(struct reading *r, struct str line, struct why *w)
     rest = str_sub(rest, end, rest.n);
     while (rc == 0 && rest.n > 0) {
         tag = tag_at(rest);
-        struct str name = lower(r->arena, str_sub(rest, 1, tag - 2));
+        struct str name = arena_lower(r->arena, str_sub(rest, 1, tag - 2));
         end = tag + value_end(str_sub(rest, tag, rest.n));
         if (tag < rest.n && tag_at(str_sub(rest, tag, rest.n)) > 0)
             end = tag; /* ":a.:b.c": an empty value */
@@ -307,15 +298,6 @@ int names_expand(struct arena *a, const struct names_file *f, struct str nick, s
     return rc < 0 ? rc : (int)x.n;
 }
 
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'a' && *q <= 'z')
-            *q = (char)(*q - 'a' + 'A');
-    return str_of(p);
-}
-
 static struct str member_text(struct arena *a, const struct names_file *f, struct str word,
                               struct str *rest)
 {
@@ -330,7 +312,7 @@ static struct str member_text(struct arena *a, const struct names_file *f, struc
         return word;
     bool only_nje =
         names_value(e, "list").n == 0 && names_address(e, &user, &node) && str_find(node, '.') < 0;
-    return only_nje ? upper(a, arena_join(a, user, '@', node)) : upper(a, word);
+    return only_nje ? arena_upper(a, arena_join(a, user, '@', node)) : arena_upper(a, word);
 }
 
 struct str names_members(struct arena *a, const struct names_file *f, const struct names_entry *e)

@@ -67,27 +67,6 @@ static struct nick_row row_copy(struct arena *a, const struct nick_row *r)
     return row;
 }
 
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'a' && *q <= 'z')
-            *q = (char)(*q - 'a' + 'A');
-    return str_of(p);
-}
-
-/* The domain of a mailbox is kept in lower case, the local part as it is. */
-static struct str folded(struct arena *a, struct str mailbox)
-{
-    char *p = arena_cstr(a, mailbox);
-    struct str t = str_of(p);
-    ptrdiff_t at = str_find_last(t, '@');
-    for (size_t i = at < 0 ? t.n : (size_t)at; i < t.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] - 'A' + 'a');
-    return t;
-}
-
 /* Cut between characters. */
 static struct str shortened(struct str name)
 {
@@ -215,7 +194,7 @@ int nick_mailbox(struct nicks *n, struct str nick, struct arena *a, struct nick_
                        STR_ARG(str_sub(nick, 0, 40)));
     struct why said;
     sweep(n);
-    int rc = nickrow_get(store_reader(n->store), upper(a, nick), a, row, &said);
+    int rc = nickrow_get(store_reader(n->store), arena_upper(a, nick), a, row, &said);
     return overlaid(rc, &said, overlay_nick(n, nick), a, row, w);
 }
 
@@ -223,7 +202,7 @@ int nick_of(struct nicks *n, struct str mailbox, struct arena *a, struct nick_ro
             struct why *w)
 {
     struct why said;
-    struct str key = folded(a, mailbox);
+    struct str key = addr_fold_domain(a, mailbox);
     sweep(n);
     int rc = nickrow_of_mailbox(store_reader(n->store), key, a, row, &said);
     return overlaid(rc, &said, overlay_mailbox(n, key), a, row, w);
@@ -297,7 +276,7 @@ int nick_for(struct nicks *n, struct str mailbox, struct str name, struct change
              struct arena *a, struct nick_row *row, struct why *w)
 {
     struct why said;
-    struct str key = folded(a, mailbox);
+    struct str key = addr_fold_domain(a, mailbox);
     sweep(n);
     int rc = nickrow_of_mailbox(store_reader(n->store), key, a, row, &said);
     if (rc != E_ABSENT)

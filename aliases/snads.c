@@ -6,25 +6,6 @@
 #define MAILBOX_MAX 254u /* RFC 5321 4.5.3.1.3 without the <> */
 #define ROUTE_HOSTS_MAX 8u
 
-static struct str folded(struct arena *a, struct str s, char from, char to, int by)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= from && *q <= to)
-            *q = (char)(*q + by);
-    return str_of(p);
-}
-
-static struct str upper(struct arena *a, struct str s)
-{
-    return folded(a, s, 'a', 'z', 'A' - 'a');
-}
-
-static struct str lower(struct arena *a, struct str s)
-{
-    return folded(a, s, 'A', 'Z', 'a' - 'A');
-}
-
 static bool is_host(const struct addr_names *names, struct str domain)
 {
     bool ours = str_eq_nocase(domain, names->hostname);
@@ -94,8 +75,8 @@ static bool by_delimiter(const struct snads_world *s, struct str local, struct a
     struct str u = str_sub(local, 0, (size_t)at), d = str_sub(local, (size_t)at + 1, local.n);
     if (!addr_userid_ok(u) || !addr_userid_ok(d))
         return false;
-    *user = upper(a, u);
-    *address = upper(a, d);
+    *user = arena_upper(a, u);
+    *address = arena_upper(a, d);
     return true;
 }
 
@@ -108,7 +89,7 @@ static int without_route(const struct snads_world *s, struct str local, struct s
         return rc < 0 ? rc : 1;
     if (!addr_userid_ok(local))
         return 0;
-    *user = upper(a, local);
+    *user = arena_upper(a, local);
     *address = s->names->local_node;
     return 1;
 }
@@ -129,8 +110,8 @@ static int by_percent(const struct snads_world *s, struct str local, struct str 
         return 1; /* user and address are the name; the node is only the way to it */
     if (!addr_userid_ok(local))
         return 0;
-    *user = upper(a, local);
-    *address = upper(a, node);
+    *user = arena_upper(a, local);
+    *address = arena_upper(a, node);
     return 1;
 }
 
@@ -158,7 +139,7 @@ static struct str to_host(const struct snads_world *s, struct arena *a, struct s
         return addr_mailbox_key(a, local, host);
     if (s->set->router.n > 0)
         return addr_mailbox_key(
-            a, arena_printf(a, "%.*s%%%.*s", STR_ARG(local), STR_ARG(lower(a, host))),
+            a, arena_printf(a, "%.*s%%%.*s", STR_ARG(local), STR_ARG(arena_lower(a, host))),
             s->set->router);
     ptrdiff_t dot = str_find(s->names->hostname, '.');
     struct str domain = dot < 0 ? STR("") : str_sub(s->names->hostname, (size_t)dot, SIZE_MAX);
@@ -189,9 +170,9 @@ static struct str filled(const struct snads_world *s, const struct alias_row *ro
     if (!split_mailbox(row->mailbox, &route, &local, &domain))
         return STR("");
     if (str_is(local, "*"))
-        local = lower(a, user);
+        local = arena_lower(a, user);
     if (domain.p[0] == '*')
-        domain = arena_printf(a, "%.*s%.*s", STR_ARG(lower(a, address)),
+        domain = arena_printf(a, "%.*s%.*s", STR_ARG(arena_lower(a, address)),
                               STR_ARG(str_sub(domain, 1, domain.n)));
     return route.n > 0 ? by_route(a, route, local, domain) : to_host(s, a, local, domain);
 }
@@ -341,10 +322,10 @@ int snads_check(struct arena *a, struct alias_row *row, struct why *w)
         !route_ok(route) || !local_ok(local) || !host_ok(domain, any) ||
         str_is(local, "*") != any || (any && route.n > 0))
         return bad_mailbox(row, any, w);
-    row->userid = upper(a, row->userid);
-    row->address = upper(a, row->address);
-    row->owner = upper(a, row->owner);
+    row->userid = arena_upper(a, row->userid);
+    row->address = arena_upper(a, row->address);
+    row->owner = arena_upper(a, row->owner);
     row->mailbox = arena_printf(a, "%.*s%s%.*s@%.*s", STR_ARG(route), route.n > 0 ? ":" : "",
-                                STR_ARG(local), STR_ARG(lower(a, domain)));
+                                STR_ARG(local), STR_ARG(arena_lower(a, domain)));
     return 0;
 }

@@ -5,6 +5,7 @@
  * change that was dropped loses nothing. */
 #include <stdlib.h>
 
+#include "aliases/addr.h"
 #include "aliases/snads.h"
 #include "base/mem.h"
 
@@ -133,17 +134,6 @@ static int next_userid(const struct snads *n, struct db *d, const struct snads_s
     return rc == E_ABSENT ? OK : rc;
 }
 
-/* The domain of a mailbox is kept in lower case, the local part as it is. */
-static struct str key_of(struct arena *a, struct str mailbox)
-{
-    ptrdiff_t at = str_find_last(mailbox, '@');
-    char *p = arena_cstr(a, mailbox);
-    for (size_t i = at < 0 ? 0 : (size_t)at; p[i] != '\0'; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] - 'A' + 'a');
-    return str_of(p);
-}
-
 /* OK when the database has it, E_ABSENT, or an error. */
 static int known(struct db *d, struct str key, struct arena *a, struct alias_row *row,
                  struct why *w)
@@ -187,7 +177,7 @@ int snads_register(struct snads *n, const struct snads_set *set, struct str mail
                    struct change *c, struct arena *a, struct alias_row *row, struct why *w)
 {
     struct why said;
-    struct str key = key_of(a, mailbox);
+    struct str key = addr_fold_domain(a, mailbox);
     int rc = known(store_reader(n->store), key, a, row, &said);
     if (rc != E_ABSENT || set->address.n == 0 || !set->autoadd) {
         if (rc < 0)
@@ -206,7 +196,7 @@ int snads_register(struct snads *n, const struct snads_set *set, struct str mail
 int snads_register_now(struct db *d, const struct snads_set *set, struct str mailbox, struct str by,
                        struct arena *a, struct alias_row *row, struct why *w)
 {
-    struct str key = key_of(a, mailbox);
+    struct str key = addr_fold_domain(a, mailbox);
     int rc = db_begin(d, w);
     if (rc < 0)
         return rc;

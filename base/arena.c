@@ -162,6 +162,25 @@ struct str arena_str(struct arena *a, struct str s)
     return (struct str){p, n};
 }
 
+static struct str mapped(struct arena *a, struct str s, char (*letter)(char))
+{
+    size_t n = s.n;
+    char *p = text_space(a, &n);
+    for (size_t i = 0; i < n; i++)
+        p[i] = letter(s.p[i]);
+    return (struct str){p, n};
+}
+
+struct str arena_upper(struct arena *a, struct str s)
+{
+    return mapped(a, s, ascii_upper);
+}
+
+struct str arena_lower(struct arena *a, struct str s)
+{
+    return mapped(a, s, ascii_lower);
+}
+
 char *arena_cstr(struct arena *a, struct str s)
 {
     size_t n = s.n;

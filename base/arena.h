@@ -19,8 +19,10 @@ bool arena_full(const struct arena *a);
 size_t arena_used(const struct arena *a);
 /* Zeroed, aligned for any object. A single request of more than the limit answers NULL. */
 void *arena_alloc(struct arena *a, size_t n);
-struct str arena_str(struct arena *a, struct str s); /* a copy, NUL-terminated */
-char *arena_cstr(struct arena *a, struct str s);     /* the same as a C string */
+struct str arena_str(struct arena *a, struct str s);   /* a copy, NUL-terminated */
+char *arena_cstr(struct arena *a, struct str s);       /* the same as a C string */
+struct str arena_upper(struct arena *a, struct str s); /* a copy with other letters, ASCII only */
+struct str arena_lower(struct arena *a, struct str s);
 struct str arena_join(struct arena *a, struct str left, char mid, struct str right);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -24,6 +24,15 @@ struct str {
 #define STR_ARG(s) (int)(s).n, (s).p != NULL ? (s).p : "" /* for "%.*s" */
 
 struct str str_of(const char *z); /* NULL gives the empty str */
+/* Of the 26 letters; anything else as it is. */
+static inline char ascii_upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII case only */
 bool str_is(struct str a, const char *z);       /* without ASCII case */

@@ -251,11 +251,6 @@ int text_unxtext(struct buf *b, struct str s)
     return b->over ? E_LIMIT : OK;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 /* On a mismatch only the last star need take one more character: time is the product of the two
  * lengths at worst, whatever pattern a peer brings. */
 bool text_glob(struct str pattern, struct str s)
@@ -265,7 +260,7 @@ bool text_glob(struct str pattern, struct str s)
         if (p < pattern.n && pattern.p[p] == '*') {
             star = p++;
             from = i;
-        } else if (p < pattern.n && lower(pattern.p[p]) == lower(s.p[i])) {
+        } else if (p < pattern.n && ascii_lower(pattern.p[p]) == ascii_lower(s.p[i])) {
             p++;
             i++;
         } else if (star != SIZE_MAX) {
@@ -399,7 +394,7 @@ static bool charset_name(struct str label, char name[64])
         }
     }
     for (size_t i = 0; i < label.n; i++) {
-        char c = lower(label.p[i]);
+        char c = ascii_lower(label.p[i]);
         if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && strchr("-_.:+()", c) == NULL)
             return false;
     }

@@ -196,8 +196,8 @@ static void put_entry(struct nick_import *im, const struct names_entry *e, struc
                            .preferred = true,
                            .by = im->by,
                            .changed = wall_now()};
-    row.nick = cli_upper(im->arena, names_value(e, "nick"));
-    row.owner = cli_upper(im->arena, names_value(e, "owner"));
+    row.nick = arena_upper(im->arena, names_value(e, "nick"));
+    row.owner = arena_upper(im->arena, names_value(e, "owner"));
     bool dim_is_local = str_eq_nocase(im->c->conf->dim_node, im->c->conf->local);
     if (row.members.n > 0 && !list_ok(im, e, row.members))
         return;

@@ -35,9 +35,8 @@ int cli_ask(struct cli *c, const struct str *word, size_t n, struct cli_answer *
 /* The same with c->word as the request and no answer but its status. */
 int cli_order(struct cli *c);
 void cli_answer_free(struct cli_answer *a);
-const char *cli_who(char out[64]);   /* for the "by" columns: the login name */
-int cli_failed(const struct why *w); /* prints why; status */
-struct str cli_upper(struct arena *a, struct str s);
+const char *cli_who(char out[64]);               /* for the "by" columns: the login name */
+int cli_failed(const struct why *w);             /* prints why; status */
 struct str cli_word(const struct cli *c, int i); /* "" when there is none */
 
 /* A node nobody can reach is worth a word, but the route may come later. */

@@ -243,7 +243,7 @@ static void cms_name(const char *path, char fn[9], char ft[9])
     for (int k = 0; k < 2; k++) {
         size_t n = 0;
         for (const char *p = from[k]; *p != '\0' && n < 8 && (k == 1 || p != dot); p++) {
-            char ch = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+            char ch = ascii_upper(*p);
             if ((ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
                 strchr("$#@+-_", ch) != NULL)
                 out[k][n++] = ch;

@@ -56,7 +56,7 @@ int cli_nick_show(struct cli *c)
     if (status != CLI_DONE)
         return status;
     struct arena *a = arena_new(65536);
-    if (nickrow_get(d, cli_upper(a, str_of(c->word[2])), a, &row, &w) < 0) {
+    if (nickrow_get(d, arena_upper(a, str_of(c->word[2])), a, &row, &w) < 0) {
         status = w.err == E_ABSENT ? cli_error(CLI_REFUSED, "there is no nickname %s", c->word[2])
                                    : cli_failed(&w);
     } else {
@@ -114,7 +114,7 @@ static int read_mailbox(struct cli *c, struct arena *a, struct str word, struct 
  * nickname. */
 static int read_member(struct cli *c, struct arena *a, struct str word, struct buf *out)
 {
-    struct str node, user, member = cli_upper(a, word);
+    struct str node, user, member = arena_upper(a, word);
     ptrdiff_t at = str_find_last(word, '@');
     int status = CLI_DONE;
     if (at >= 0 && str_find(str_sub(word, (size_t)at, word.n), '.') >= 0) {
@@ -178,7 +178,7 @@ static void fill(const struct cli *c, struct arena *a, const struct nick_row *ol
                  struct nick_row *row)
 {
     row->name = c->name != NULL ? str_of(c->name) : old->name;
-    row->owner = c->owner != NULL ? cli_upper(a, str_of(c->owner)) : old->owner;
+    row->owner = c->owner != NULL ? arena_upper(a, str_of(c->owner)) : old->owner;
     if (c->nword <= 3 && c->list == NULL) {
         row->mailbox = old->mailbox;
         row->members = old->members;
@@ -221,7 +221,7 @@ static int nick_put(struct cli *c, bool change)
     if (c->nword > 3 && c->list != NULL)
         return cli_error(CLI_USAGE, "a MAILBOX or --list MEMBER,..., not both");
     struct arena *a = arena_new(1u << 20);
-    struct nick_row row = {.nick = cli_upper(a, str_of(c->word[2])),
+    struct nick_row row = {.nick = arena_upper(a, str_of(c->word[2])),
                            .changed = wall_now(),
                            .by = str_of(cli_who(who)),
                            .preferred = true};
@@ -272,7 +272,7 @@ int cli_nick_delete(struct cli *c)
     if (status != CLI_DONE)
         return status;
     struct arena *a = arena_new(4096);
-    struct str nick = cli_upper(a, str_of(c->word[2]));
+    struct str nick = arena_upper(a, str_of(c->word[2]));
     if (nickrow_delete(d, nick, str_of(cli_who(who)), &w) < 0 ||
         nickrow_each(d, STR("*"), warn_list, &nick, &w) < 0)
         status = cli_failed(&w);

@@ -30,8 +30,8 @@ static bool split_user(struct arena *a, struct str text, bool wild, struct str *
     ptrdiff_t at = str_find_last(text, '@');
     if (at <= 0)
         return false;
-    *user = cli_upper(a, str_sub(text, 0, (size_t)at));
-    *node = cli_upper(a, str_sub(text, (size_t)at + 1, text.n));
+    *user = arena_upper(a, str_sub(text, 0, (size_t)at));
+    *node = arena_upper(a, str_sub(text, (size_t)at + 1, text.n));
     return ((wild && str_is(*user, "*")) || addr_userid_ok(*user)) &&
            ((wild && str_is(*node, "*")) || addr_userid_ok(*node));
 }
@@ -105,8 +105,8 @@ int cli_secure_add(struct cli *c)
         return cli_error(CLI_USAGE, "NICK and its two flags go together: secure add USER NODE "
                                     "[NICK Y|N Y|N]");
     struct arena *a = arena_new(65536);
-    struct sec_row row = {.user = cli_upper(a, cli_word(c, 2)),
-                          .node = cli_upper(a, cli_word(c, 3)),
+    struct sec_row row = {.user = arena_upper(a, cli_word(c, 2)),
+                          .node = arena_upper(a, cli_word(c, 3)),
                           .nick = cli_word(c, 4),
                           .by = str_of(cli_who(who))};
     int status = CLI_DONE;
@@ -305,7 +305,7 @@ static int read_action(struct cli *c, struct arena *a, struct restrict_row *row)
         return cli_error(CLI_REFUSED, "\"%.*s\": must be PURGE, RETURN or TRANSFERTO:USER",
                          STR_ARG(action));
     if (row->action == RESTRICT_TRANSFER) {
-        row->transfer = cli_upper(a, rest);
+        row->transfer = arena_upper(a, rest);
         if (conf_transfer(c->conf, row->transfer, &w) < 0)
             return cli_failed(&w);
     }

@@ -222,7 +222,7 @@ static void put_neighbour(FILE *f, char *neighbour)
             colon = NULL;
     }
     for (char *p = neighbour; *p != '\0'; p++)
-        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+        *p = ascii_upper(*p);
     fprintf(f, "LINKDEFINE  %s TYPE TCPNJE NODE %s%s\n", neighbour, neighbour,
             host != NULL ? " AST" : "");
     if (host != NULL)

@@ -62,15 +62,6 @@ int cli_failed(const struct why *w)
                      w->text);
 }
 
-struct str cli_upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'a' && *q <= 'z')
-            *q = (char)(*q - 'a' + 'A');
-    return str_of(p);
-}
-
 struct str cli_word(const struct cli *c, int i)
 {
     return i < c->nword ? str_of(c->word[i]) : STR("");
@@ -230,7 +221,7 @@ int cli_reader_list(struct cli *c)
         return status;
     struct arena *a = arena_new(4096);
     struct table *t = table_new(reader_columns, 9);
-    int v = readerrow_each(d, c->nword > 2 ? cli_upper(a, str_of(c->word[2])) : STR(""),
+    int v = readerrow_each(d, c->nword > 2 ? arena_upper(a, str_of(c->word[2])) : STR(""),
                            reader_cells, t, &w);
     arena_free(&a);
     db_close(&d);
@@ -301,9 +292,7 @@ static void file_name(struct str name, const char *dir, char *out, size_t size)
     char base[128];
     size_t n = 0;
     for (size_t i = 0; i < name.n && n + 1 < sizeof base; i++) {
-        char ch = name.p[i];
-        if (ch >= 'A' && ch <= 'Z')
-            ch = (char)(ch - 'A' + 'a');
+        char ch = ascii_lower(name.p[i]);
         bool bad = ch == '/' || (unsigned char)ch < ' ' || (n == 0 && ch == '.');
         base[n++] = bad ? '_' : ch;
     }

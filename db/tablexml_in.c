@@ -80,15 +80,12 @@ static xmlParserInputPtr no_entity(const char *url, const char *id, xmlParserCtx
 
 /* --- a row --- */
 
-static struct str folded(struct arena *a, struct str s, size_t from, bool up)
+/* The domain of a mailbox in lower case; the whole text when there is none. */
+static struct str domain_folded(struct arena *a, struct str mailbox)
 {
-    char *p = arena_cstr(a, s);
-    for (size_t i = from; p[i] != '\0'; i++) {
-        if (up && p[i] >= 'a' && p[i] <= 'z')
-            p[i] = (char)(p[i] - 'a' + 'A');
-        else if (!up && p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] - 'A' + 'a');
-    }
+    char *p = arena_cstr(a, mailbox);
+    for (size_t i = (size_t)(str_find_last(mailbox, '@') + 1); p[i] != '\0'; i++)
+        p[i] = ascii_lower(p[i]);
     return str_of(p);
 }
 
@@ -126,11 +123,11 @@ static void bind_cell(struct import *im, struct sqlite3_stmt *st, size_t c)
     case XML_NAME_STAR:
     case XML_OWNER:
     case XML_TRANSFER:
-        v = folded(a, v, 0, true);
+        v = arena_upper(a, v);
         break;
     case XML_MAILBOX:
     case XML_MAILBOX_OR_NONE:
-        v = folded(a, v, (size_t)(str_find_last(v, '@') + 1), false);
+        v = domain_folded(a, v);
         break;
     case XML_FLAG:
         sqlite3_bind_int(st, n, str_is(v, "yes"));

@@ -69,15 +69,6 @@ static void set_local(struct question *q, const struct conf_user *u)
     q->out->forward = u->mailbox;
 }
 
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *c = p; *c != '\0'; c++)
-        if (*c >= 'a' && *c <= 'z')
-            *c = (char)(*c - 'a' + 'A');
-    return str_of(p);
-}
-
 /* --- the tables of who may --- */
 
 int admit_restricted(struct gate *g, struct str user, struct str node, struct arena *a,
@@ -307,7 +298,7 @@ static int find_nick(struct question *q, struct str user, struct why *w)
 {
     struct nick_row row;
     struct why absent;
-    int found = nick_mailbox(q->g->nicks, upper(q->arena, user), q->arena, &row, &absent);
+    int found = nick_mailbox(q->g->nicks, arena_upper(q->arena, user), q->arena, &row, &absent);
     if (found < 0 && absent.err != E_ABSENT) {
         *w = absent;
         return found;
@@ -392,8 +383,8 @@ static int find_user(struct question *q, struct str user, struct str node, struc
         return why_set(w, E_ABSENT, 550, "5.1.1",
                        "%.*s at %.*s: a user and node have 1 to 8 characters", STR_ARG(user),
                        STR_ARG(node));
-    user = upper(q->arena, user);
-    node = upper(q->arena, node);
+    user = arena_upper(q->arena, user);
+    node = arena_upper(q->arena, node);
     const char *link = routes_link(g->routes, &name);
     /* Who is not registered learns nothing of the nodes there are. */
     int v = check_receiver(q, user, node, w);
@@ -535,7 +526,7 @@ bool admit_owner(struct gate *g, struct arena *a, struct str local, struct str d
         *user = row.user;
         *node = row.node;
     } else if (bare && conf_user_of(g->conf, addr.user) != NULL) {
-        *user = upper(a, addr.user);
+        *user = arena_upper(a, addr.user);
         *node = g->conf->local;
     } else if (addr.kind == ADDR_NJE) {
         *user = addr.user;

@@ -121,11 +121,7 @@ void conf_warn(struct conf_reader *r, const char *fmt, ...)
 
 struct str conf_upper(struct conf_reader *r, struct str word)
 {
-    char *p = arena_cstr(r->c->arena, word);
-    for (size_t i = 0; i < word.n; i++)
-        if (p[i] >= 'a' && p[i] <= 'z')
-            p[i] = (char)(p[i] - 'a' + 'A');
-    return (struct str){p, word.n};
+    return arena_upper(r->c->arena, word);
 }
 
 /* Grown by doubling; the old copies stay in the arena until the configuration goes. */

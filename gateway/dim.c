@@ -42,15 +42,6 @@ static void say(struct dim *d, const char *fmt, ...)
     d->reply(d->g, d->user, d->node, str_of(text));
 }
 
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *c = p; *c != '\0'; c++)
-        if (*c >= 'a' && *c <= 'z')
-            *c = (char)(*c - 'a' + 'A');
-    return str_of(p);
-}
-
 static void dim_free(struct dim *d)
 {
     arena_free(&d->arena);
@@ -105,7 +96,7 @@ static bool good_mailbox(struct dim *d, struct str word, struct str *mailbox)
 static bool edit(struct dim *d, enum nick_edit what, struct str rest, const char *form,
                  const char *past)
 {
-    struct str nick = upper(d->arena, str_word(&rest)), word = STR("");
+    struct str nick = arena_upper(d->arena, str_word(&rest)), word = STR("");
     struct nick_row row = {.nick = nick, .owner = d->who, .by = d->who, .changed = wall_now()};
     if (what != NICK_DELETE)
         word = str_word(&rest);
@@ -179,7 +170,7 @@ static int change_line(void *arg, const struct history_row *r)
 static bool query_history(struct dim *d, struct str nick)
 {
     struct why w;
-    if (history_of(store_reader(d->g->store), STR("nick"), upper(d->arena, nick), QUERY_LINES,
+    if (history_of(store_reader(d->g->store), STR("nick"), arena_upper(d->arena, nick), QUERY_LINES,
                    change_line, d, &w) < 0)
         say(d, "%s", w.text);
     else if (d->lines == 0)
@@ -232,7 +223,7 @@ static bool set_access(struct dim *d, struct str rest, bool allowed)
         say(d, "The form is: %s user AT node", allowed ? "ALLOW" : "DENY");
         return false;
     }
-    struct str user = upper(d->arena, row.user), node = upper(d->arena, row.node);
+    struct str user = arena_upper(d->arena, row.user), node = arena_upper(d->arena, row.node);
     d->done = arena_printf(d->arena, "%.*s at %.*s %s use nicknames", STR_ARG(user), STR_ARG(node),
                            allowed ? "may" : "may not");
     struct change *c = change_new(d->g->store);
@@ -307,8 +298,8 @@ void dim_command(struct gate *g, const struct oper_asker *who, struct str text, 
     struct dim *d = mem_new(sizeof *d);
     d->g = g;
     d->arena = arena_new(65536);
-    d->user = upper(d->arena, who->user);
-    d->node = upper(d->arena, who->node);
+    d->user = arena_upper(d->arena, who->user);
+    d->node = arena_upper(d->arena, who->node);
     d->who = arena_printf(d->arena, "%.*s@%.*s", STR_ARG(d->user), STR_ARG(d->node));
     d->privileged = oper_privileged(g, who);
     d->reply = reply;

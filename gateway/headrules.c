@@ -148,23 +148,14 @@ static bool is_node(void *arg, struct str name)
     return covered && addr_userid_ok(name) && !is_our_host(c, name);
 }
 
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'a' && *q <= 'z')
-            *q = (char)(*q - 'a' + 'A');
-    return str_of(p);
-}
-
 static bool sec_nick(void *arg, struct str user, struct str node, struct str *nick)
 {
     struct headrules *h = arg;
     struct sec_row row;
     struct why w;
     if (!h->conf->secure || h->db == NULL || user.n > 8 || node.n > 8 ||
-        sectab_outbound(h->db, upper(h->arena, user), upper(h->arena, node), h->arena, &row, &w) <
-            0)
+        sectab_outbound(h->db, arena_upper(h->arena, user), arena_upper(h->arena, node), h->arena,
+                        &row, &w) < 0)
         return false;
     *nick = row.nick;
     return true;
@@ -277,9 +268,10 @@ static bool own_mailbox(void *arg, struct str local, struct str domain, struct s
         }
     }
     if (!str_eq_nocase(node, h->conf->dim_node) || h->db == NULL ||
-        nickrow_get(h->db, upper(h->arena, local), h->arena, &row, &w) < 0 || row.mailbox.n == 0)
+        nickrow_get(h->db, arena_upper(h->arena, local), h->arena, &row, &w) < 0 ||
+        row.mailbox.n == 0)
         return h->db != NULL &&
-               snads_mailbox(h, upper(h->arena, local), upper(h->arena, node), mailbox);
+               snads_mailbox(h, arena_upper(h->arena, local), arena_upper(h->arena, node), mailbox);
     *mailbox = row.mailbox;
     return true;
 }

@@ -819,8 +819,7 @@ int nje_link_do(struct nje *n, struct str link, enum nje_action what, struct why
     char name[9];
     str_copy(name, sizeof name, link);
     for (char *p = name; *p != '\0'; p++)
-        if (*p >= 'a' && *p <= 'z')
-            *p = (char)(*p - 'a' + 'A');
+        *p = ascii_upper(*p);
     struct line *l = nje_line_named(n, name);
     if (l == NULL)
         return why_set(w, E_ABSENT, 0, NULL, "there is no link %s", name);

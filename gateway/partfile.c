@@ -18,8 +18,7 @@
 /* The upper-case form CMS takes of one character of UTF-8, '\0' for what it leaves out. */
 static char cms_char(char c)
 {
-    if (c >= 'a' && c <= 'z')
-        return (char)(c - 'a' + 'A');
+    c = ascii_upper(c);
     bool good =
         (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '$' || c == '#' || c == '@';
     return good ? c : '\0';

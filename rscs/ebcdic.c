@@ -39,8 +39,7 @@ uint8_t ebc_at_sign(const struct ebc_page *page)
 
 static bool name_char(char c, uint8_t *e)
 {
-    if (c >= 'a' && c <= 'z')
-        c = (char)(c - 'a' + 'A');
+    c = ascii_upper(c);
     bool good = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                 (c != '\0' && strchr("$#@_-+:", c) != NULL);
     *e = good ? ebc_page_default()->from[(uint8_t)c] : EBC_QUESTION;

@@ -74,15 +74,6 @@ static void problem(struct reading *r, unsigned line, const char *text)
         r->report(r->arg, line, text);
 }
 
-static struct str upper(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    for (char *q = p; *q != '\0'; q++)
-        if (*q >= 'a' && *q <= 'z')
-            *q = (char)(*q - 'a' + 'A');
-    return str_of(p);
-}
-
 static bool yes_or_no(struct str word, bool *yes)
 {
     *yes = str_is(word, "Y");
@@ -104,7 +95,8 @@ static int read_record(struct reading *r, struct str line, struct sec_row *row, 
     if (n == 3 || n == 4)
         return why_set(w, E_SYNTAX, 0, NULL,
                        "nickname, primary_nick? and primary_mbox? go together: all three or none");
-    *row = (struct sec_row){.user = upper(r->arena, word[0]), .node = upper(r->arena, word[1])};
+    *row = (struct sec_row){.user = arena_upper(r->arena, word[0]),
+                            .node = arena_upper(r->arena, word[1])};
     if (n == 5) {
         row->nick = arena_str(r->arena, word[2]);
         for (size_t i = 3; i < 5; i++)
@@ -164,8 +156,7 @@ static int compare(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
     for (size_t i = 0; i < n; i++) {
-        int x = a.p[i] >= 'a' && a.p[i] <= 'z' ? a.p[i] - 'a' + 'A' : a.p[i];
-        int y = b.p[i] >= 'a' && b.p[i] <= 'z' ? b.p[i] - 'a' + 'A' : b.p[i];
+        char x = ascii_upper(a.p[i]), y = ascii_upper(b.p[i]);
         if (x != y)
             return x < y ? -1 : 1;
     }

@@ -48,17 +48,6 @@ static void need_gmime(void)
     (void)pthread_once(&once, start_gmime);
 }
 
-static struct str lower(struct arena *a, struct str s)
-{
-    char *p = arena_cstr(a, s);
-    if (p == NULL)
-        return STR("");
-    for (size_t i = 0; i < s.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] + 32);
-    return (struct str){p, s.n};
-}
-
 static struct str parameter(struct arena *a, GMimeParamList *list, const char *name)
 {
     GMimeParam *p = g_mime_param_list_get_parameter(list, name);
@@ -75,7 +64,7 @@ static struct str bare_type(struct arena *a, struct str value, const char *other
     if (blank > slash && slash > 0)
         t = str_sub(t, 0, (size_t)blank);
     bool good = slash > 0 && (size_t)slash + 1 < t.n && blank != 0 && text_is_ascii(t);
-    return good ? lower(a, t) : str_of(value.n == 0 ? otherwise : "text/plain");
+    return good ? arena_lower(a, t) : str_of(value.n == 0 ? otherwise : "text/plain");
 }
 
 static void read_type(struct arena *a, struct entity *e, const char *default_type)

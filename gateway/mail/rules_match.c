@@ -25,11 +25,6 @@ static bool same_start(struct str s, struct str with, bool nocase)
     return nocase ? str_eq_nocase(s, with) : memcmp(s.p, with.p, with.n) == 0;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool may_end(const struct match *m, size_t at)
 {
     return m->inside == NULL || at == m->text.n || !m->inside[at];
@@ -46,7 +41,7 @@ static size_t next_end(const struct match *m, size_t i, size_t at)
         if (!may_end(m, at))
             continue;
         if (e->kind != EL_TEXT || m->text.p[at] == e->text.p[0] ||
-            (e->nocase && lower(m->text.p[at]) == lower(e->text.p[0])))
+            (e->nocase && ascii_lower(m->text.p[at]) == ascii_lower(e->text.p[0])))
             return at;
     }
     return SIZE_MAX;

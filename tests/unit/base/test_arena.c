@@ -51,6 +51,8 @@ START_TEST(texts)
     s = arena_printf(a, "%0300d|%s", 7, "end");
     ck_assert_uint_eq(s.n, 304);
     ck_assert(str_ends_nocase(s, "7|end"));
+    ck_assert(str_eq(arena_upper(a, STR("az{`AZ \xc3\xa9")), STR("AZ{`AZ \xc3\xa9")));
+    ck_assert(str_eq(arena_lower(a, STR("AZ[@az \xc3\x89")), STR("az[@az \xc3\x89")));
     arena_free(&a);
 }
 END_TEST
