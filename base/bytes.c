@@ -16,6 +16,22 @@ struct str str_of(const char *z)
     return z == NULL ? STR("") : (struct str){z, strlen(z)};
 }
 
+int ascii_hex(char digit)
+{
+    char c = ascii_lower(digit);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+uint64_t str_hash(struct str s)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (uint8_t)s.p[i]) * 1099511628211u;
+    return h;
+}
+
 bool str_eq(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

@@ -33,6 +33,8 @@ static inline char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
+int ascii_hex(char digit);       /* its value, -1: none of 0-9 A-F a-f */
+uint64_t str_hash(struct str s); /* FNV-1a: for tables of our own, not against somebody's malice */
 bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII case only */
 bool str_is(struct str a, const char *z);       /* without ASCII case */

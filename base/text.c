@@ -208,15 +208,6 @@ int text_unb64(struct buf *b, struct str s)
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 void text_xtext(struct buf *b, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -241,8 +232,8 @@ int text_unxtext(struct buf *b, struct str s)
             buf_u8(b, c);
             continue;
         }
-        int high = s.n - i > 2 ? hex_value(s.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(s.p[i + 2]) : -1;
+        int high = s.n - i > 2 ? ascii_hex(s.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex(s.p[i + 2]) : -1;
         if (low < 0)
             return give_up(b, start);
         buf_u8(b, (uint8_t)(high << 4 | low));

@@ -10,7 +10,7 @@ static bool lower(struct row_key *k, struct str s)
     if (s.n == 0 || s.n > DOMAIN_MAX)
         return false;
     for (size_t i = 0; i < s.n; i++)
-        k->text[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
+        k->text[i] = ascii_lower(s.p[i]);
     k->s = (struct str){k->text, s.n};
     return true;
 }

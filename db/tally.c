@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
 struct slot { /* n 0: free or given up; dest NULL: free and never used */
@@ -54,9 +55,7 @@ void tally_free(struct tally **t)
 
 static struct slot *slot_of(struct tally *t, const char *dest, size_t len)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (uint8_t)dest[i]) * 1099511628211u;
+    uint64_t hash = str_hash((struct str){dest, len});
     for (size_t at = (size_t)hash & (t->size - 1);; at = (at + 1) & (t->size - 1)) {
         struct slot *s = &t->slot[at];
         if (s->dest == NULL || (s->len == len && memcmp(s->dest, dest, len) == 0))

@@ -24,8 +24,7 @@ static uint64_t hash_of(struct str s)
 {
     uint64_t h = 14695981039346656037u;
     for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = (uint8_t)s.p[i];
-        h = (h ^ (c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c)) * 1099511628211u;
+        h = (h ^ (uint8_t)ascii_lower(s.p[i])) * 1099511628211u;
     }
     return (h >> 20) & ((1u << HASH_BITS) - 1);
 }

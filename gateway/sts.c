@@ -143,9 +143,7 @@ static void on_record(const struct dns_reply *r, void *arg)
 /* A place that two domains share lets one of them look a little more often. */
 static bool looked_lately(struct sts *s, const char *domain)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (const char *p = domain; *p != '\0'; p++)
-        hash = (hash ^ (uint8_t)*p) * 1099511628211u;
+    uint64_t hash = str_hash(str_of(domain));
     struct looked *l = &s->looked[hash & (LOOKED_SLOTS - 1)];
     if (l->hash == hash && mono_ms(mono_now(), l->until) > 0)
         return true;
@@ -161,8 +159,7 @@ static void learn(struct sts *s, struct str domain, const struct sts_row *row)
     struct ask *a = mem_new(sizeof *a);
     a->sts = s;
     for (size_t i = 0; i < domain.n; i++)
-        a->domain[i] =
-            domain.p[i] >= 'A' && domain.p[i] <= 'Z' ? (char)(domain.p[i] + 32) : domain.p[i];
+        a->domain[i] = ascii_lower(domain.p[i]);
     if (looked_lately(s, a->domain)) {
         free(a);
         return;

@@ -152,19 +152,11 @@ static size_t word_at(struct str s, struct word *word)
     return i + 2;
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void unquote_word(struct buf *b, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         bool escape = s.p[i] == '=' && i + 2 < s.n;
-        int hi = escape ? hex(s.p[i + 1]) : -1, lo = escape ? hex(s.p[i + 2]) : -1;
+        int hi = escape ? ascii_hex(s.p[i + 1]) : -1, lo = escape ? ascii_hex(s.p[i + 2]) : -1;
         if (hi >= 0 && lo >= 0) {
             buf_u8(b, (uint8_t)(hi * 16 + lo));
             i += 2;

@@ -81,15 +81,6 @@ static void base64_put(struct transfer *t, struct str in, struct buf *out)
 
 /* --- quoted-printable --- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void qp_flush(struct transfer *t, struct buf *out)
 {
     buf_add(out, t->held, t->nheld);
@@ -109,7 +100,7 @@ static void qp_escape(struct transfer *t, char c, struct buf *out)
         t->nheld = 0;
         return;
     }
-    int first = t->nheld == 2 ? hex_value(t->held[1]) : -1, second = hex_value(c);
+    int first = t->nheld == 2 ? ascii_hex(t->held[1]) : -1, second = ascii_hex(c);
     if (first >= 0 && second >= 0) {
         buf_u8(out, (uint8_t)(first << 4 | second));
         t->nheld = 0;
@@ -295,7 +286,7 @@ void transfer_put(struct transfer *t, struct str in, struct buf *out)
 void transfer_end(struct transfer *t, struct buf *out)
 {
     if (t->coding == MIME_QP && t->nheld > 0 && !is_blank(t->held[0])) {
-        bool soft = t->held[0] == '=' && (t->nheld == 1 || hex_value(t->held[1]) < 0);
+        bool soft = t->held[0] == '=' && (t->nheld == 1 || ascii_hex(t->held[1]) < 0);
         if (!soft)
             qp_flush(t, out);
     } else if ((t->coding == MIME_UU || t->coding == MIME_XX) && t->nheld > 0) {

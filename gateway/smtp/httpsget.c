@@ -79,12 +79,10 @@ static bool hex(struct str s, uint64_t *value)
 {
     *value = 0;
     for (size_t i = 0; i < s.n; i++) {
-        static const char digits[] = "0123456789abcdef";
-        char c = s.p[i] >= 'A' && s.p[i] <= 'F' ? (char)(s.p[i] + 32) : s.p[i];
-        const char *d = c != '\0' ? strchr(digits, c) : NULL;
-        if (d == NULL || i == 8)
+        int digit = ascii_hex(s.p[i]);
+        if (digit < 0 || i == 8)
             return false;
-        *value = *value * 16 + (uint64_t)(d - digits);
+        *value = *value * 16 + (uint64_t)digit;
     }
     return s.n > 0;
 }

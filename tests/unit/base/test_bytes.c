@@ -11,6 +11,16 @@ static void same(struct str got, const char *want)
     ck_assert_msg(str_eq(got, str_of(want)), "got \"%.*s\", want \"%s\"", STR_ARG(got), want);
 }
 
+START_TEST(hex_digits)
+{
+    for (int c = 0; c < 256; c++) {
+        static const char digits[] = "0123456789ABCDEF0123456789abcdef";
+        const char *at = c != 0 ? strchr(digits, c) : NULL;
+        ck_assert_int_eq(ascii_hex((char)c), at == NULL ? -1 : (int)((at - digits) % 16));
+    }
+}
+END_TEST
+
 START_TEST(comparisons)
 {
     ck_assert(str_eq(STR("Ab"), STR("Ab")));
@@ -267,6 +277,7 @@ static Suite *test_bytes_suite(void)
 {
     Suite *s = suite_create("bytes");
     TCase *t = tcase_create("bytes");
+    tcase_add_test(t, hex_digits);
     tcase_add_test(t, comparisons);
     tcase_add_test(t, trimming_and_parts);
     tcase_add_test(t, words);
