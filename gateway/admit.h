@@ -19,7 +19,8 @@ struct admitted {
     struct str original; /* as the sender wrote it */
     unsigned notify;     /* NOTIFY_ bits, and ORCPT: the door's to fill (RFC 3461) */
     struct str orcpt;
-    bool list; /* a nickname for several: `more` are all of them; of itself it has what the first
+    bool batch; /* the gateway itself: the mail is a batch for it (gateway/batchin.h) */
+    bool list;  /* a nickname for several: `more` are all of them; of itself it has what the first
                   has */
     const struct admitted *more;
     size_t nmore;

@@ -70,6 +70,10 @@ struct conf {
     struct conf_net *trust;
     size_t ntrust;
     bool trust_said;
+    struct conf_net *batch_net; /* BATCHSMTP */
+    size_t nbatch_net;
+    struct str *batch_user;
+    size_t nbatch_user;
     int64_t verify_client;                   /* enum verify_client */
     unsigned helo_check;                     /* HELO_... */
     int64_t client_lookup;                   /* seconds, 0: names of clients are not asked for */
@@ -145,7 +149,11 @@ const struct ebc_page *conf_page_for(const struct conf *c, struct str user, stru
 /* The page of a file in this user's reader from that sender: the sender's own, else his. */
 const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_user,
                                       struct str from_node);
-/* The first DESTINATION for a mail domain, NULL none. */
+/* The mailbox of DESTINATION ... BATCHSMTP= for a mail domain, "" none. */
+struct str conf_batch_of(const struct conf *c, struct str domain);
+/* May this client, or who signed on under that name ("" nobody), send batches: BATCHSMTP? */
+bool conf_batch_from(const struct conf *c, const union endpoint *peer, struct str login);
+/* The first DESTINATION for a mail domain with a host, NULL none. */
 const struct conf_host *conf_route_of(const struct conf *c, struct str domain);
 /* TLSPOLICY of a mail domain that is reached by its MX: the first that fits, else MAY. *said: one
  * did. */

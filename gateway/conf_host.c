@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "gateway/conf_private.h"
 
 #define PASSWORD_MAX 1024u
@@ -142,14 +143,37 @@ void parse_smarthost(struct conf_reader *r, struct str rest)
     APPEND(r, r->c->smarthost, r->c->nsmarthost) = h;
 }
 
+/* DESTINATION domain BATCHSMTP=user@host */
+static void batch_destination(struct conf_reader *r, struct conf_host *h, struct str mailbox,
+                              struct str rest)
+{
+    ptrdiff_t at = str_find_last(mailbox, '@');
+    h->batch = arena_str(r->c->arena, mailbox);
+    if (at <= 0 || !text_is_ascii(mailbox) ||
+        str_find(str_sub(mailbox, (size_t)at + 1, mailbox.n), '.') < 0)
+        conf_error(r, "DESTINATION %.*s BATCHSMTP=%.*s: must be user@host.domain",
+                   STR_ARG(h->domain), STR_ARG(mailbox));
+    else if (str_trim(rest).n > 0)
+        conf_error(r,
+                   "DESTINATION %.*s: nothing stands behind BATCHSMTP=, its mail goes as mail for "
+                   "%.*s does",
+                   STR_ARG(h->domain), STR_ARG(str_sub(mailbox, (size_t)at + 1, mailbox.n)));
+    else
+        APPEND(r, r->c->destination, r->c->ndestination) = *h;
+}
+
 void parse_destination(struct conf_reader *r, struct str rest)
 {
     struct str domain = str_word(&rest), word = str_word(&rest);
     struct conf_host h = {.domain = arena_str(r->c->arena, domain)};
     if (!conf_need(r, word,
                    "DESTINATION domain host[:port]|/path [LMTP] [TLS=...]"
-                   " [USER=name PASSWORDFILE=path]"))
+                   " [USER=name PASSWORDFILE=path], or domain BATCHSMTP=user@host"))
         return;
+    if (str_starts_nocase(word, "BATCHSMTP=")) {
+        batch_destination(r, &h, str_sub(word, 10, word.n), rest);
+        return;
+    }
     bool path = word.p[0] == '/';
     if (!(path ? socket_path(r, word, &h) : host_port(r, word, &h)))
         return;
@@ -188,9 +212,18 @@ static bool fits(struct str pattern, struct str domain)
 const struct conf_host *conf_route_of(const struct conf *c, struct str domain)
 {
     for (size_t i = 0; i < c->ndestination; i++)
-        if (fits(c->destination[i].domain, domain))
+        if (c->destination[i].batch.n == 0 && fits(c->destination[i].domain, domain))
             return &c->destination[i];
     return NULL;
+}
+
+/* The first that fits, as for hosts: one with a host before it comes first. */
+struct str conf_batch_of(const struct conf *c, struct str domain)
+{
+    for (size_t i = 0; i < c->ndestination; i++)
+        if (fits(c->destination[i].domain, domain))
+            return c->destination[i].batch;
+    return STR("");
 }
 
 enum host_tls conf_tls_of(const struct conf *c, struct str domain, bool *said)
@@ -244,8 +277,12 @@ void conf_show_hosts(const struct conf *c, struct buf *out)
         show_host(&c->smarthost[i], out);
     }
     for (size_t i = 0; i < c->ndestination; i++) {
-        buf_printf(out, "DESTINATION %.*s ", STR_ARG(c->destination[i].domain));
-        show_host(&c->destination[i], out);
+        const struct conf_host *h = &c->destination[i];
+        buf_printf(out, "DESTINATION %.*s ", STR_ARG(h->domain));
+        if (h->batch.n > 0)
+            buf_printf(out, "BATCHSMTP=%.*s\n", STR_ARG(h->batch));
+        else
+            show_host(h, out);
     }
     for (size_t i = 0; i < c->ntls_rule; i++)
         buf_printf(out, "TLSPOLICY %.*s %s\n", STR_ARG(c->tls_rule[i].domain),

@@ -165,7 +165,7 @@ void parse_trust(struct conf_reader *r, struct str rest)
         conf_error(r, "TRUST: addresses, or NONE alone");
 }
 
-bool conf_trusts(const struct conf *c, const union endpoint *peer)
+static bool in_nets(const struct conf_net *net, size_t count, const union endpoint *peer)
 {
     uint8_t a[16] = {[10] = 0xFF, [11] = 0xFF};
     if (peer->any.sa_family == AF_INET)
@@ -173,9 +173,9 @@ bool conf_trusts(const struct conf *c, const union endpoint *peer)
     else if (peer->any.sa_family == AF_INET6)
         memcpy(a, &peer->in6.sin6_addr, 16);
     else
-        return true; /* a socket of our own machine */
-    for (size_t i = 0; i < c->ntrust; i++) {
-        const struct conf_net *n = &c->trust[i];
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_net *n = &net[i];
         unsigned whole = n->bits / 8, part = n->bits % 8;
         unsigned mask = 0xFF00u >> part & 0xFFu;
         if (memcmp(a, n->addr, whole) == 0 &&
@@ -183,6 +183,38 @@ bool conf_trusts(const struct conf *c, const union endpoint *peer)
             return true;
     }
     return false;
+}
+
+bool conf_trusts(const struct conf *c, const union endpoint *peer)
+{
+    bool own = peer->any.sa_family != AF_INET && peer->any.sa_family != AF_INET6;
+    return own || in_nets(c->trust, c->ntrust, peer); /* own: a socket of our machine */
+}
+
+void parse_batchsmtp(struct conf_reader *r, struct str rest)
+{
+    struct str word = str_word(&rest);
+    if (!conf_need(r, word, "BATCHSMTP addr[/len]|USER=name ..."))
+        return;
+    for (; word.n > 0; word = str_word(&rest)) {
+        struct conf_net net;
+        if (str_starts_nocase(word, "USER=") && word.n > 5)
+            APPEND(r, r->c->batch_user, r->c->nbatch_user) =
+                arena_str(r->c->arena, str_sub(word, 5, word.n));
+        else if (net_of(word, &net))
+            APPEND(r, r->c->batch_net, r->c->nbatch_net) = net;
+        else
+            conf_error(r, "BATCHSMTP \"%.*s\": must be an address, address/length or USER=name",
+                       STR_ARG(word));
+    }
+}
+
+bool conf_batch_from(const struct conf *c, const union endpoint *peer, struct str login)
+{
+    for (size_t i = 0; i < c->nbatch_user && login.n > 0; i++)
+        if (str_eq(c->batch_user[i], login))
+            return true;
+    return in_nets(c->batch_net, c->nbatch_net, peer);
 }
 
 void parse_submission(struct conf_reader *r, struct str rest)
@@ -250,6 +282,19 @@ void finish_smtp(struct conf_reader *r)
     }
 }
 
+static void show_nets(const struct conf_net *net, size_t count, struct buf *out)
+{
+    char at[64];
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_net *n = &net[i];
+        static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+        bool four = n->bits >= 96 && memcmp(n->addr, mapped, 12) == 0;
+        if (inet_ntop(four ? AF_INET : AF_INET6, four ? n->addr + 12 : n->addr, at, sizeof at) !=
+            NULL)
+            buf_printf(out, " %s/%u", at, four ? n->bits - 96 : n->bits);
+    }
+}
+
 void conf_show_smtp(const struct conf *c, struct buf *out)
 {
     static const char *const starttls[] = {"", " STARTTLS=NO", " STARTTLS=REQUIRED"};
@@ -273,13 +318,13 @@ void conf_show_smtp(const struct conf *c, struct buf *out)
                (long long)c->send_block, (long long)c->send_dot);
     show_helocheck(c, out);
     buf_z(out, "TRUST");
-    for (size_t i = 0; i < c->ntrust; i++) {
-        const struct conf_net *n = &c->trust[i];
-        static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
-        bool four = n->bits >= 96 && memcmp(n->addr, mapped, 12) == 0;
-        if (inet_ntop(four ? AF_INET : AF_INET6, four ? n->addr + 12 : n->addr, at, sizeof at) !=
-            NULL)
-            buf_printf(out, " %s/%u", at, four ? n->bits - 96 : n->bits);
-    }
+    show_nets(c->trust, c->ntrust, out);
     buf_z(out, c->ntrust == 0 ? " NONE\n" : "\n");
+    if (c->nbatch_net + c->nbatch_user == 0)
+        return;
+    buf_z(out, "BATCHSMTP");
+    show_nets(c->batch_net, c->nbatch_net, out);
+    for (size_t i = 0; i < c->nbatch_user; i++)
+        buf_printf(out, " USER=%.*s", STR_ARG(c->batch_user[i]));
+    buf_z(out, "\n");
 }

@@ -92,6 +92,7 @@ struct conf_mailer {
 struct conf_host {
     struct str domain; /* DESTINATION: "a.example" or ".a.example"; SMARTHOST: "" */
     struct str host;   /* name or address; or the path of a socket, that begins with '/' */
+    struct str batch;  /* BATCHSMTP: the mailbox that takes the mail as batches, no host; "" none */
     uint16_t port;
     enum host_tls tls;
     bool lmtp;

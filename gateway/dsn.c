@@ -67,17 +67,18 @@ struct dsn_rcpt dsn_rcpt_of(const struct rcpt *to, const struct why *why)
 /* --- to the Internet: RFC 3464 --- */
 
 static const struct {
-    const char *action, *subject, *human;
+    const char *action, *subject, *note, *human; /* note: the subject on a 3270 */
 } kinds[] = {
-    [DSN_FAILED] = {"failed", "Undelivered mail returned to sender",
+    [DSN_FAILED] = {"failed", "Undelivered mail returned to sender", "Undeliverable mail",
                     "Your mail could not be delivered to:"},
-    [DSN_DELAYED] = {"delayed", "Delayed mail",
+    [DSN_DELAYED] = {"delayed", "Delayed mail", "Delayed mail",
                      "Your mail has not been delivered yet; you need not send it again. It waits "
                      "for:"},
-    [DSN_DELIVERED] = {"delivered", "Delivered mail", "Your mail has been delivered to:"},
-    [DSN_RELAYED] = {"relayed", "Relayed mail",
+    [DSN_DELIVERED] = {"delivered", "Delivered mail", "Delivered mail",
+                       "Your mail has been delivered to:"},
+    [DSN_RELAYED] = {"relayed", "Relayed mail", "Relayed mail",
                      "Your mail has been passed on, to where no more is heard of it, for:"},
-    [DSN_EXPANDED] = {"expanded", "Mail sent on to a list",
+    [DSN_EXPANDED] = {"expanded", "Mail sent on to a list", "Mail sent on to a list",
                       "Your mail has been sent on to the members of:"},
 };
 
@@ -293,22 +294,22 @@ static void report_to_nje(struct gate *g, struct intake *in, enum dsn_kind kind,
     struct str node = str_sub(m->origin_sender, (size_t)(at + 1), m->origin_sender.n);
     struct buf text;
     buf_init(&text, NOTICE_MAX);
-    buf_z(&text,
-          kind == DSN_FAILED
-              ? "Your mail could not be delivered to:\n\n"
-              : "Your mail has not been delivered yet; it is still being tried. It waits for:\n\n");
+    bool bad = kind == DSN_FAILED || kind == DSN_DELAYED;
+    buf_printf(&text, "%s\n\n", kinds[kind].human);
     for (size_t i = 0; i < n; i++)
-        buf_printf(&text, "  %.*s\n    %s\n", STR_ARG(rcpt[i].addr), rcpt[i].why->text);
+        buf_printf(&text, bad ? "  %.*s\n    %s\n" : "  %.*s\n", STR_ARG(rcpt[i].addr),
+                   rcpt[i].why->text);
+    if (m->envid.n > 0)
+        buf_printf(&text, "\nYou call it %.*s.\n", STR_ARG(m->envid));
     buf_z(&text, "\nThe start of it:\n\n");
     struct why w;
     struct cur whole =
         m->form == BODY_MAIL && m->body != NULL ? body_cur(m->body, &w) : cur_of_str(m->head);
     quote_lines(&text, str_sub(cur_str(&whole), 0, 8192));
-    dsn_note(g, in, user, node,
-             kind == DSN_FAILED ? STR("Undeliverable mail") : STR("Delayed mail"), buf_text(&text));
+    dsn_note(g, in, user, node, str_of(kinds[kind].note), buf_text(&text));
     buf_done(&text);
     change_journal(intake_change(in), m->origin, "notice", "to=%.*s", STR_ARG(m->origin_sender));
-    if (kind == DSN_FAILED ? g->conf->notify_failed : g->conf->notify_delayed)
+    if (bad && (kind == DSN_FAILED ? g->conf->notify_failed : g->conf->notify_delayed))
         intake_tell(in, user, node, "Mail " MSG_ID_FMT " to %.*s %s: %s", MSG_ID_ARG(m->origin),
                     STR_ARG(rcpt[0].addr), kind == DSN_FAILED ? "failed" : "is delayed",
                     rcpt[0].why->text);
@@ -333,7 +334,7 @@ void dsn_add(struct gate *g, struct intake *in, enum dsn_kind kind, struct messa
         size_t part = nwanted - at < PART_RCPTS ? nwanted - at : PART_RCPTS;
         if (m->from == DOOR_SMTP)
             report_to_net(g, in, kind, m, wanted + at, part);
-        else if (kind == DSN_FAILED || kind == DSN_DELAYED)
+        else
             report_to_nje(g, in, kind, m, wanted + at, part);
     }
     free(wanted);

@@ -16,8 +16,7 @@ struct dsn_rcpt {
     struct str orcpt;
 };
 struct dsn_rcpt dsn_rcpt_of(const struct rcpt *to, const struct why *why);
-/* Add the notice to an intake. A message without sender gets none (a journal row says so). NJE
- * users are told of failures and delays only. */
+/* Add the notice to an intake. A message without sender gets none (a journal row says so). */
 void dsn_add(struct gate *g, struct intake *in, enum dsn_kind kind, struct message *m,
              const struct dsn_rcpt *rcpt, size_t n);
 /* A refusal at the NJE door: a file of this user was not taken. Note and message. quote: the start

@@ -4,6 +4,7 @@
 #include "gateway/fromnje_private.h"
 #include "gateway/relay.h"
 #include "gateway/smtp/bsmtp.h"
+#include "rscs/punch.h"
 
 #define RCPTS_MAX 1000u
 
@@ -99,8 +100,13 @@ static int batch_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
     struct admitted *rcpt = arena_alloc(j->arena, (m->nrcpt + 1) * sizeof *rcpt);
     if (rcpt == NULL)
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
-    for (size_t i = 0; i < m->nrcpt; i++)
+    for (size_t i = 0; i < m->nrcpt; i++) {
         rcpt[i] = *(const struct admitted *)m->rcpt_user[i];
+        rcpt[i].notify = m->rcpt_params[i].notify;
+        rcpt[i].orcpt = m->rcpt_params[i].orcpt;
+    }
+    j->ret = m->params.ret;
+    j->envid = m->params.envid;
     return job_post_822(j, m->content, rcpt, m->nrcpt, w);
 }
 
@@ -176,6 +182,7 @@ void job_batch(struct job *j, const struct njefile_item *text)
     struct bsmtp_set set = {.hostname = j->g->names.hostname.p,
                             .max_size = (uint64_t)j->g->conf->max_mail_bytes,
                             .max_rcpt = RCPTS_MAX,
+                            .columns = j->file.netdata ? 0 : CARD_SIZE,
                             .disallow = (unsigned)j->g->conf->disallow};
     struct bsmtp *b = bsmtp_new(&set, &ops, j);
     struct str rest = text->content, line;

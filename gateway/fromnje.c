@@ -227,6 +227,8 @@ static int post(struct job *j, struct buf *content, const struct admitted *rcpt,
                      .content = buf_cur(content),
                      .rcpt = rcpt,
                      .nrcpt = nrcpt,
+                     .ret = j->ret,
+                     .envid = j->envid,
                      .utf8 = j->utf8};
     struct body_writer *bw = body_writer_new(j->g->store);
     int v = body_write(bw, content->p, content->n, w);

@@ -17,6 +17,8 @@ struct job {
     /* batch SMTP: the sender of the mail at hand */
     struct str sender, origin_sender;
     enum door from;
+    enum ret ret; /* what he wants to hear of it (RFC 3461) */
+    struct str envid;
     bool utf8; /* the mail at hand needs SMTPUTF8 (RFC 6531): an address of its envelope does */
     /* what the header rules ask of this gateway */
     struct headrules about;

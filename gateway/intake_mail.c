@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "db/readerrow.h"
+#include "gateway/batchout.h"
 #include "gateway/dsn.h"
 #include "gateway/frommail.h"
 #include "gateway/ibmlog.h"
@@ -44,11 +45,15 @@ struct refusals {
 struct carry {
     struct carry *next;
     struct intake *in;
+    const struct conf *conf; /* the one it began with: a reload may come while it is converted */
+    struct store *store;
     struct mail asked, mail; /* as it was given; with its lists written out */
     struct arena *members;
     struct body *body; /* held while it is converted apart */
     msg_id origin;
-    bool net, nje;
+    bool net, nje; /* somebody of the Internet, not in a batch; of NJE or a reader */
+    struct batchout *batch;
+    size_t nbatch;
     struct frommail *from; /* NULL: nobody of NJE is meant */
     struct made_list made;
     struct refusals refused;
@@ -64,17 +69,19 @@ static struct str domain_of(struct str mailbox)
     return at >= 0 ? str_sub(mailbox, (size_t)at + 1, mailbox.n) : STR("");
 }
 
-/* All Internet recipients share one message. */
-static void add_net(struct intake *in, const struct mail *m, struct message *out)
+/* All Internet recipients share one message, but for those who get a batch. */
+static void add_net(struct carry *c, struct message *out)
 {
+    struct intake *in = c->in;
+    const struct mail *m = &c->mail;
     out->to = DOOR_SMTP;
     out->form = BODY_MAIL;
     out->body = m->body != NULL ? body_hold(m->body) : body_of(m->content);
     out->size = body_size(out->body);
     for (size_t i = 0; i < m->nrcpt; i++) {
         const struct admitted *r = &m->rcpt[i];
-        struct str mailbox = r->to == DOOR_SMTP ? r->mailbox : r->forward;
-        if (r->to == DOOR_NJE || mailbox.n == 0)
+        struct str mailbox = batchout_mailbox(r);
+        if (mailbox.n == 0 || batchout_of(c->conf, mailbox).n > 0)
             continue;
         struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
                                            arena_str(out->arena, domain_of(mailbox)));
@@ -235,17 +242,26 @@ static void tell_expanded(struct intake *in, const struct mail *m, msg_id origin
 
 static int begin(struct carry *c, struct intake *in, const struct mail *m, struct why *w)
 {
-    *c = (struct carry){
-        .in = in, .asked = *m, .mail = *m, .members = arena_new(INTAKE_WRITE_OUT_MAX)};
+    *c = (struct carry){.in = in,
+                        .conf = in->g->conf,
+                        .store = in->g->store,
+                        .asked = *m,
+                        .mail = *m,
+                        .members = arena_new(INTAKE_WRITE_OUT_MAX)};
     c->origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
     c->mail.nrcpt = admit_write_out(c->members, m->rcpt, m->nrcpt, &c->mail.rcpt);
     if (arena_full(c->members))
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
     for (size_t i = 0; i < c->mail.nrcpt; i++) {
         const struct admitted *r = &c->mail.rcpt[i];
-        c->net = c->net || r->to == DOOR_SMTP || r->forward.n > 0;
+        struct str mailbox = batchout_mailbox(r);
+        c->net = c->net || (mailbox.n > 0 && batchout_of(c->conf, mailbox).n == 0);
         c->nje = c->nje || r->to != DOOR_SMTP;
     }
+    int n = batchout_sort(c->conf, c->members, &c->mail, &c->batch, w);
+    if (n < 0)
+        return n;
+    c->nbatch = (size_t)n;
     c->from = c->nje ? frommail_new(in->g, &c->mail, in->change, w) : NULL;
     return c->nje && c->from == NULL ? w->err : 0;
 }
@@ -278,10 +294,12 @@ static void convert(void *arg)
             c->why = why;
         c->v = v == E_LIMIT ? 0 : v;
     }
-    if (c->v == 0 && c->refused.n > 0 && c->made.n == 0 && !c->net) {
+    if (c->v == 0 && c->refused.n > 0 && c->made.n == 0 && !c->net && c->nbatch == 0) {
         c->why = c->refused.item[0].why;
         c->v = c->why.err;
     }
+    for (size_t i = 0; i < c->nbatch && c->v == 0; i++)
+        c->v = batchout_make(c->conf, c->store, m, c->origin, &c->batch[i], &c->why);
 }
 
 /* What is large is on the disk before it is committed: nobody else waits for it there. */
@@ -291,8 +309,29 @@ static void convert_apart(void *arg)
     convert(c);
     for (size_t i = 0; i < c->made.n && c->v == 0; i++)
         c->v = body_sync(c->made.item[i].file.deck, &c->why);
+    for (size_t i = 0; i < c->nbatch && c->v == 0; i++)
+        c->v = body_sync(c->batch[i].body, &c->why);
     if (c->v == 0 && c->net)
         c->v = body_sync(c->body, &c->why);
+}
+
+static void add_batch(struct carry *c, size_t i)
+{
+    struct intake *in = c->in;
+    bool first = i == 0 && c->made.n == 0 && !c->net;
+    struct message *out = intake_output(&c->mail, c->origin, row_id(in, c->origin, first));
+    batchout_row(&c->batch[i], out);
+    intake_keep(in, out);
+    change_journal(in->change, c->origin, "batch", "to=%.*s recipients=%zu",
+                   STR_ARG(c->batch[i].mailbox), c->batch[i].nrcpt);
+}
+
+static bool asks_success(const struct mail *m)
+{
+    for (size_t i = 0; i < m->nrcpt; i++)
+        if ((m->rcpt[i].notify & NOTIFY_SUCCESS) != 0)
+            return true;
+    return false;
 }
 
 static int finish(struct carry *c, struct why *w)
@@ -309,12 +348,14 @@ static int finish(struct carry *c, struct why *w)
         if (m->rcpt[i].to != DOOR_SMTP && !is_refused(&c->refused, &m->rcpt[i]) && ++n > 0)
             frommail_remember(c->from, &m->rcpt[i], in->change);
     if (c->net)
-        add_net(in, m, intake_output(m, c->origin, row_id(in, c->origin, c->made.n == 0)));
-    if (c->nje && m->from == DOOR_SMTP)
+        add_net(c, intake_output(m, c->origin, row_id(in, c->origin, c->made.n == 0)));
+    for (size_t i = 0; i < c->nbatch; i++)
+        add_batch(c, i);
+    if (c->nje && asks_success(m))
         tell_delivered(in, m, c->from, c->origin, &c->refused);
     if (c->refused.n > 0)
         tell_refused(in, m, c->from, c->origin, &c->refused);
-    if (m->from == DOOR_SMTP)
+    if (asks_success(&c->asked))
         tell_expanded(in, &c->asked, c->origin);
     return 0;
 }
@@ -324,6 +365,8 @@ static void carry_done(struct carry *c)
     free_made(&c->made);
     free(c->refused.item);
     frommail_free(&c->from);
+    for (size_t i = 0; i < c->nbatch; i++)
+        body_free(&c->batch[i].body);
     arena_free(&c->members);
     body_free(&c->body);
 }
@@ -337,7 +380,7 @@ int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why 
     int v = begin(c, in, m, w);
     if (id != NULL)
         *id = c->origin;
-    if (v == 0 && apart && c->nje) {
+    if (v == 0 && apart && (c->nje || c->nbatch > 0)) {
         c->body = body_hold(m->body);
         *in->carry_end = c;
         in->carry_end = &c->next;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/batchin.h"
 #include "gateway/caller.h"
 #include "gateway/filter.h"
 #include "gateway/ibmlog.h"
@@ -100,15 +101,23 @@ static bool leaves_us(const struct admitted *a)
     return leaves;
 }
 
+static struct batchin_client client_of(const struct smtpd_mail *m)
+{
+    return (struct batchin_client){.peer = &m->peer, .login = m->login};
+}
+
 static int on_rcpt(void *arg, struct smtpd_mail *m, struct smtpd_rcpt *r, struct why *w)
 {
     struct smtpin *s = arg;
     struct admitted *a = arena_alloc(m->arena, sizeof *a);
     if (a == NULL || arena_full(m->arena))
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many recipients");
+    struct batchin_client client = client_of(m);
     r->user = a;
     int v = 0;
-    if (r->path.route && (!s->g->conf->source_routes || s->g->conf->secure))
+    if (!r->path.route && batchin_meant(s->g, &client, &r->path))
+        *a = (struct admitted){.to = DOOR_LOCAL, .batch = true, .original = r->path.text};
+    else if (r->path.route && (!s->g->conf->source_routes || s->g->conf->secure))
         v = why_set(w, E_DENIED, 550, "5.1.3", "Source routes are not taken; write <%.*s>",
                     STR_ARG(r->path.text));
     else
@@ -337,6 +346,26 @@ static struct admitted *recipients(const struct taking *t, size_t *n, struct why
     return rcpt;
 }
 
+/* The gateway itself is no recipient as others are: taken out, and whether it was one. */
+static bool take_out_batch(struct admitted *rcpt, size_t *n)
+{
+    size_t kept = 0, all = *n;
+    for (size_t i = 0; i < all; i++)
+        if (!rcpt[i].batch)
+            rcpt[kept++] = rcpt[i];
+    *n = kept;
+    return kept < all;
+}
+
+static int take_batch(struct taking *t, const struct mail *mail, struct why *w)
+{
+    struct batchin_client client = client_of(t->m);
+    if (t->edited && t->mail.held)
+        return why_set(w, E_DENIED, 554, "5.7.1",
+                       "A filter holds the mail, and a batch is not held");
+    return batchin_take(t->s->g, t->in, &client, mail, w);
+}
+
 static int take(struct taking *t, struct why *w)
 {
     const struct smtpd_mail *m = t->m;
@@ -364,6 +393,9 @@ static int take(struct taking *t, struct why *w)
                         .utf8 = m->params.utf8,
                         .apart = true};
     log_accepted(t, whole);
+    int v = take_out_batch(rcpt, &mail.nrcpt) ? take_batch(t, &mail, w) : 0;
+    if (v < 0 || mail.nrcpt == 0)
+        return v;
     return t->edited && t->mail.held ? intake_hold_mail(t->in, &mail, t->mail.hold)
                                      : intake_mail(t->in, &mail, NULL, w);
 }

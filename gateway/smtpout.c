@@ -65,6 +65,8 @@ static const struct conf_host *host_of(const struct smtpout *o)
     if (strcmp(name, "*") == 0)
         return c->nsmarthost > 0 ? &c->smarthost[o->smarthost % c->nsmarthost] : NULL;
     for (size_t i = 0; name[0] == '@' && i < c->ndestination; i++) {
+        if (c->destination[i].batch.n > 0)
+            continue;
         conf_host_name(&c->destination[i], other, sizeof other);
         if (strcmp(name + 1, other) == 0)
             return &c->destination[i];

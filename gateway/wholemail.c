@@ -7,6 +7,7 @@
 #include "gateway/mail/header.h"
 #include "gateway/mail/relabel.h"
 #include "gateway/smtp/bsmtp.h"
+#include "rscs/punch.h"
 
 #define CARD_COLUMNS 79u    /* one is left for the dot that is doubled */
 #define NETDATA_BYTES 8000u /* far below what a record of text may have */
@@ -17,6 +18,7 @@ struct lines {
     const struct wholemail *m;
     struct buf *out;
     size_t most; /* octets of a record */
+    bool header; /* what goes on in a further record begins with a blank: it is folded */
 };
 
 static void add_line(void *arg, struct str line)
@@ -37,8 +39,8 @@ static void put_piece(struct lines *l, const struct buf *piece)
     add_line(l->out, buf_text(piece));
 }
 
-/* A line of the body, in pieces of at most one record. */
-static void put_body_line(struct lines *l, struct str line)
+/* A line, in pieces of at most one record. */
+static void put_long_line(struct lines *l, struct str line)
 {
     struct buf piece;
     size_t columns = 0;
@@ -58,7 +60,8 @@ static void put_body_line(struct lines *l, struct str line)
         if (columns + wide > l->most) {
             put_piece(l, &piece);
             buf_reset(&piece);
-            columns = 0;
+            buf_z(&piece, l->header ? " " : "");
+            columns = piece.n;
             wide = r == '\t' && l->m->cards ? TAB : wide;
         }
         if (breaks(r) || (r == '\t' && l->m->cards))
@@ -94,7 +97,7 @@ static void put_header(struct lines *l, const struct hdr *h, struct str head)
     if (l->m->cards || has_blank_fold(head))
         head = buf_text(&folded);
     while (str_line(&head, &line) && line.n > 0)
-        put_body_line(l, line);
+        put_long_line(l, line);
     buf_done(&folded);
 }
 
@@ -113,15 +116,30 @@ static struct str as_seen(struct arena *a, const struct wholemail *m, struct str
     return text;
 }
 
+/* A command of a batch must stand on one card: there is no continuation, and what is cut off an
+ * address makes another of it. */
+static int check_envelope(const struct wholemail *m, struct why *w)
+{
+    size_t columns = sizeof "MAIL FROM:<>" - 1 + m->sender.n;
+    if (!m->cards || m->rcpt.n == 0)
+        return OK;
+    if (columns > CARD_SIZE)
+        return why_set(w, E_LIMIT, 550, "5.1.7",
+                       "The sender's address has %zu characters, and a batch on cards for %.*s has "
+                       "room for %zu",
+                       m->sender.n, STR_ARG(m->rcpt), m->sender.n - (columns - CARD_SIZE));
+    return OK;
+}
+
 int wholemail_put(struct arena *a, const struct wholemail *m, struct buf *lines, size_t *replaced,
                   struct why *w)
 {
     struct str text = m->content, line;
     struct buf utf8, pieces;
-    struct lines l = {m, &pieces, m->cards ? CARD_COLUMNS : NETDATA_BYTES};
+    struct lines l = {m, &pieces, m->cards ? CARD_COLUMNS : NETDATA_BYTES, true};
     struct hdr h;
-    int v = OK;
-    if (!text_is_ascii(text)) {
+    int v = check_envelope(m, w);
+    if (v == OK && !text_is_ascii(text)) {
         buf_init(&utf8, 4 * text.n + 65536);
         v = relabel_put(a, text, false, &utf8, w);
         bool whole = v == E_LIMIT && !arena_full(a) && !utf8.over; /* it cannot be taken apart */
@@ -135,16 +153,22 @@ int wholemail_put(struct arena *a, const struct wholemail *m, struct buf *lines,
     if (v != OK)
         return v;
     buf_init(&pieces, lines->max);
+    if (m->rcpt.n == 0)
+        put_long_line(&l, arena_printf(a, "Return-Path: <%.*s>", STR_ARG(m->sender)));
     put_header(&l, &h, str_sub(text, 0, h.size));
     text = str_sub(text, h.size, text.n);
     add_line(&pieces, STR(""));
+    l.header = false;
     while (str_line(&text, &line))
-        put_body_line(&l, line);
+        put_long_line(&l, line);
     if (m->rcpt.n > 0)
-        bsmtp_write(m->host.p, m->sender, &m->rcpt, 1, buf_text(&pieces), add_line, lines);
+        bsmtp_write(&(struct bsmtp_out){.helo = m->host.p,
+                                        .sender = m->sender,
+                                        .rcpt = &m->rcpt,
+                                        .nrcpt = 1,
+                                        .content = buf_text(&pieces)},
+                    add_line, lines);
     else
-        buf_printf(lines, "Return-Path: <%.*s>\n", STR_ARG(m->sender));
-    if (m->rcpt.n == 0)
         buf_str(lines, buf_text(&pieces));
     lines->over = lines->over || pieces.over;
     buf_done(&pieces);

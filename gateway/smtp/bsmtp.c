@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "gateway/smtp/params.h"
+#include "base/text.h"
 
 #define REPORT_MAX 65536u
 #define TICK_MAX 80u
@@ -87,6 +87,7 @@ void bsmtp_free(struct bsmtp **bp)
     buf_done(&b->report);
     free(b->mail.rcpt);
     free(b->mail.rcpt_user);
+    free(b->mail.rcpt_params);
     free(b->hostname);
     free(b);
 }
@@ -152,7 +153,7 @@ static void do_ehlo(struct bsmtp *b, struct str rest)
     }
     end_mail(b);
     buf_init(&text, 1024);
-    buf_printf(&text, "%s\n8BITMIME\nSIZE %llu\nENHANCEDSTATUSCODES%s\nTICK%s", b->hostname,
+    buf_printf(&text, "%s\n8BITMIME\nSIZE %llu\nDSN\nENHANCEDSTATUSCODES%s\nTICK%s", b->hostname,
                (unsigned long long)b->set.max_size,
                smtp_disallowed(b->set.disallow, STR("VERB")) ? "" : "\nVERB",
                smtp_disallowed(b->set.disallow, STR("HELP")) ? "" : "\nHELP");
@@ -162,14 +163,16 @@ static void do_ehlo(struct bsmtp *b, struct str rest)
 
 static int take_sender(struct bsmtp *b, struct str rest, struct why *w)
 {
-    struct smtp_mail_params params;
+    struct smtp_mail_params *params = &b->mail.params;
     if (b->mails >= b->set.max_mails)
         return why_set(w, E_LIMIT, 452, "4.5.3", "Too many mails in one file: %u allowed",
                        b->set.max_mails);
-    int rc = smtp_parse_mail(rest, true, b->arena, &b->mail.sender, &params, w);
+    int rc = smtp_parse_mail(rest, !b->set.strict, b->arena, &b->mail.sender, params, w);
     if (rc < 0)
         return rc;
-    if (params.size > b->set.max_size)
+    if (params->binary && b->set.strict)
+        return why_set(w, E_SYNTAX, 501, "5.5.4", "BODY=BINARYMIME needs BDAT");
+    if (params->size > b->set.max_size)
         return why_set(w, E_LIMIT, 552, "5.3.4", "Message too large: %llu octets allowed",
                        (unsigned long long)b->set.max_size);
     return b->ops.sender(b->arg, &b->mail.sender, w);
@@ -197,7 +200,6 @@ static void do_mail(struct bsmtp *b, struct str rest)
 
 static int take_rcpt(struct bsmtp *b, struct str rest, struct why *w)
 {
-    struct smtp_rcpt_params params;
     struct bsmtp_mail *m = &b->mail;
     b->tried++;
     if (m->nrcpt >= b->set.max_rcpt)
@@ -207,8 +209,10 @@ static int take_rcpt(struct bsmtp *b, struct str rest, struct why *w)
         b->cap = b->cap == 0 ? 8 : 2 * b->cap;
         m->rcpt = mem_grow(m->rcpt, b->cap, sizeof(*m->rcpt));
         m->rcpt_user = mem_grow(m->rcpt_user, b->cap, sizeof(*m->rcpt_user));
+        m->rcpt_params = mem_grow(m->rcpt_params, b->cap, sizeof(*m->rcpt_params));
     }
-    int rc = smtp_parse_rcpt(rest, true, false, b->arena, &m->rcpt[m->nrcpt], &params, w);
+    int rc = smtp_parse_rcpt(rest, !b->set.strict, m->params.utf8, b->arena, &m->rcpt[m->nrcpt],
+                             &m->rcpt_params[m->nrcpt], w);
     if (rc < 0)
         return rc;
     m->rcpt_user[m->nrcpt] = NULL;
@@ -408,6 +412,26 @@ static bool has_control(struct str line)
     return false;
 }
 
+/* There is no continuation: what did not fit on a card was cut, or stands on the next as a command
+ * nobody knows. A shorter address would be another one's. */
+static bool is_cut(const struct bsmtp *b, struct str line)
+{
+    return b->set.columns > 0 && line.n >= b->set.columns && line.p[line.n - 1] != '>';
+}
+
+static const char cut_text[] = "The command fills its card: what does not fit on one cannot be "
+                               "continued; send the batch as NETDATA";
+
+/* A MAIL that is cut leaves no sender, a mail under way none of its recipients. */
+static void refuse_cut(struct bsmtp *b, struct str verb)
+{
+    if (str_is(verb, "MAIL"))
+        end_mail(b);
+    else if (b->state == BATCH_MAIL)
+        b->tried++;
+    reply(b, 501, "5.5.2", str_of(cut_text));
+}
+
 static void command(struct bsmtp *b, struct str line)
 {
     struct str verb, rest;
@@ -422,6 +446,10 @@ static void command(struct bsmtp *b, struct str line)
     report_line(b, line);
     if (line.n > SMTP_LINE_MAX) {
         reply(b, 500, "5.5.2", STR("Command line too long"));
+        return;
+    }
+    if (is_cut(b, line) && (str_is(verb, "MAIL") || str_is(verb, "RCPT"))) {
+        refuse_cut(b, verb);
         return;
     }
     if (smtp_disallowed(b->set.disallow, verb)) {
@@ -494,30 +522,57 @@ struct str bsmtp_sender(const struct bsmtp *b)
 
 /* --- writing --- */
 
-static void put(struct buf *b, const char *before, struct str text, const char *after,
-                void (*line)(void *arg, struct str line), void *arg)
+struct writing {
+    struct buf b; /* the line at hand */
+    void (*line)(void *arg, struct str line);
+    void *arg;
+};
+
+static void put(struct writing *to, const char *before, struct str text, const char *after)
 {
-    buf_reset(b);
-    buf_z(b, before);
-    buf_str(b, text);
-    buf_z(b, after);
-    line(arg, buf_text(b));
+    buf_reset(&to->b);
+    buf_z(&to->b, before);
+    buf_str(&to->b, text);
+    buf_z(&to->b, after);
 }
 
-void bsmtp_write(const char *helo, struct str sender, const struct str *rcpt, size_t nrcpt,
-                 struct str content, void (*line)(void *arg, struct str line), void *arg)
+static void put_line(struct writing *to)
 {
-    struct buf b;
-    struct str text;
-    buf_init(&b, content.n + 1024);
-    put(&b, "HELO ", str_of(helo), "", line, arg);
-    put(&b, "MAIL FROM:<", sender, ">", line, arg);
-    for (size_t i = 0; i < nrcpt; i++)
-        put(&b, "RCPT TO:<", rcpt[i], ">", line, arg);
+    to->line(to->arg, buf_text(&to->b));
+}
+
+static void put_envelope(struct writing *to, const struct bsmtp_out *out)
+{
+    put(to, out->extended ? "EHLO " : "HELO ", str_of(out->helo), "");
+    put_line(to);
+    put(to, "MAIL FROM:<", out->sender, ">");
+    if (out->extended) {
+        buf_printf(&to->b, " SIZE=%zu%s%s", out->content.n,
+                   text_is_ascii(out->content) ? "" : " BODY=8BITMIME",
+                   out->utf8 ? " SMTPUTF8" : "");
+        smtp_put_mail_dsn(&to->b, out->ret, out->envid);
+    }
+    put_line(to);
+    for (size_t i = 0; i < out->nrcpt; i++) {
+        put(to, "RCPT TO:<", out->rcpt[i], ">");
+        if (out->extended && out->rcpt_params != NULL)
+            smtp_put_rcpt_dsn(&to->b, out->rcpt_params[i].notify, out->rcpt_params[i].orcpt);
+        put_line(to);
+    }
+}
+
+void bsmtp_write(const struct bsmtp_out *out, void (*line)(void *arg, struct str line), void *arg)
+{
+    struct writing to = {.line = line, .arg = arg};
+    struct str content = out->content, text;
+    buf_init(&to.b, content.n + 2 * SMTP_LINE_MAX);
+    put_envelope(&to, out);
     line(arg, STR("DATA"));
-    while (str_line(&content, &text))
-        put(&b, text.n > 0 && text.p[0] == '.' ? "." : "", text, "", line, arg);
+    while (str_line(&content, &text)) {
+        put(&to, text.n > 0 && text.p[0] == '.' ? "." : "", text, "");
+        put_line(&to);
+    }
     line(arg, STR("."));
     line(arg, STR("QUIT"));
-    buf_done(&b);
+    buf_done(&to.b);
 }

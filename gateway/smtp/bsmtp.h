@@ -3,7 +3,7 @@
 #ifndef GATEWAY_SMTP_BSMTP_H
 #define GATEWAY_SMTP_BSMTP_H
 
-#include "gateway/smtp/syntax.h"
+#include "gateway/smtp/params.h"
 
 /* Is this the first line of a batch? HELO, EHLO, TICK, VERB or MAIL, in any case. */
 bool bsmtp_looks(struct str first_line);
@@ -12,6 +12,8 @@ struct bsmtp_mail {
     struct smtp_path sender;
     struct smtp_path *rcpt;
     void **rcpt_user; /* what ops->rcpt left for each */
+    struct smtp_mail_params params;
+    struct smtp_rcpt_params *rcpt_params; /* of each */
     size_t nrcpt;
     struct str
         content; /* CRLF lines, dots removed; a missing blank line after the header not added */
@@ -34,6 +36,10 @@ struct bsmtp_set {
     unsigned max_rcpt;  /* per mail, 0: 1000 */
     unsigned max_mails; /* per file, 0: 1000 */
     unsigned disallow;  /* DISALLOWCMD: SMTP_NO_... */
+    unsigned
+        columns; /* of a record; a command that fills one may be cut. 0: records of any length */
+    bool strict; /* RFC 2442: paths in <>, SMTPUTF8, and bad parameters are errors, as in a session
+                  */
 };
 /* One batch, from its first record to its end. hostname is copied. A refused MAIL, RCPT or DATA
  * costs that mail (or recipient) only: the file is read on with its next MAIL. The content of a
@@ -52,10 +58,22 @@ unsigned bsmtp_errors(const struct bsmtp *b); /* commands answered 4xx or 5xx */
 struct str bsmtp_report(const struct bsmtp *b);
 struct str bsmtp_sender(const struct bsmtp *b); /* last valid MAIL FROM, "" when none */
 void bsmtp_free(struct bsmtp **b);
-/* Write one mail as a batch, HELO to QUIT: calls line() for each line, without line end, dots
- * doubled. sender and recipients without <>; content in CRLF or LF lines. The line is borrowed for
- * the call. */
-void bsmtp_write(const char *helo, struct str sender, const struct str *rcpt, size_t nrcpt,
-                 struct str content, void (*line)(void *arg, struct str line), void *arg);
+/* One mail to be written as a batch. */
+struct bsmtp_out {
+    const char *helo;
+    struct str sender; /* as are recipients: without <> */
+    const struct str *rcpt;
+    size_t nrcpt;
+    struct str content; /* CRLF or LF lines */
+    /* EHLO, SIZE, BODY, SMTPUTF8 and what these hold of RFC 3461 (RFC 2442: its processor takes
+     * them). Else HELO and no parameter, as mailers of NJE nodes expect. */
+    bool extended, utf8;
+    enum ret ret;
+    struct str envid;
+    const struct smtp_rcpt_params *rcpt_params; /* of each; NULL none */
+};
+/* HELO to QUIT: calls line() for each line, without line end, dots doubled. The line is borrowed
+ * for the call. */
+void bsmtp_write(const struct bsmtp_out *out, void (*line)(void *arg, struct str line), void *arg);
 
 #endif

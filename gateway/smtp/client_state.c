@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "gateway/smtp/params.h"
 #include "gateway/smtp/client_private.h"
 
 #define QUIT_MS 5000          /* the answer to QUIT is a courtesy */
@@ -156,34 +156,14 @@ bool smtpc_dsn(const struct smtpc *c)
 
 void smtpc_put_envelope_notify(struct smtpc *c)
 {
-    static const char *const ret[] = {
-        [RET_NONE] = "", [RET_FULL] = " RET=FULL", [RET_HDRS] = " RET=HDRS"};
-    if (!c->dsn)
-        return;
-    buf_z(&c->out, ret[c->job.ret]);
-    if (c->job.envid.n > 0) {
-        buf_z(&c->out, " ENVID=");
-        text_xtext(&c->out, c->job.envid);
-    }
+    if (c->dsn)
+        smtp_put_mail_dsn(&c->out, c->job.ret, c->job.envid);
 }
 
 void smtpc_put_notify(struct smtpc *c, size_t i)
 {
-    static const char *const word[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
-    if (!c->dsn || c->job.notify == NULL)
-        return;
-    const struct smtpc_notify *n = &c->job.notify[i];
-    const char *before = " NOTIFY=";
-    for (unsigned k = 0; k < 4; k++)
-        if ((n->notify & 1u << k) != 0) {
-            buf_printf(&c->out, "%s%s", before, word[k]);
-            before = ",";
-        }
-    struct str addr = n->orcpt, type;
-    if (addr.n > 0 && str_split(&addr, ';', &type)) {
-        buf_printf(&c->out, " ORCPT=%.*s;", STR_ARG(type));
-        text_xtext(&c->out, addr);
-    }
+    if (c->dsn && c->job.notify != NULL)
+        smtp_put_rcpt_dsn(&c->out, c->job.notify[i].notify, c->job.notify[i].orcpt);
 }
 
 /* --- TLS --- */

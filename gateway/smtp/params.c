@@ -89,14 +89,17 @@ static int read_auth(struct reader *r, struct str value)
     return value.n > 0 && decode(r, value, &whom) == 0 ? 0 : bad(r, "AUTH takes xtext");
 }
 
+/* By the bits NOTIFY_. */
+static const char *const notify_words[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
+#define NNOTIFY 4u
+
 static int read_notify(struct reader *r, struct str value)
 {
-    static const char *const words[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
     struct str word;
     while (str_split(&value, ',', &word)) {
         unsigned bit = 0;
-        for (unsigned i = 0; i < 4; i++)
-            if (str_is(word, words[i]))
+        for (unsigned i = 0; i < NNOTIFY; i++)
+            if (str_is(word, notify_words[i]))
                 bit = 1u << i;
         if (bit == 0)
             return bad(r, "NOTIFY is NEVER, or some of SUCCESS,FAILURE,DELAY");
@@ -197,4 +200,30 @@ int smtp_parse_rcpt(struct str rest, bool batch, bool utf8, struct arena *a, str
         rc = why_set(w, E_SYNTAX, 553, "5.6.7",
                      "The recipient's address is beyond ASCII: MAIL did not say SMTPUTF8");
     return rc;
+}
+
+void smtp_put_mail_dsn(struct buf *b, enum ret ret, struct str envid)
+{
+    static const char *const words[] = {
+        [RET_NONE] = "", [RET_FULL] = " RET=FULL", [RET_HDRS] = " RET=HDRS"};
+    buf_z(b, words[ret]);
+    if (envid.n > 0) {
+        buf_z(b, " ENVID=");
+        text_xtext(b, envid);
+    }
+}
+
+void smtp_put_rcpt_dsn(struct buf *b, unsigned notify, struct str orcpt)
+{
+    const char *before = " NOTIFY=";
+    struct str type;
+    for (unsigned i = 0; i < NNOTIFY; i++)
+        if ((notify & 1u << i) != 0) {
+            buf_printf(b, "%s%s", before, notify_words[i]);
+            before = ",";
+        }
+    if (orcpt.n > 0 && str_split(&orcpt, ';', &type)) {
+        buf_printf(b, " ORCPT=%.*s;", STR_ARG(type));
+        text_xtext(b, orcpt);
+    }
 }

@@ -33,4 +33,9 @@ int smtp_parse_mail(struct str rest, bool batch, struct arena *a, struct smtp_pa
 int smtp_parse_rcpt(struct str rest, bool batch, bool utf8, struct arena *a, struct smtp_path *path,
                     struct smtp_rcpt_params *p, struct why *w) MUST_CHECK;
 
+/* Append " RET=HDRS ENVID=x", " NOTIFY=FAILURE ORCPT=rfc822;x" as far as they are given (RFC 3461).
+ */
+void smtp_put_mail_dsn(struct buf *b, enum ret ret, struct str envid);
+void smtp_put_rcpt_dsn(struct buf *b, unsigned notify, struct str orcpt);
+
 #endif

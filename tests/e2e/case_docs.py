@@ -180,7 +180,7 @@ def case_operations_page(w):
 
 # Words of other systems, of files and of examples that stand in capitals between backticks.
 FOREIGN = set('QUERY USERID TARGZ OPTIONS STEVE READCARD CFGDSTSRV QSM01 ADDDIRE WRKNAMSMTP DESTDIR PREFIX OUTPUT DEFAULT RECEIVE '
-              'SYSOUT DESTID REPLY SMTPGATE NAMES FROMJES FROMTCP VERIFY'.split())
+              'SYSOUT ENVID ORCPT DESTID REPLY SMTPGATE NAMES FROMJES FROMTCP VERIFY'.split())
 
 
 def case_words_in_capitals(w):

@@ -40,7 +40,16 @@ static int mail(void *arg, const struct bsmtp_mail *m, struct why *w)
         return 0;
     buf_init(&file, 1 << 20);
     buf_init(&content, 1 << 20);
-    bsmtp_write("h", m->sender.text, &rcpt, 1, m->content, add_line, &file);
+    struct bsmtp_out out = {.helo = "h",
+                            .sender = m->sender.text,
+                            .rcpt = &rcpt,
+                            .nrcpt = 1,
+                            .content = m->content,
+                            .extended = m->content.n % 2 == 1,
+                            .ret = m->params.ret,
+                            .envid = m->params.envid,
+                            .rcpt_params = m->rcpt_params};
+    bsmtp_write(&out, add_line, &file);
     depth = 1;
     run(buf_text(&file), &content);
     depth = 0;

@@ -155,6 +155,70 @@ START_TEST(labels_of_8_bit_text)
 }
 END_TEST
 
+#define X60 X10 X10 X10 X10 X10 X10
+
+/* A word that no card has room for is folded within, for a header must not end there. */
+START_TEST(long_words_stay_in_the_header)
+{
+    size_t replaced;
+    struct wholemail m = {.content =
+                              STR("Message-ID: <" X70 X70 "@h.example>\r\nX: y\r\n\r\nbody\r\n"),
+                          .sender = STR(X60 "@" X10 X10 ".example"),
+                          .host = STR("gate.example.org"),
+                          .page = ebc_page_default(),
+                          .cards = true};
+    struct why w = {.text = ""};
+    struct buf b;
+    buf_init(&b, 1u << 20);
+    replaced = 0;
+    ck_assert_msg(wholemail_put(a, &m, &b, &replaced, &w) == 0, "%s", w.text);
+    struct str read = as_read(buf_text(&b), true), line;
+    unsigned fields = 0;
+    while (str_line(&read, &line) && line.n > 0) {
+        ck_assert_msg(line.p[0] == ' ' || str_find(line, ':') > 0, "%.*s", STR_ARG(line));
+        ck_assert_uint_le(line.n, 80);
+        fields += line.p[0] != ' ';
+    }
+    ck_assert_uint_eq(fields, 3);
+    ck_assert_msg(str_eq(read, STR("body\n")), "%.*s", STR_ARG(read));
+    buf_done(&b);
+}
+END_TEST
+
+/* Batch SMTP has no continuation: an envelope that no card has room for is refused, for a cut
+ * address would be another one; one that fits to the last column goes, and NETDATA takes both. */
+START_TEST(long_senders)
+{
+    static const char path[] = X60 "@a.example"; /* 70 with the domain */
+    for (size_t n = 60; n <= 70; n++) {
+        for (int cards = 0; cards < 2; cards++) {
+            struct str sender = str_sub(str_of(path), 70 - n, n);
+            struct wholemail m = {.content = STR("Subject: x\r\n\r\nbody\r\n"),
+                                  .sender = sender,
+                                  .rcpt = STR("BOB@MVSA"),
+                                  .host = STR("gate.example.org"),
+                                  .page = ebc_page_default(),
+                                  .cards = cards};
+            struct why w = {.text = ""};
+            struct buf b, want;
+            size_t replaced = 0;
+            buf_init(&b, 1u << 20);
+            buf_init(&want, 200);
+            int v = wholemail_put(a, &m, &b, &replaced, &w);
+            ck_assert_int_eq(v, cards && n > 68 ? E_LIMIT : 0);
+            buf_printf(&want, "\nMAIL FROM:<%.*s>\n", STR_ARG(sender));
+            if (v == 0)
+                ck_assert_ptr_nonnull(strstr(as_read(buf_text(&b), cards).p, buf_cstr(&want)));
+            else
+                ck_assert_msg(w.smtp == 550 && strstr(w.text, "room for 68") != NULL, "%d %s",
+                              w.smtp, w.text);
+            buf_done(&b);
+            buf_done(&want);
+        }
+    }
+}
+END_TEST
+
 static Suite *wholemail_suite(void)
 {
     Suite *s = suite_create("wholemail");
@@ -163,6 +227,8 @@ static Suite *wholemail_suite(void)
     tcase_add_loop_test(t, no_line_is_a_false_end, 0, 2 * (int)(sizeof hidden / sizeof *hidden));
     tcase_add_test(t, header_fits_on_cards);
     tcase_add_test(t, labels_of_8_bit_text);
+    tcase_add_test(t, long_words_stay_in_the_header);
+    tcase_add_test(t, long_senders);
     suite_add_tcase(s, t);
     return s;
 }

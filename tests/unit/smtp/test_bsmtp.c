@@ -235,12 +235,150 @@ START_TEST(test_write_and_read)
         struct str rest = buf_text(&content), line;
         while (str_line(&rest, &line))
             buf_printf(&want, "|%s%.*s\n", line.n > 0 ? " " : "", STR_ARG(line));
-        bsmtp_write("gw.example", STR("a@b"), rcpt, 2, buf_text(&content), pass_on, b);
+        struct bsmtp_out out = {.helo = "gw.example",
+                                .sender = STR("a@b"),
+                                .rcpt = rcpt,
+                                .nrcpt = 2,
+                                .content = buf_text(&content)};
+        bsmtp_write(&out, pass_on, b);
         ck_assert_str_eq(buf_cstr(&mails), buf_cstr(&want));
         ck_assert_uint_eq(bsmtp_errors(b), 0);
         bsmtp_free(&b);
         buf_done(&content);
         buf_done(&want);
+    }
+}
+END_TEST
+
+/* A command that fills its card may be cut: it is refused, and no mail goes to or comes from half
+ * an address; what is left of it on the next card is no command. */
+START_TEST(test_cut_commands)
+{
+    static const char ten[] = "xxxxxxxxxx";
+    struct bsmtp_set set = {.hostname = "h", .columns = 80};
+    for (int bracket = 0; bracket < 2; bracket++) {
+        struct bsmtp *b = fresh(&set);
+        struct buf line;
+        buf_init(&line, 200);
+        buf_z(&line, bracket ? "MAIL FROM:<" : "MAIL FROM:");
+        for (int i = 0; i < 6; i++)
+            buf_z(&line, ten);
+        buf_z(&line, "@far.example.org>");
+        bsmtp_line(b, str_sub(buf_text(&line), 0, 80));
+        bsmtp_line(b, str_sub(buf_text(&line), 80, 80));
+        feed(b, "RCPT TO:<c@d>\nDATA\nlost\n.\n");
+        ck_assert_ptr_nonnull(strstr(bsmtp_report(b).p, "501 5.5.2 The command fills its card"));
+        ck_assert_uint_ge(bsmtp_errors(b), 3);
+        feed(b, "MAIL FROM:<a@b>\nRCPT TO:<c@d>\n");
+        buf_reset(&line);
+        buf_z(&line, "RCPT TO:xxxxxxxxxxx@");
+        for (int i = 0; i < 6; i++)
+            buf_z(&line, ten);
+        bsmtp_line(b, buf_text(&line));
+        feed(b, "DATA\ngoes\n.\n");
+        bsmtp_end(b);
+        ck_assert_str_eq(buf_cstr(&mails), "mail a@b > c@d\n| goes\n");
+        buf_done(&line);
+        bsmtp_free(&b);
+    }
+    struct bsmtp *b = fresh(&set); /* it fills the card, and is whole */
+    char whole[81];
+    snprintf(whole, sizeof whole, "MAIL FROM:<%s%s%s%s%s%sx@b.org>", ten, ten, ten, ten, ten, ten);
+    while (strlen(whole) < 80)
+        memmove(whole + 12, whole + 11, strlen(whole + 11) + 1);
+    bsmtp_line(b, str_of(whole));
+    ck_assert_uint_eq(bsmtp_errors(b), 0);
+    bsmtp_free(&b);
+}
+END_TEST
+
+static unsigned seen_notify;
+static enum ret seen_ret;
+static char seen[200];
+static struct bsmtp_out again;
+
+static int on_dsn_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
+{
+    (void)arg;
+    (void)w;
+    seen_notify = m->rcpt_params[m->nrcpt - 1].notify;
+    seen_ret = m->params.ret;
+    snprintf(seen, sizeof seen, "%.*s %.*s %s%zu", STR_ARG(m->params.envid),
+             STR_ARG(m->rcpt_params[m->nrcpt - 1].orcpt), m->params.utf8 ? "utf8 " : "", m->nrcpt);
+    if (again.helo == NULL)
+        return 0;
+    struct str *rcpt = malloc(m->nrcpt * sizeof *rcpt);
+    for (size_t i = 0; i < m->nrcpt; i++)
+        rcpt[i] = m->rcpt[i].text;
+    again = (struct bsmtp_out){.helo = "h",
+                               .sender = m->sender.text,
+                               .rcpt = rcpt,
+                               .nrcpt = m->nrcpt,
+                               .content = m->content,
+                               .extended = true,
+                               .utf8 = m->params.utf8,
+                               .ret = m->params.ret,
+                               .envid = m->params.envid,
+                               .rcpt_params = m->rcpt_params};
+    static const struct bsmtp_ops inner = {
+        .sender = on_sender, .rcpt = on_rcpt, .mail = on_dsn_mail};
+    struct bsmtp_set set = {.hostname = "h", .strict = true};
+    struct bsmtp *b = bsmtp_new(&set, &inner, &mails);
+    struct bsmtp_out out = again;
+    again.helo = NULL;
+    bsmtp_write(&out, pass_on, b);
+    bsmtp_end(b);
+    ck_assert_msg(bsmtp_errors(b) == 0, "%.*s", STR_ARG(bsmtp_report(b)));
+    ck_assert_ptr_nonnull(strstr(bsmtp_report(b).p, "EHLO h\n"));
+    bsmtp_free(&b);
+    free(rcpt);
+    return 0;
+}
+
+/* RFC 3461: what the sender wants to hear of it is read, and comes through a batch of ours. */
+START_TEST(test_dsn)
+{
+    static const struct bsmtp_ops dsn = {.sender = on_sender, .rcpt = on_rcpt, .mail = on_dsn_mail};
+    for (int round = 0; round < 2; round++) {
+        struct bsmtp *b = bsmtp_new(&defaults, &dsn, &mails);
+        again.helo = round == 0 ? NULL : "h";
+        seen[0] = '\0';
+        feed(b, "EHLO x\nMAIL FROM:<a@b> RET=HDRS ENVID=QQ+2B314 SIZE=20 BODY=8BITMIME\n"
+                "RCPT TO:<e@f>\n"
+                "RCPT TO:<c@d> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+40c.d\nDATA\n\xC3\xA4\n.\n");
+        ck_assert_uint_eq(bsmtp_errors(b), 0);
+        ck_assert_ptr_nonnull(strstr(bsmtp_report(b).p, "250-DSN\n"));
+        ck_assert_str_eq(seen, "QQ+314 rfc822;Bob@c.d 2");
+        ck_assert_uint_eq(seen_notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+        ck_assert_int_eq(seen_ret, RET_HDRS);
+        /* The next mail has nothing of it. */
+        feed(b, ENVELOPE "x\n.\n");
+        bsmtp_end(b);
+        ck_assert_str_eq(seen, "  1");
+        ck_assert(seen_notify == 0 && seen_ret == RET_NONE);
+        bsmtp_free(&b);
+    }
+}
+END_TEST
+
+/* A batch in a mail (RFC 2442) is held to what a session is. */
+START_TEST(test_strict)
+{
+    static const struct {
+        const char *line;
+        bool good;
+    } t[] = {{"MAIL FROM:<a@b>", true},          {"MAIL FROM:a@b", false},
+             {"MAIL FROM:<a@b$c>", false},       {"MAIL FROM:<a@b> RET=MUCH", false},
+             {"MAIL FROM:<a@b> X-OTHER", false}, {"MAIL FROM:<a@b> BODY=BINARYMIME", false},
+             {"MAIL FROM:<\xC3\xA4@b>", false},  {"MAIL FROM:<\xC3\xA4@b> SMTPUTF8", true}};
+    for (size_t i = 0; i < 2 * (sizeof t / sizeof *t); i++) {
+        struct bsmtp_set set = {.hostname = "h", .strict = i % 2 == 0};
+        struct bsmtp *b = fresh(&set);
+        bsmtp_line(b, str_of(t[i / 2].line));
+        bool lax = (uint8_t)t[i / 2].line[11] < 0x80; /* addresses of NJE are ASCII */
+        ck_assert_msg((bsmtp_errors(b) == 0) == (set.strict ? t[i / 2].good : lax), "%s: %.*s",
+                      t[i / 2].line, STR_ARG(bsmtp_report(b)));
+        bsmtp_free(&b);
     }
 }
 END_TEST
@@ -259,6 +397,9 @@ static Suite *test_bsmtp_suite(void)
     tcase_add_test(t, test_report_bounded);
     tcase_add_test(t, test_control_characters);
     tcase_add_test(t, test_write_and_read);
+    tcase_add_test(t, test_cut_commands);
+    tcase_add_test(t, test_dsn);
+    tcase_add_test(t, test_strict);
     suite_add_tcase(s, t);
     return s;
 }
