@@ -7,11 +7,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/history.h"
+#include "db/jot.h"
 #include "db/spool.h"
 #include "db/trace.h"
 
-/* Rows of one message in one microsecond: more than this many is no clock. */
-#define SAME_STAMP_MOST 1000
 #define PRUNE_ROUND 500
 #define HISTORY_DAYS 60
 
@@ -38,7 +37,7 @@ static int one(struct db *d, const char *sql, uint64_t *value, struct why *w)
 int apply_start(struct apply *a, struct db *d, msg_id *next, struct why *w)
 {
     *a = (struct apply){.d = d};
-    uint64_t id = 0, origin = 0;
+    uint64_t id = 0, origin = 0, top = 0;
     int rc = one(d, "SELECT ifnull(max(id), 0) FROM message", &id, w);
     if (rc == OK)
         rc = one(d, "SELECT ifnull(max(origin), 0) FROM message WHERE origin <> id", &origin, w);
@@ -53,7 +52,9 @@ int apply_start(struct apply *a, struct db *d, msg_id *next, struct why *w)
                  " ifnull((SELECT value FROM counter WHERE name = 'reader'), 0))",
                  &a->reader, w);
     if (rc == OK)
-        rc = trace_young(d, &a->young, w);
+        rc = jot_count(d, &a->young, &top, w);
+    if (top > a->safe)
+        a->safe = top;
     msg_id most = id > origin ? id : origin;
     *next = (most > a->safe ? most : a->safe) + 1;
     return rc;
@@ -207,31 +208,6 @@ static int rcpt_update(struct apply *a, const struct op *o, struct why *w)
     return run(st, w);
 }
 
-/* Stamps are unique while the store runs; after a step of the clock one may fall on an older row of
- * the same message: then the next free microsecond. */
-static int journal(struct apply *a, const struct op *o, struct why *w)
-{
-    struct sqlite3_stmt *st =
-        db_stmt(a->d, "INSERT INTO journal (msg, at, event, text) VALUES (?,?,?,?)", w);
-    if (st == NULL)
-        return (int)w->err;
-    int rc = E_DENIED;
-    for (int i = 0; rc == E_DENIED && i < SAME_STAMP_MOST; i++) {
-        sqlite3_bind_int64(st, 1, (int64_t)o->id);
-        sqlite3_bind_int64(st, 2, o->journal.at.us + i);
-        db_bind_str(st, 3, o->journal.event);
-        db_bind_str(st, 4, o->journal.text);
-        rc = run(st, w);
-    }
-    if (rc == OK && o->id > a->safe)
-        a->safe = o->id;
-    if (rc == OK)
-        rc = trace_text(a->d, o->id, o->journal.text, w);
-    if (rc > 0)
-        a->young += (uint64_t)rc;
-    return rc < 0 ? rc : OK;
-}
-
 static int reader_file(struct apply *a, const struct op *o, struct why *w)
 {
     const struct reader_row *r = &o->reader->row;
@@ -362,7 +338,7 @@ static int apply_op(struct apply *a, const struct op *o, struct why *w)
     case OP_RCPT:
         return rcpt_update(a, o, w);
     case OP_JOURNAL:
-        return journal(a, o, w);
+        return OK; /* apply_end */
     case OP_NICK:
         return add_nick(a, o, w);
     case OP_NICK_EDIT:
@@ -406,9 +382,13 @@ static int counter(struct apply *a, struct str name, uint64_t value, struct why 
     return run(st, w);
 }
 
-int apply_counters(struct apply *a, struct why *w)
+int apply_end(struct apply *a, const struct change_list *l, struct why *w)
 {
-    int rc = OK;
+    int rc = jot_write(a->d, l, &a->safe, w);
+    if (rc < 0)
+        return rc;
+    a->young += (uint64_t)rc;
+    rc = OK;
     if (a->top > a->safe) {
         rc = counter(a, STR("message"), a->top, w);
         if (rc == OK)
@@ -508,8 +488,10 @@ static int prune_journal(struct apply *a, struct wall before, uint64_t bytes, st
         return 1;
     uint64_t first = a->safe + 1;
     rc = one(a->d, "SELECT min(msg) FROM journal", &first, w);
-    return rc < 0 ? rc
-                  : trace_prune(a->d, first > 0 ? first : a->safe, PRUNE_ROUND, w) == PRUNE_ROUND;
+    first = first > 0 ? first : a->safe;
+    if (rc == OK)
+        rc = by_id(a, "DELETE FROM journal_hour WHERE bucket < ?1 >> 12", first, w);
+    return rc < 0 ? rc : trace_prune(a->d, first, PRUNE_ROUND, w) == PRUNE_ROUND;
 }
 
 static int prune_seen(struct apply *a, struct wall now, struct why *w)
@@ -524,17 +506,17 @@ static int prune_seen(struct apply *a, struct wall now, struct why *w)
     return rc < 0 ? rc : sqlite3_changes(db_handle(a->d));
 }
 
-int apply_settle(struct apply *a, int most, struct why *w)
+int apply_settle(struct apply *a, uint64_t most, struct why *w)
 {
     int rc = db_begin(a->d, w);
     if (rc < 0)
         return rc;
-    int n = trace_settle(a->d, most, w);
+    int n = jot_settle(a->d, most, w);
     rc = n < 0 ? n : db_commit(a->d, w);
     if (rc < 0)
         db_rollback(a->d);
     else
-        a->young = n < most ? 0 : a->young - (uint64_t)n;
+        a->young = (uint64_t)n < most ? 0 : a->young - (uint64_t)n;
     return rc;
 }
 

@@ -13,7 +13,7 @@ struct apply {
     msg_id pruned;   /* where the next round over the journal begins */
     msg_id top;      /* greatest number added in this transaction */
     msg_id safe;     /* greatest number the journal or the counter remembers */
-    uint64_t young;  /* rows of the journal's index that are not in their places */
+    uint64_t young;  /* rows of the journal that are not in their places (db/jot.h) */
     uint64_t reader; /* number last given to a file in a reader */
     bool reader_moved;
 };
@@ -21,12 +21,13 @@ struct apply {
 int apply_start(struct apply *a, struct db *d, msg_id *next, struct why *w) MUST_CHECK;
 /* E_TEMP and E_IO: the disk; anything else concerns this change alone. */
 int apply_change(struct apply *a, const struct change *c, struct why *w) MUST_CHECK;
-/* Before each COMMIT: remember the numbers that rows may soon forget. */
-int apply_counters(struct apply *a, struct why *w) MUST_CHECK;
+/* Before each COMMIT: what the journal is told by these changes, and the numbers that rows may soon
+ * forget. */
+int apply_end(struct apply *a, const struct change_list *l, struct why *w) MUST_CHECK;
 /* Does a row name this body file? 1, 0 or negative. */
 int apply_file_named(struct db *d, uint64_t file, struct why *w) MUST_CHECK;
-/* Take at most `most` of them to their places. Its own transaction. */
-int apply_settle(struct apply *a, int most, struct why *w) MUST_CHECK;
+/* Take so many young rows, or a few more, to their places. Its own transaction. */
+int apply_settle(struct apply *a, uint64_t most, struct why *w) MUST_CHECK;
 /* Drop some journal rows of messages settled before `before`, or, while the journal is longer than
  * about `bytes` (0: however long), of the oldest; and keys of `seen` that ran out: 1 when there may
  * be more to drop, 0 when not. Its own transaction. */

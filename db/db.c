@@ -30,7 +30,7 @@
 #define ABSENT_MOST ((size_t)2 << 20)
 
 /* Step i brings version i to i + 1. Each runs inside the one transaction of the migration. */
-static const char *const migration[] = {schema_sql, schema_2_sql};
+static const char *const migration[] = {schema_sql, schema_2_sql, schema_3_sql};
 
 struct cached {
     const char *sql;
@@ -417,6 +417,11 @@ static int simple(struct db *d, const char *sql, const char *what, struct why *w
 int db_begin(struct db *d, struct why *w)
 {
     return simple(d, "BEGIN IMMEDIATE", "begin", w);
+}
+
+int db_snapshot(struct db *d, struct why *w)
+{
+    return simple(d, "BEGIN", "begin", w);
 }
 
 int db_commit(struct db *d, struct why *w)

@@ -28,6 +28,8 @@ int db_open_steps(struct db **out, const char *path, enum db_mode mode, const ch
                   int n, struct why *w) MUST_CHECK;
 void db_close(struct db **d);
 int db_begin(struct db *d, struct why *w) MUST_CHECK; /* BEGIN IMMEDIATE */
+/* What is read from now on, to db_rollback, is of one moment. */
+int db_snapshot(struct db *d, struct why *w) MUST_CHECK;
 int db_commit(struct db *d, struct why *w) MUST_CHECK;
 void db_rollback(struct db *d);
 int db_walk(struct db *d, struct why *w) MUST_CHECK; /* all pages; E_PERM: damaged */

@@ -5,6 +5,9 @@
 #include "db/db.h"
 #include "db/message.h"
 
+/* The journal's hours (db/schema_3.sql) know a message by this part of its number. */
+#define JOURNAL_BUCKET_BITS 12
+
 struct journal_row {
     msg_id id;
     struct wall at;
@@ -19,7 +22,7 @@ int journal_search(struct db *d, struct str address,
                    int (*fn)(void *arg, const struct journal_row *r), void *arg,
                    struct why *w) MUST_CHECK;
 /* All rows of the messages to which something happened from `from` to before `to`, by message,
- * oldest first. Reads the whole journal. */
+ * oldest first. Reads what happened in those hours, and holds no more than one message of it. */
 int journal_range(struct db *d, struct wall from, struct wall to,
                   int (*fn)(void *arg, const struct journal_row *r), void *arg,
                   struct why *w) MUST_CHECK;

@@ -22,10 +22,10 @@
 #define SLOW_BATCH_US 1500
 #define GATHER_MOST_US 4000
 #define PRUNE_ROUNDS 20
-/* Rows of the journal's index are taken to their places so many at a time, when there is rest; when
- * there is none, before a search has to walk too many of them. */
-#define SETTLE_ROUND 8192
-#define YOUNG_MOST 65536
+/* Rows of the journal are taken to their places so many at a time, when there is rest; when there
+ * is none, before who reads it has to walk too many of them. */
+#define SETTLE_ROUND 2048
+#define YOUNG_MOST 32768
 
 enum outcome { DONE, ONE_BY_ONE, DISK };
 
@@ -308,7 +308,7 @@ static enum outcome attempt(struct writer *wr, const struct change_list *l, bool
         return DISK;
     struct apply before = wr->set.apply;
     out = apply_all(wr, l, together, w);
-    if (out == DONE && (apply_counters(&wr->set.apply, w) < 0 || db_commit(wr->set.db, w) < 0))
+    if (out == DONE && (apply_end(&wr->set.apply, l, w) < 0 || db_commit(wr->set.db, w) < 0))
         out = DISK;
     if (out == DONE) {
         tally_settle(wr->set.tally, wr->set.apply.log, &wr->set.apply.mark);
@@ -402,24 +402,26 @@ static void checkpoint(struct writer *wr)
     }
 }
 
-/* Old rows go when there is nothing better to do. */
-static void prune(struct writer *wr, int rounds)
-{
-    struct wall now = wall_now(), before = {now.us - wr->set.keep.journal_us};
-    struct why w;
-    wr->pruned_ms = now_ms();
-    for (int i = 0; i < rounds; i++)
-        if (apply_prune(&wr->set.apply, before, wr->set.keep.journal_bytes, now, &w) <= 0)
-            return;
-    wr->pruned_ms -= PRUNE_MS - REST_MS / 60; /* there is more: go on in a second */
-}
-
-/* A failure is no harm: a search finds them where they are. */
+/* A failure is no harm: they are read where they are. */
 static void settle(struct writer *wr)
 {
     struct why w;
     if (apply_settle(&wr->set.apply, SETTLE_ROUND, &w) < 0)
         wr->set.apply.young = 0; /* not at once again: the disk has other troubles */
+}
+
+/* Old rows go when there is nothing better to do; they go from their places. */
+static void prune(struct writer *wr, int rounds)
+{
+    struct wall now = wall_now(), before = {now.us - wr->set.keep.journal_us};
+    struct why w;
+    wr->pruned_ms = now_ms();
+    for (int i = 0; i < rounds && wr->set.apply.young > 0; i++)
+        settle(wr);
+    for (int i = 0; i < rounds; i++)
+        if (apply_prune(&wr->set.apply, before, wr->set.keep.journal_bytes, now, &w) <= 0)
+            return;
+    wr->pruned_ms -= PRUNE_MS - REST_MS / 60; /* there is more: go on in a second */
 }
 
 static void tidy(struct writer *wr)

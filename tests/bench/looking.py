@@ -58,6 +58,7 @@ def fill_journal(path, rows):
         db.execute("INSERT INTO journal VALUES (?, ?, 'deferred', ?)", (middle, now, 'from=<%s>' % once))
         db.execute('INSERT INTO trace VALUES (?)', (
             ((middle >> LOW_BITS) << (LOW_BITS + HASH_BITS)) + (hash_of(once) << LOW_BITS | middle & (1 << LOW_BITS) - 1),))
+        db.execute('INSERT OR IGNORE INTO journal_hour SELECT DISTINCT at / 3600000000, msg >> 12 FROM journal')
         db.execute("INSERT OR REPLACE INTO counter VALUES ('message', ?)", (messages + 1,))
     db.close()
     return '%08d' % middle, once

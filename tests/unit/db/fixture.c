@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/apply.h"
 #include "db/queue.h"
 #include "unit/unit.h"
 
@@ -210,4 +211,16 @@ unsigned fix_count_sql(struct fix *f, const char *sql)
     unsigned n = (unsigned)sqlite3_column_int64(st, 0);
     sqlite3_finalize(st);
     return n;
+}
+
+void fix_settle(struct fix *f)
+{
+    struct db *d;
+    struct apply a;
+    msg_id next;
+    struct why w = {.text = "?"};
+    ck_assert_msg(db_open(&d, f->path, DB_WRITE, &w) == OK, "%s", w.text);
+    ck_assert_msg(apply_start(&a, d, &next, &w) == OK, "%s", w.text);
+    ck_assert_msg(apply_settle(&a, UINT64_MAX, &w) == OK, "%s", w.text);
+    db_close(&d);
 }

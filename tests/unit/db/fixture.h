@@ -37,5 +37,9 @@ void fix_add(struct fix *f, msg_id id, size_t n, size_t nrcpt);
 bool fix_has(struct fix *f, msg_id id);
 unsigned fix_files(const char *folder, const char *sub); /* entries of a folder */
 unsigned fix_count_sql(struct fix *f, const char *sql);
+/* Rows of the journal, wherever they are. */
+#define FIX_JOURNAL_ROWS                                                                           \
+    "SELECT (SELECT count(*) FROM journal) + (SELECT ifnull(sum(n), 0) FROM jot)"
+void fix_settle(struct fix *f); /* the journal's rows to their places; the store is closed */
 
 #endif

@@ -194,7 +194,7 @@ START_TEST(kept_changes_are_tried_again_by_the_clock)
     clock_step(1000);
     while (store_pending(l.f.store) > 0)
         loop_turn(l.f.loop, true);
-    ck_assert_uint_eq(fix_count_sql(&l.f, "SELECT count(*) FROM journal"), 1);
+    ck_assert_uint_eq(fix_count_sql(&l.f, FIX_JOURNAL_ROWS), 1);
     clock_fake(false);
     fix_close(&l.f);
 }

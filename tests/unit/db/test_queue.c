@@ -1,10 +1,13 @@
 /* tests/unit/db/test_queue.c -- what is due, lists, families, the journal. */
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "db/apply.h"
 #include "db/journal.h"
 #include "db/queue.h"
+#include "schema_sql.h"
 #include "fixture.h"
 #include "unit/unit.h"
 
@@ -238,6 +241,9 @@ START_TEST(journal_rows)
     ck_assert_uint_eq(g.n, 0);
     ck_assert_int_eq(journal_search(f.reader, STR("b_c@x.example"), rows, &g, &w), OK);
     ck_assert_str_eq(g.text, "2:one:to=<b_c@x.example> ");
+    fix_close(&f);
+    fix_settle(&f);
+    fix_open(&f);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT length(text) FROM journal WHERE msg = 3"), 2999);
 }
 END_TEST
@@ -255,11 +261,16 @@ START_TEST(journal_with_a_standing_clock)
         fix_open(&f);
     }
     clock_fake(false);
-    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 6);
-    struct got g = {.n = 0};
-    struct why w;
-    ck_assert_int_eq(journal_of(f.reader, 1, rows, &g, &w), OK);
-    ck_assert_uint_eq(g.n, 6);
+    for (unsigned settled = 0; settled < 2; settled++) {
+        ck_assert_uint_eq(fix_count_sql(&f, FIX_JOURNAL_ROWS), 6);
+        struct got g = {.n = 0};
+        struct why w;
+        ck_assert_int_eq(journal_of(f.reader, 1, rows, &g, &w), OK);
+        ck_assert_uint_eq(g.n, 6);
+        fix_close(&f);
+        fix_settle(&f);
+        fix_open(&f);
+    }
 }
 END_TEST
 
@@ -284,6 +295,7 @@ START_TEST(prunes_the_old)
     change_journal(c, 5, "e", "new"); /* its last row counts */
     fix_durable(&f, &c);
     store_close(&f.store);
+    fix_settle(&f);
     struct db *d;
     struct apply a;
     msg_id next;
@@ -323,6 +335,7 @@ START_TEST(prunes_by_size)
                        i);
     fix_durable(&f, &c);
     fix_close(&f);
+    fix_settle(&f);
     struct db *d;
     struct apply a;
     msg_id next;
@@ -383,24 +396,31 @@ static void ask_for_addresses(struct db *d)
     }
 }
 
-#define YOUNG "SELECT count(*) FROM trace WHERE key >= 1 << 62"
+#define YOUNG "SELECT ifnull(sum(n), 0) FROM jot"
 
-/* The index by address, over many buckets: while its rows are young, half settled, settled, and
- * with a young row of a message that has settled ones; and it goes when its journal goes. */
-START_TEST(traces_addresses)
+static void journal_far(const msg_id *far, size_t n)
 {
-    struct change *c = change_new(f.store);
-    const msg_id far[] = {5, 70000, 200000, 65535, 65536, 131071};
-    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+    for (size_t i = 0; i < n; i++) {
+        struct change *c = change_new(f.store);
         change_journal(c, far[i], "accepted",
                        "from=Ann@A.example via=smtp msgid=<%llu.a=b@a.example> to=<bob@b.example>",
                        (unsigned long long)far[i]);
         change_journal(c, far[i], "delivered", "to=BOB@MVSA via=MVSA");
+        fix_durable(&f, &c);
     }
+}
+
+/* The index by address, over many buckets: while its rows are young, some of them settled, all, and
+ * with a young row of a message that has settled ones; and it goes when its journal goes. */
+START_TEST(traces_addresses)
+{
+    const msg_id far[] = {5, 70000, 200000, 65535, 65536, 131071};
+    journal_far(far, 6);
+    struct change *c = change_new(f.store);
     change_journal(c, 5, "warned", "to=bob@mvsa");
     fix_durable(&f, &c);
     ask_for_addresses(f.reader);
-    ck_assert_uint_eq(fix_count_sql(&f, YOUNG), 6 * 4);
+    ck_assert_uint_eq(fix_count_sql(&f, YOUNG), 6 * 2 + 1);
     fix_close(&f);
     struct db *d;
     struct apply a;
@@ -408,13 +428,13 @@ START_TEST(traces_addresses)
     struct why w;
     ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
     ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
-    ck_assert_uint_eq(a.young, 6 * 4);
-    for (unsigned left = 6 * 4; left > 0; left = left > 7 ? left - 7 : 0) {
-        ck_assert_int_eq(apply_settle(&a, 7, &w), OK);
-        ck_assert_uint_eq(a.young, left > 7 ? left - 7 : 0);
+    ck_assert_uint_eq(next, 200001);
+    ck_assert_uint_eq(a.young, 6 * 2 + 1);
+    for (unsigned left = 6 * 2 + 1; left > 0; left = left > 4 ? left - 4 : 0) {
+        ck_assert_int_eq(apply_settle(&a, 3, &w), OK); /* jots are settled whole: four rows */
+        ck_assert_uint_eq(a.young, left > 4 ? left - 4 : 0);
         ask_for_addresses(d);
     }
-    ck_assert_int_eq(apply_settle(&a, 7, &w), OK);
     db_close(&d);
     fix_open(&f);
     ck_assert_uint_eq(fix_count_sql(&f, YOUNG), 0);
@@ -424,8 +444,9 @@ START_TEST(traces_addresses)
     struct found k = {0};
     ck_assert_int_eq(journal_search(f.reader, STR("bob@mvsa"), count_found, &k, &w), OK);
     ck_assert_msg(k.n == 14 && !k.disorder, "%u", k.n);
-    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM trace"), 6 * 4 + 1);
+    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM trace"), 6 * 4);
     fix_close(&f);
+    fix_settle(&f);
     ck_assert_int_eq(db_open(&d, f.path, DB_WRITE, &w), OK);
     ck_assert_int_eq(apply_start(&a, d, &next, &w), OK);
     struct wall end = {wall_now().us + 1};
@@ -435,6 +456,100 @@ START_TEST(traces_addresses)
     fix_open(&f);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 0);
     ck_assert_uint_le(fix_count_sql(&f, "SELECT count(*) FROM trace"), 4); /* the last bucket */
+    ck_assert_uint_le(fix_count_sql(&f, "SELECT count(*) FROM journal_hour"), 1);
+}
+END_TEST
+
+#define HOUR (3600 * US_PER_S)
+#define MS INT64_C(1000)
+
+/* The clock moves on to that time. */
+static void journal_at(int64_t at, msg_id id)
+{
+    clock_step((at - wall_now().us) / MS);
+    struct change *c = change_new(f.store);
+    change_journal(c, id, "e", "x");
+    fix_durable(&f, &c);
+}
+
+static unsigned in_range(int64_t from, int64_t to)
+{
+    struct found k = {0};
+    struct why w = {.text = "?"};
+    ck_assert_msg(
+        journal_range(f.reader, (struct wall){from}, (struct wall){to}, count_found, &k, &w) == OK,
+        "%s", w.text);
+    ck_assert(!k.disorder);
+    return k.n;
+}
+
+/* By time: all rows of the messages of that time and of no other, young or in their places. */
+START_TEST(reads_a_stretch_of_time)
+{
+    clock_fake(true);
+    const int64_t h = (wall_now().us / HOUR + 1) * HOUR;
+    journal_at(h + 1 * MS, 1);
+    journal_at(h + 2 * MS, 5000); /* another bucket */
+    journal_at(h + HOUR, 2);
+    journal_at(h + 50 * HOUR, 1); /* the old one, again */
+    for (unsigned round = 0; round < 3; round++) {
+        ck_assert_uint_eq(in_range(h, h + HOUR), 3); /* 1 twice, 5000 */
+        ck_assert_uint_eq(in_range(h + HOUR, h + 2 * HOUR), 1);
+        ck_assert_uint_eq(in_range(h + 50 * HOUR, h + 50 * HOUR + MS), 2);
+        ck_assert_uint_eq(in_range(h + 50 * HOUR + MS, h + 51 * HOUR), round == 2);
+        ck_assert_uint_eq(in_range(0, h + 2 * MS), 2);
+        ck_assert_uint_eq(in_range(0, INT64_MAX), 4 + (round == 2));
+        if (round < 2) {
+            fix_close(&f);
+            fix_settle(&f);
+            fix_open(&f);
+        }
+        if (round == 1)
+            journal_at(h + 50 * HOUR + MS, 6000); /* a young one among settled ones */
+    }
+    clock_fake(false);
+}
+END_TEST
+
+/* An installed database of version 2, with rows of its index where that version wrote them. */
+START_TEST(version_2_is_brought_up)
+{
+    static const char *const old[] = {schema_sql, schema_2_sql};
+    static const char *const rows_2[] = {
+        "INSERT INTO journal VALUES (70000, 7, 'accepted', 'from=ann@a.example')",
+        "INSERT INTO journal VALUES (70000, 7200000000, 'delivered', 'to=BOB@MVSA')",
+        /* as it was written: 1 << 62 | number << 23 | hash of ann@a.example */
+        "INSERT INTO trace VALUES ((1 << 62) | (70000 << 23) | 0x4f134)"};
+    char path[400];
+    struct db *d;
+    struct why w = {.text = "?"};
+    snprintf(path, sizeof path, "%s/v2.db", unit_tmp());
+    ck_assert_msg(db_open_steps(&d, path, DB_CREATE, old, 2, &w) == OK, "%s", w.text);
+    for (size_t i = 0; i < 3; i++) {
+        char *error = NULL;
+        ck_assert_msg(sqlite3_exec(db_handle(d), rows_2[i], NULL, NULL, &error) == SQLITE_OK, "%s",
+                      error);
+    }
+    db_close(&d);
+    /* Read before it is brought up: what has no index is read through. */
+    ck_assert_msg(db_open(&d, path, DB_READ, &w) == OK, "%s", w.text);
+    struct found k = {0};
+    ck_assert_int_eq(journal_of(d, 70000, count_found, &k, &w), OK);
+    ck_assert_uint_eq(k.n, 2);
+    k = (struct found){0};
+    ck_assert_int_eq(journal_range(d, (struct wall){0}, (struct wall){8}, count_found, &k, &w), OK);
+    ck_assert_uint_eq(k.n, 2);
+    db_close(&d);
+    ck_assert_msg(db_open(&d, path, DB_WRITE, &w) == OK, "%s", w.text);
+    k = (struct found){0};
+    ck_assert_int_eq(journal_search(d, STR("ann@a.example"), count_found, &k, &w), OK);
+    ck_assert_uint_eq(k.n, 2);
+    k = (struct found){0};
+    ck_assert_int_eq(
+        journal_range(d, (struct wall){7200000000}, (struct wall){7200000001}, count_found, &k, &w),
+        OK);
+    ck_assert_uint_eq(k.n, 2);
+    db_close(&d);
 }
 END_TEST
 
@@ -448,6 +563,8 @@ static Suite *queue_suite(void)
     tcase_add_test(t, next_due);
     tcase_add_test(t, prunes_by_size);
     tcase_add_test(t, traces_addresses);
+    tcase_add_test(t, reads_a_stretch_of_time);
+    tcase_add_test(t, version_2_is_brought_up);
     tcase_add_test(t, lists);
     tcase_add_test(t, families);
     tcase_add_test(t, absent);

@@ -195,7 +195,7 @@ START_TEST(nick_beside_the_writer)
     change_nick(c, &r);
     fix_durable(&f, &c);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM nick"), 201);
-    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 200);
+    ck_assert_uint_eq(fix_count_sql(&f, FIX_JOURNAL_ROWS), 200);
 }
 END_TEST
 

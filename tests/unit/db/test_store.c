@@ -274,7 +274,7 @@ START_TEST(cancels_out_within_a_batch)
         ck_assert(fix_has(&f, id + 2));
         ck_assert(fix_has(&f, id + 3));
     }
-    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 8);
+    ck_assert_uint_eq(fix_count_sql(&f, FIX_JOURNAL_ROWS), 8);
     ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM rcpt"), 4);
     fix_close(&f);
     fix_open(&f);
@@ -318,7 +318,7 @@ START_TEST(lazy_changes_wait_for_company)
     change_journal(c, 1, "urgent", "z");
     fix_durable(&f, &c); /* takes the lazy one along, no clock needed */
     ck_assert_uint_eq(store_pending(f.store), 0);
-    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 3);
+    ck_assert_uint_eq(fix_count_sql(&f, FIX_JOURNAL_ROWS), 3);
     struct order o = {.n = 0};
     struct order_arg a = {.o = &o, .refused = true};
     c = change_new(f.store);
@@ -353,7 +353,7 @@ START_TEST(closing_commits_what_was_given)
     ck_assert(!a.refused);
     fix_open(&f);
     ck_assert(fix_has(&f, 2));
-    ck_assert_uint_eq(fix_count_sql(&f, "SELECT count(*) FROM journal"), 1);
+    ck_assert_uint_eq(fix_count_sql(&f, FIX_JOURNAL_ROWS), 1);
 }
 END_TEST
 

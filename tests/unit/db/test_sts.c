@@ -117,7 +117,7 @@ START_TEST(version_1_is_brought_here)
         "SELECT nick FROM nick WHERE nick = 'N1'",
         "SELECT body FROM message WHERE id = 7",
         "SELECT addr FROM rcpt WHERE msg = 7",
-        "SELECT 1 FROM pragma_user_version WHERE user_version = 2",
+        "SELECT 1 FROM pragma_user_version WHERE user_version = 3",
     };
     struct why w;
     for (size_t i = 0; i < 4; i++) {
