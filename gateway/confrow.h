@@ -108,6 +108,7 @@ struct conf_milter {
     struct str path; /* of a socket in the file system, "" none: at */
     union endpoint at;
     bool smtp, nje; /* the doors it looks at */
+    bool reports;   /* and at what we write to the Internet ourselves */
     enum filter_absent absent;
     int64_t connect_s, answer_s, verdict_s;
 };

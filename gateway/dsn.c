@@ -8,9 +8,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "base/text.h"
 #include "db/queue.h"
 #include "db/readerrow.h"
+#include "gateway/filter.h"
+#include "gateway/filternje.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/note.h"
@@ -210,6 +211,31 @@ static void build_report(struct gate *g, struct buf *b, enum dsn_kind kind, stru
     buf_printf(b, "\r\n--%.*s--\r\n", STR_ARG(boundary));
 }
 
+int dsn_take(struct gate *g, struct intake *in, const struct mail *report, const char *action,
+             msg_id about, struct why *w)
+{
+    msg_id id;
+    int v = intake_mail(in, report, &id, w);
+    if (v < 0)
+        return v;
+    ibmlog_notice(g, id);
+    change_journal(intake_change(in), about, "notice", "%s to=%.*s by=" MSG_ID_FMT, action,
+                   STR_ARG(report->rcpt[0].mailbox), MSG_ID_ARG(id));
+    return 0;
+}
+
+static int add_report(struct gate *g, struct intake *in, struct mail *report, const char *action,
+                      msg_id about, struct why *w)
+{
+    if (!filters_at(g->filters, DOOR_LOCAL))
+        return dsn_take(g, in, report, action, about, w);
+    report->body = body_of(report->content);
+    struct filternje_mail f = {.mail = report, .report = action, .about = about};
+    int v = intake_filter(in, &f, w);
+    body_free(&report->body);
+    return v;
+}
+
 static void report_to_net(struct gate *g, struct intake *in, enum dsn_kind kind, struct message *m,
                           const struct dsn_rcpt *rcpt, size_t n)
 {
@@ -224,14 +250,8 @@ static void report_to_net(struct gate *g, struct intake *in, enum dsn_kind kind,
                           .notify = NOTIFY_NEVER};
     struct mail mail = {
         .from = DOOR_LOCAL, .content = buf_cur(&b), .rcpt = &to, .nrcpt = 1, .utf8 = m->utf8};
-    msg_id id;
-    if (intake_mail(in, &mail, &id, &w) < 0)
+    if (add_report(g, in, &mail, kinds[kind].action, m->origin, &w) < 0)
         log_event(LOG_ERROR, m->origin, "notice", "error=%s", log_quote(str_of(w.text)));
-    else {
-        ibmlog_notice(g, id);
-        change_journal(intake_change(in), m->origin, "notice", "%s to=%.*s by=" MSG_ID_FMT,
-                       kinds[kind].action, STR_ARG(m->origin_sender), MSG_ID_ARG(id));
-    }
     buf_done(&b);
     arena_free(&a);
 }

@@ -16,9 +16,13 @@ struct dsn_rcpt {
     struct str orcpt;
 };
 struct dsn_rcpt dsn_rcpt_of(const struct rcpt *to, const struct why *why);
-/* Add the notice to an intake. A message without sender gets none (a journal row says so). */
+/* Add the notice to an intake; one to the Internet that filters are to see (MILTER .. REPORTS)
+ * when it is committed. A message without sender gets none (a journal row says so). */
 void dsn_add(struct gate *g, struct intake *in, enum dsn_kind kind, struct message *m,
              const struct dsn_rcpt *rcpt, size_t n);
+/* Take a report as it is now: `action` ("failed") of the message `about`. */
+int dsn_take(struct gate *g, struct intake *in, const struct mail *report, const char *action,
+             msg_id about, struct why *w) MUST_CHECK;
 /* A refusal at the NJE door: a file of this user was not taken. Note and message. quote: the start
  * of its text. */
 void dsn_refused_file(struct gate *g, struct intake *in, struct str user, struct str node,

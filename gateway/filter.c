@@ -13,8 +13,8 @@ struct generation {
     unsigned refs;
     const struct conf *conf; /* kept by the daemon to the end */
     struct milter **milter;  /* one for each conf->milter */
-    struct chain_filter *smtp, *nje;
-    struct chain_set smtp_set, nje_set;
+    struct chain_filter *smtp, *nje, *reports;
+    struct chain_set smtp_set, nje_set, report_set;
 };
 enum doing { DOING_NOTHING, DOING_GATE, DOING_CONTENT };
 
@@ -35,7 +35,8 @@ struct talk {
     /* what the facts point to */
     char addr[64], client[256], ptr[256], both[330], port[8], local[64], helo[SMTP_DOMAIN_MAX + 1];
     char tls[80], cipher[80], bits[4], id[24], nrcpts[24], params[120], user[20];
-    struct str mail_host, rcpt_host;
+    char enh[12], text[sizeof((struct why *)0)->text];
+    char *command;
 };
 struct filters {
     struct gate *g;
@@ -62,8 +63,10 @@ static struct generation *generation_new(struct gate *g)
     gen->milter = mem_new((c->nmilter + 1) * sizeof(struct milter *));
     gen->smtp = mem_new((c->nmilter + 1) * sizeof *gen->smtp);
     gen->nje = mem_new((c->nmilter + 1) * sizeof *gen->nje);
+    gen->reports = mem_new((c->nmilter + 1) * sizeof *gen->reports);
     gen->smtp_set = (struct chain_set){.filter = gen->smtp, .failed = failed};
     gen->nje_set = (struct chain_set){.filter = gen->nje, .failed = failed};
+    gen->report_set = (struct chain_set){.filter = gen->reports, .failed = failed};
     for (size_t i = 0; i < c->nmilter; i++) {
         const struct conf_milter *m = &c->milter[i];
         struct milter_set set = {.loop = g->loop,
@@ -82,6 +85,9 @@ static struct generation *generation_new(struct gate *g)
             gen->smtp[gen->smtp_set.n++] = cf;
         if (m->nje)
             gen->nje[gen->nje_set.n++] = cf;
+        cf.absent = CHAIN_ACCEPT; /* nobody would hear of a report that waits or is refused */
+        if (m->reports)
+            gen->reports[gen->report_set.n++] = cf;
     }
     return gen;
 }
@@ -97,6 +103,7 @@ static void generation_leave(struct generation **gp)
     free(gen->milter);
     free(gen->smtp);
     free(gen->nje);
+    free(gen->reports);
     free(gen);
 }
 
@@ -114,8 +121,9 @@ static bool same_filters(const struct conf *a, const struct conf *b)
     for (size_t i = 0; same && i < a->nmilter; i++) {
         const struct conf_milter *x = &a->milter[i], *y = &b->milter[i];
         same = str_eq(x->name, y->name) && str_eq(x->path, y->path) && x->smtp == y->smtp &&
-               x->nje == y->nje && x->absent == y->absent && x->connect_s == y->connect_s &&
-               x->answer_s == y->answer_s && x->verdict_s == y->verdict_s;
+               x->nje == y->nje && x->reports == y->reports && x->absent == y->absent &&
+               x->connect_s == y->connect_s && x->answer_s == y->answer_s &&
+               x->verdict_s == y->verdict_s;
     }
     return same;
 }
@@ -140,8 +148,12 @@ bool filters_stopped(const struct filters *f)
 
 bool filters_at(const struct filters *f, enum door door)
 {
-    return f != NULL && !f->stopped &&
-           (door == DOOR_SMTP ? f->gen->smtp_set.n : f->gen->nje_set.n) > 0;
+    size_t n = 0;
+    if (f != NULL && !f->stopped)
+        n = door == DOOR_SMTP  ? f->gen->smtp_set.n
+            : door == DOOR_NJE ? f->gen->nje_set.n
+                               : f->gen->report_set.n;
+    return n > 0;
 }
 
 void filters_each(const struct filters *f,
@@ -254,6 +266,7 @@ static void talk_free(struct talk *t)
         t->next->prev = t->prev;
     chain_free(&t->chain);
     generation_leave(&t->gen);
+    free(t->command);
     free(t);
 }
 
@@ -419,6 +432,24 @@ static void know_rcpt(struct talk *t, const struct smtpd_rcpt *r)
     milter_macro_set(facts, "{rcpt_mailer}", STR("nje"));
 }
 
+/* As Sendmail tells it: the mailer "error", the status for a host and the words for an address. */
+static void know_refused(struct talk *t, const struct smtpd_facts *s)
+{
+    struct milter_facts *facts = chain_facts(t->chain);
+    facts->rcpt = s->rcpt != NULL ? s->rcpt->path.text : STR("");
+    milter_macro_set(facts, "{rcpt_mailer}", STR("error"));
+    set_text(t->enh, sizeof t->enh, facts, "{rcpt_host}", str_of(why_enh(s->refusal)));
+    set_text(t->text, sizeof t->text, facts, "{rcpt_addr}", str_of(s->refusal->text));
+}
+
+/* The line is gone before a filter that has yet to be connected to hears of it. */
+static void know_command(struct talk *t, struct str line)
+{
+    free(t->command);
+    t->command = mem_copy(line.p, line.n);
+    chain_facts(t->chain)->command = str_of(t->command);
+}
+
 static void know(struct talk *t, struct smtpd_session *s, enum smtpd_stage stage)
 {
     struct smtpd_facts now;
@@ -433,15 +464,19 @@ static void know(struct talk *t, struct smtpd_session *s, enum smtpd_stage stage
         know_mail(t, now.mail);
     if (stage == SMTPD_AT_RCPT)
         know_rcpt(t, now.rcpt);
+    if (stage == SMTPD_AT_REFUSED)
+        know_refused(t, &now);
+    if (stage == SMTPD_AT_UNKNOWN)
+        know_command(t, now.command);
 }
 
 int filter_gate(struct filters *f, struct smtpd_session *s, enum smtpd_stage stage, struct why *w)
 {
-    static const enum milter_place places[] = {[SMTPD_AT_CONNECT] = MILTER_AT_CONNECT,
-                                               [SMTPD_AT_HELO] = MILTER_AT_HELO,
-                                               [SMTPD_AT_MAIL] = MILTER_AT_MAIL,
-                                               [SMTPD_AT_RCPT] = MILTER_AT_RCPT,
-                                               [SMTPD_AT_DATA] = MILTER_AT_DATA};
+    static const enum milter_place places[] = {
+        [SMTPD_AT_CONNECT] = MILTER_AT_CONNECT, [SMTPD_AT_HELO] = MILTER_AT_HELO,
+        [SMTPD_AT_MAIL] = MILTER_AT_MAIL,       [SMTPD_AT_RCPT] = MILTER_AT_RCPT,
+        [SMTPD_AT_DATA] = MILTER_AT_DATA,       [SMTPD_AT_REFUSED] = MILTER_AT_REFUSED,
+        [SMTPD_AT_UNKNOWN] = MILTER_AT_UNKNOWN};
     struct talk *t = *smtpd_user(s, SMTPD_FILTERS);
     (void)w;
     if (f == NULL || f->stopped)
@@ -507,13 +542,13 @@ static void know_nje(struct talk *t)
     snprintf(t->id, sizeof t->id, MSG_ID_FMT, MSG_ID_ARG(t->nje.id));
     snprintf(t->nrcpts, sizeof t->nrcpts, "%zu", m->nrcpt);
     str_copy(t->user, sizeof t->user, t->nje.user);
-    milter_macro_set(facts, "{daemon_name}", STR("NJE"));
+    milter_macro_set(facts, "{daemon_name}", t->nje.report ? STR("REPORTS") : STR("NJE"));
     milter_macro_set(facts, "{client_addr}", STR("127.0.0.1"));
     milter_macro_set(facts, "{client_name}", STR("localhost"));
     milter_macro_set(facts, "{client_ptr}", STR("localhost"));
     milter_macro_set(facts, "{client_resolve}", STR("OK"));
     milter_macro_set(facts, "_", STR("localhost [127.0.0.1]"));
-    milter_macro_set(facts, "{auth_type}", STR("NJE"));
+    milter_macro_set(facts, "{auth_type}", t->nje.report ? STR("") : STR("NJE"));
     milter_macro_set(facts, "{auth_authen}", str_of(t->user));
     milter_macro_set(facts, "{mail_addr}", m->sender);
     milter_macro_set(facts, "{mail_host}",
@@ -584,7 +619,7 @@ static void nje_verdict(struct talk *t, const struct why *w)
 
 void filter_nje(struct filters *f, const struct filter_nje *n)
 {
-    struct talk *t = talk_new(f, &f->gen->nje_set);
+    struct talk *t = talk_new(f, n->report ? &f->gen->report_set : &f->gen->nje_set);
     t->nje = *n;
     t->fn = n->fn;
     t->arg = n->arg;

@@ -18,7 +18,8 @@ void filters_free(struct filters **f);
 /* STOPEXIT, STARTEXIT: mail goes on without any filter. */
 void filters_stop(struct filters *f, bool stop);
 bool filters_stopped(const struct filters *f);
-bool filters_at(const struct filters *f, enum door door); /* is anybody to be asked there? */
+/* Is anybody to be asked there? DOOR_LOCAL: about our own reports. */
+bool filters_at(const struct filters *f, enum door door);
 void filters_each(const struct filters *f,
                   void (*fn)(void *arg, const struct conf_milter *c, const struct milter_stat *st),
                   void *arg);
@@ -48,6 +49,7 @@ enum filter_answer filter_content(struct filters *f, struct smtpd_mail *m, struc
 struct filter_nje {
     struct milter_mail *mail; /* its sender and recipients set */
     struct str user;          /* "USER@NODE": as if he had authenticated */
+    bool report;              /* it is ours: nobody's, and for the filters of REPORTS */
     msg_id id;
     /* A recipient refused for good; he is marked gone. */
     void (*refused)(void *arg, size_t rcpt, const struct why *w);

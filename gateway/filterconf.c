@@ -80,6 +80,8 @@ static void milter_option(struct conf_reader *r, struct str word, struct conf_mi
         m->smtp = true;
     } else if (str_is(word, "NJE")) {
         m->nje = true;
+    } else if (str_is(word, "REPORTS")) {
+        m->reports = true;
     } else if (str_is(key, "ABSENT")) {
         size_t i = 0;
         while (i < 3 && !str_is(value, absent[i]))
@@ -97,7 +99,7 @@ static void milter_option(struct conf_reader *r, struct str word, struct conf_mi
     } else {
         conf_error(r,
                    "MILTER: \"%.*s\" is not understood; the form is: MILTER socket [SMTP] [NJE] "
-                   "[ABSENT=ACCEPT|DEFER|REFUSE] [CONNECT=s] [ANSWER=s] [VERDICT=s]",
+                   "[REPORTS] [ABSENT=ACCEPT|DEFER|REFUSE] [CONNECT=s] [ANSWER=s] [VERDICT=s]",
                    STR_ARG(word));
     }
 }
@@ -141,7 +143,7 @@ void finish_filters(struct conf_reader *r)
     struct conf *c = r->c;
     for (size_t i = 0; i < c->nmilter; i++) {
         struct conf_milter *m = &c->milter[i];
-        if (m->smtp || m->nje)
+        if (m->smtp || m->nje || m->reports)
             continue;
         m->smtp = c->exit_direction != EXIT_FROM_NJE;
         m->nje = c->exit_direction != EXIT_FROM_TCP;
@@ -157,9 +159,9 @@ void show_filters(const struct conf *c, struct buf *out)
     buf_printf(out, "EXITDIRECTION %s\n", directions[c->exit_direction]);
     for (size_t i = 0; i < c->nmilter; i++) {
         const struct conf_milter *m = &c->milter[i];
-        buf_printf(out, "MILTER %.*s%s%s ABSENT=%s CONNECT=%lld ANSWER=%lld VERDICT=%lld\n",
+        buf_printf(out, "MILTER %.*s%s%s%s ABSENT=%s CONNECT=%lld ANSWER=%lld VERDICT=%lld\n",
                    STR_ARG(m->name), m->smtp ? " SMTP" : "", m->nje ? " NJE" : "",
-                   absent[m->absent], (long long)m->connect_s, (long long)m->answer_s,
-                   (long long)m->verdict_s);
+                   m->reports ? " REPORTS" : "", absent[m->absent], (long long)m->connect_s,
+                   (long long)m->answer_s, (long long)m->verdict_s);
     }
 }

@@ -19,6 +19,8 @@ struct waiting {
     struct arena *arena;
     struct mail mail;
     struct str user, node, facts;
+    const char *report;
+    msg_id about;
     struct milter_mail text; /* while it is asked about */
 };
 struct filternje {
@@ -95,6 +97,8 @@ int filternje_add(struct filternje **list, const struct filternje_mail *m, struc
     one->user = arena_str(a, m->user);
     one->node = arena_str(a, m->node);
     one->facts = arena_str(a, m->facts);
+    one->report = m->report;
+    one->about = m->about;
     if (*list == NULL) {
         *list = mem_new(sizeof **list);
         (*list)->last = &(*list)->first;
@@ -130,9 +134,29 @@ static void refuse(struct filternje *f, const struct waiting *one, struct str to
     f->g->stat.refused++;
 }
 
+/* Nobody is told that a report was refused. 0: it is settled. */
+static int report_refused(struct filternje *f, struct waiting *one, struct why *w)
+{
+    log_event(LOG_WARN, one->about, "filter", "report=%s to=%s reason=%s", one->report,
+              log_quote(one->mail.rcpt[0].mailbox), log_quote(str_of(w->text)));
+    if (why_is_temp(w)) { /* as it was, then */
+        struct mail m = one->mail;
+        m.content = body_cur(m.body, w);
+        return dsn_take(f->g, f->in, &m, one->report, one->about, w);
+    }
+    change_journal(intake_change(f->in), one->about, "notice", "%s to=%.*s refused: %s",
+                   one->report, STR_ARG(one->mail.rcpt[0].mailbox), w->text);
+    return 0;
+}
+
 static void on_refused(void *arg, size_t rcpt, const struct why *w)
 {
     struct filternje *f = arg;
+    if (f->at->report != NULL) {
+        struct why why = *w;
+        (void)report_refused(f, f->at, &why);
+        return;
+    }
     refuse(f, f->at, f->at->mail.rcpt[rcpt].original, w);
 }
 
@@ -201,8 +225,9 @@ static int take(struct filternje *f, struct waiting *one, struct why *w)
     m.content = body_cur(m.body, w);
     struct filternje_mail whole = {
         .mail = &m, .user = one->user, .node = one->node, .facts = one->facts};
-    int v = one->text.held ? intake_hold_mail(f->in, &m, one->text.hold)
-                           : filternje_take(f->g, f->in, &whole, w);
+    int v = one->text.held        ? intake_hold_mail(f->in, &m, one->text.hold)
+            : one->report != NULL ? dsn_take(f->g, f->in, &m, one->report, one->about, w)
+                                  : filternje_take(f->g, f->in, &whole, w);
     body_free(&m.body);
     return v;
 }
@@ -237,16 +262,21 @@ static void on_verdict(void *arg, const struct why *said, bool discard)
     struct waiting *one = f->at;
     struct why w;
     int v = 0;
-    if (said != NULL) {
+    if (said != NULL && one->report != NULL) {
+        w = *said;
+        v = report_refused(f, one, &w);
+    } else if (said != NULL) {
         w = *said;
         v = w.err;
     } else if (discard) {
-        intake_journal(f->in, "discarded", "from=%.*s by a filter",
-                       STR_ARG(one->mail.origin_sender));
+        change_journal(intake_change(f->in), one->report != NULL ? one->about : intake_id(f->in),
+                       "discarded", "from=%.*s by a filter", STR_ARG(one->mail.origin_sender));
     } else {
         v = take(f, one, &w);
     }
-    if (v < 0 && why_is_temp(&w)) {
+    if (v < 0 && one->report != NULL) {
+        log_event(LOG_ERROR, one->about, "notice", "error=%s", log_quote(str_of(w.text)));
+    } else if (v < 0 && why_is_temp(&w)) {
         f->failed = f->over = true;
         f->why = w;
     } else if (v < 0) {
@@ -281,7 +311,10 @@ static void ask(struct filternje *f)
         milter_mail_rcpt(&one->text, shown(f->g, one->arena, &one->mail.rcpt[i]));
     struct filter_nje n = {
         .mail = &one->text,
-        .user = arena_printf(one->arena, "%.*s@%.*s", STR_ARG(one->user), STR_ARG(one->node)),
+        .user = one->report != NULL
+                    ? STR("")
+                    : arena_printf(one->arena, "%.*s@%.*s", STR_ARG(one->user), STR_ARG(one->node)),
+        .report = one->report != NULL,
         .id = intake_id(f->in),
         .refused = on_refused,
         .fn = on_verdict,

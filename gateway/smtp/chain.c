@@ -142,12 +142,13 @@ static void said(void *arg, enum milter_verdict v, const struct why *w)
     struct chain *c = m->c;
     struct why none;
     bool whole = m->told == MILTER_AT_CONNECT || m->told == MILTER_AT_HELO;
+    bool refused = c->place == MILTER_AT_REFUSED || c->place == MILTER_AT_UNKNOWN;
     switch (v) {
     case MILTER_BROKEN:
         m->broken = true;
         if (c->set->failed != NULL)
             c->set->failed(c->set->arg, m->filter->name, w);
-        if (m->filter->absent != CHAIN_ACCEPT) {
+        if (m->filter->absent != CHAIN_ACCEPT && !refused) {
             absent(m, &none);
             finish(c, &none);
             return;
@@ -155,6 +156,10 @@ static void said(void *arg, enum milter_verdict v, const struct why *w)
         c->at++;
         break;
     case MILTER_REFUSE:
+        if (m->told == MILTER_AT_REFUSED && why_smtp(w) != 421) {
+            c->at++; /* it is refused anyway */
+            break;
+        }
         finish(c, w);
         return;
     case MILTER_ACCEPT:

@@ -32,7 +32,8 @@ void chain_free(struct chain **c); /* at any time, also in its callback */
 /* To be filled before the question they belong to. */
 struct milter_facts *chain_facts(struct chain *c);
 /* As milter_ask: true: the verdict comes in a later turn; false: go on. MILTER_AT_MAIL begins a
- * mail; an earlier one not seen to its end is given up. */
+ * mail; an earlier one not seen to its end is given up. MILTER_AT_REFUSED and MILTER_AT_UNKNOWN
+ * tell of a no that is certain: a filter that fails there makes no difference yet. */
 bool chain_ask(struct chain *c, enum milter_place place) MUST_CHECK;
 bool chain_content(struct chain *c, struct milter_mail *mail) MUST_CHECK;
 bool chain_discards(const struct chain *c); /* the mail at hand is to be thrown away unsaid */

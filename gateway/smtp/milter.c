@@ -124,10 +124,10 @@ static const char *const usual[MILTER_PLACES] = {
     [MILTER_AT_EOH] = "i",
     [MILTER_AT_EOM] = "i {msg_id} {nrcpts}",
 };
-static const char command_of[MILTER_PLACES] = {
-    [MILTER_AT_CONNECT] = 'C', [MILTER_AT_HELO] = 'H', [MILTER_AT_MAIL] = 'M',
-    [MILTER_AT_RCPT] = 'R',    [MILTER_AT_DATA] = 'T', [MILTER_AT_EOM] = 'E',
-    [MILTER_AT_EOH] = 'N',
+static const char command_of[MILTER_QUESTIONS] = {
+    [MILTER_AT_CONNECT] = 'C', [MILTER_AT_HELO] = 'H',    [MILTER_AT_MAIL] = 'M',
+    [MILTER_AT_RCPT] = 'R',    [MILTER_AT_DATA] = 'T',    [MILTER_AT_EOM] = 'E',
+    [MILTER_AT_EOH] = 'N',     [MILTER_AT_REFUSED] = 'R', [MILTER_AT_UNKNOWN] = 'U',
 };
 
 /* A filter may name a macro of several letters with its braces or without. */
@@ -142,6 +142,10 @@ static void put_macros(struct milter_talk *t, enum milter_place place)
 {
     const struct milter_facts *f = t->facts;
     struct buf *b = &t->m->out;
+    if (place == MILTER_AT_UNKNOWN)
+        return; /* has none */
+    if (place == MILTER_AT_REFUSED)
+        place = MILTER_AT_RCPT;
     struct str names = t->opt.chosen[place] ? t->opt.macros[place] : str_of(usual[place]);
     size_t begun = SIZE_MAX;
     for (struct str name = str_word(&names); name.n > 0; name = str_word(&names))
@@ -377,19 +381,23 @@ void milter_talk_free(struct milter_talk **tp)
 /* Does the filter want to be told, and will it answer? */
 static const struct {
     uint32_t unwanted, unanswered;
-} terms[MILTER_PLACES] = {
+} terms[MILTER_QUESTIONS] = {
     [MILTER_AT_CONNECT] = {MILTER_NO_CONNECT, MILTER_NR_CONNECT},
     [MILTER_AT_HELO] = {MILTER_NO_HELO, MILTER_NR_HELO},
     [MILTER_AT_MAIL] = {MILTER_NO_MAIL, MILTER_NR_MAIL},
     [MILTER_AT_RCPT] = {MILTER_NO_RCPT, MILTER_NR_RCPT},
     [MILTER_AT_DATA] = {MILTER_NO_DATA, MILTER_NR_DATA},
     [MILTER_AT_EOH] = {MILTER_NO_EOH, MILTER_NR_EOH},
+    [MILTER_AT_REFUSED] = {MILTER_NO_RCPT, MILTER_NR_RCPT},
+    [MILTER_AT_UNKNOWN] = {MILTER_NO_UNKNOWN, MILTER_NR_UNKNOWN},
 };
 
 static bool wanted(const struct milter_talk *t, enum milter_place place)
 {
     return (t->opt.steps & terms[place].unwanted) == 0 &&
-           (place != MILTER_AT_DATA || t->opt.version >= 4);
+           (place != MILTER_AT_DATA || t->opt.version >= 4) &&
+           (place != MILTER_AT_UNKNOWN || t->opt.version >= 3) &&
+           (place != MILTER_AT_REFUSED || (t->opt.steps & MILTER_WANTS_REFUSED) != 0);
 }
 
 static void put_question(struct milter_talk *t)
@@ -408,7 +416,11 @@ static void put_question(struct milter_talk *t)
         milter_put_path(b, 'M', f->sender, f->sender_params);
         break;
     case MILTER_AT_RCPT:
+    case MILTER_AT_REFUSED:
         milter_put_path(b, 'R', f->rcpt, f->rcpt_params);
+        break;
+    case MILTER_AT_UNKNOWN:
+        milter_put_unknown(b, f->command);
         break;
     default:
         milter_put_empty(b, command_of[t->place]);

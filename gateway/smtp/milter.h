@@ -44,6 +44,7 @@ struct milter_facts {
     struct str helo;
     struct str sender, sender_params; /* without <>; ESMTP words */
     struct str rcpt, rcpt_params;     /* the one asked about */
+    struct str command;               /* the unknown one */
     struct {
         struct str name, value;
     } macro[MILTER_MACROS_MAX];
@@ -65,9 +66,9 @@ typedef void milter_fn(void *arg, enum milter_verdict v, const struct why *w);
 struct milter_talk;
 struct milter_talk *milter_talk_new(struct milter *m, const struct milter_facts *f, milter_fn *fn,
                                     void *arg);
-/* Tell the filter of the next thing: connection, HELO, sender, a recipient, DATA, the content. One
- * question at a time, in the protocol's order. True: the verdict comes in a later turn. False: it
- * need not be asked, or does not answer to this: go on. */
+/* Tell the filter of the next thing: connection, HELO, sender, a recipient, DATA, the content, or
+ * anywhere of an unknown command. One question at a time, in the protocol's order. True: the
+ * verdict comes in a later turn. False: it need not be asked, or does not answer to this: go on. */
 bool milter_ask(struct milter_talk *t, enum milter_place place) MUST_CHECK;
 /* The header, the body and the end (MILTER_AT_EOM) of a mail, which stays as it is until the
  * verdict; with MILTER_GO_ON and MILTER_ACCEPT the filter's changes are done to it. */

@@ -239,11 +239,21 @@ void milter_put_connect(struct buf *b, struct str name, const union endpoint *pe
     end(b, at);
 }
 
+static void put_text(struct buf *b, char letter, struct str text)
+{
+    size_t at = begin(b, letter);
+    put(b, text);
+    end(b, at);
+}
+
 void milter_put_helo(struct buf *b, struct str helo)
 {
-    size_t at = begin(b, 'H');
-    put(b, helo);
-    end(b, at);
+    put_text(b, 'H', helo);
+}
+
+void milter_put_unknown(struct buf *b, struct str command)
+{
+    put_text(b, 'U', command);
 }
 
 void milter_put_path(struct buf *b, char letter, struct str address, struct str params)

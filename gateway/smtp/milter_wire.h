@@ -39,6 +39,7 @@ enum {
     MILTER_NO_UNKNOWN = 0x100,
     MILTER_NO_DATA = 0x200,
     MILTER_CAN_SKIP = 0x400,
+    MILTER_WANTS_REFUSED = 0x800, /* to be told of recipients refused already */
     MILTER_NR_CONNECT = 0x1000,
     MILTER_NR_HELO = 0x2000,
     MILTER_NR_MAIL = 0x4000,
@@ -48,9 +49,10 @@ enum {
     MILTER_NR_EOH = 0x40000,
     MILTER_NR_BODY = 0x80000,
     MILTER_LEADING_SPACE = 0x100000,
-    MILTER_STEPS_OFFERED = 0x1FF7FF, /* all but 0x800, to be told of recipients refused already */
+    MILTER_STEPS_OFFERED = 0x1FFFFF,
 };
-/* Places macros belong to, as the filter numbers them when it chooses. */
+/* Places macros belong to, as the filter numbers them when it chooses; then the questions that have
+ * none of their own. */
 enum milter_place {
     MILTER_AT_CONNECT,
     MILTER_AT_HELO,
@@ -59,7 +61,10 @@ enum milter_place {
     MILTER_AT_DATA,
     MILTER_AT_EOM,
     MILTER_AT_EOH,
-    MILTER_PLACES
+    MILTER_PLACES,
+    MILTER_AT_REFUSED = MILTER_PLACES, /* a recipient we refuse; the answer changes nothing */
+    MILTER_AT_UNKNOWN,                 /* a command we do not know; the answer may be another no */
+    MILTER_QUESTIONS
 };
 struct milter_options {
     uint32_t version, actions, steps;
@@ -114,6 +119,7 @@ void milter_put_empty(struct buf *b, char letter); /* T N E A Q */
 /* C: name of the client, "[addr]" when it has none. */
 void milter_put_connect(struct buf *b, struct str name, const union endpoint *peer);
 void milter_put_helo(struct buf *b, struct str helo);
+void milter_put_unknown(struct buf *b, struct str command); /* U, from version 3 on */
 /* M or R: address (without <>) and the ESMTP parameters as words. */
 void milter_put_path(struct buf *b, char letter, struct str address, struct str params);
 void milter_put_header(struct buf *b, struct str name, struct str value);

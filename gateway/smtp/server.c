@@ -315,6 +315,8 @@ void smtpd_facts(const struct smtpd_session *s, struct smtpd_facts *out)
         .esmtp = s->esmtp,
         .tls = stream_tls_facts(s->stream),
         .mail = tx != NULL ? &tx->m : NULL,
+        .refusal = tx != NULL ? &tx->why : NULL,
+        .command = s->d->unknown,
         .rcpt = tx != NULL && tx->m.nrcpt < tx->rcpt_cap ? &tx->m.rcpt[tx->m.nrcpt] : NULL,
     };
 }

@@ -49,7 +49,9 @@ enum smtpd_stage {
     SMTPD_AT_MAIL,
     SMTPD_AT_RCPT,
     SMTPD_AT_DATA,
-    SMTPD_AT_LOGIN /* never asked of gate */
+    SMTPD_AT_REFUSED, /* a recipient was refused: only a 421 makes a difference */
+    SMTPD_AT_UNKNOWN, /* so was a command; a no is said instead of ours */
+    SMTPD_AT_LOGIN    /* never asked of gate */
 };
 #define SMTPD_LATER 1
 /* What is known of a session at such a place; borrowed until the return to the loop. */
@@ -62,7 +64,9 @@ struct smtpd_facts {
     const char *tls;               /* "" without TLS */
     const char *login;             /* who signed on, NULL nobody */
     struct smtpd_mail *mail;       /* from SMTPD_AT_MAIL on */
-    const struct smtpd_rcpt *rcpt; /* at SMTPD_AT_RCPT: not yet one of mail->rcpt */
+    const struct smtpd_rcpt *rcpt; /* at SMTPD_AT_RCPT and _REFUSED: not (yet) one of mail->rcpt */
+    const struct why *refusal;     /* at SMTPD_AT_REFUSED */
+    struct str command;            /* at SMTPD_AT_UNKNOWN: the line */
 };
 struct smtpd_ops {
     /* Verdict on MAIL and RCPT: 0 to accept, else negative with *w (code and text of the reply). */

@@ -77,9 +77,10 @@ static void finish_connect(struct smtpd_session *s, const struct why *w);
 static void finish(struct smtpd_session *s, enum smtpd_stage stage, const struct why *w)
 {
     static void (*const next[])(struct smtpd_session *, const struct why *) = {
-        [SMTPD_AT_CONNECT] = finish_connect, [SMTPD_AT_HELO] = smtpd_finish_helo,
-        [SMTPD_AT_MAIL] = smtpd_finish_mail, [SMTPD_AT_RCPT] = smtpd_finish_rcpt,
-        [SMTPD_AT_DATA] = smtpd_finish_data, [SMTPD_AT_LOGIN] = smtpd_finish_login,
+        [SMTPD_AT_CONNECT] = finish_connect,       [SMTPD_AT_HELO] = smtpd_finish_helo,
+        [SMTPD_AT_MAIL] = smtpd_finish_mail,       [SMTPD_AT_RCPT] = smtpd_finish_rcpt,
+        [SMTPD_AT_DATA] = smtpd_finish_data,       [SMTPD_AT_REFUSED] = smtpd_finish_refused,
+        [SMTPD_AT_UNKNOWN] = smtpd_finish_unknown, [SMTPD_AT_LOGIN] = smtpd_finish_login,
     };
     if (w != NULL && (why_smtp(w) == 421 || stage == SMTPD_AT_CONNECT)) {
         smtpd_refuse(s, w);
@@ -522,6 +523,7 @@ void smtpd_session_step(struct smtpd_session *s, enum smtpd_input in)
         break;
     case SMTPD_IN_ANSWER:
         answered(s);
+        look_at_errors(s);
         go_on(s);
         break;
     case SMTPD_IN_SECURE:

@@ -57,7 +57,7 @@ struct smtpd_tx {
     bool handed;    /* given to the owner */
     bool decided;   /* the verdict is here: why (when failed) or id */
     bool failed;
-    struct why why;
+    struct why why; /* while a refused recipient is told to filters: his */
     msg_id id;
 };
 
@@ -105,6 +105,7 @@ struct smtpd {
     void *arg;
     char *hostname;
     struct arena *scratch; /* for one command */
+    struct str unknown;    /* while the owner is asked about it */
     struct buf reply;      /* one reply on its way to the stream */
     struct buf content;    /* one chunk of content on its way to the body */
     struct ledger *ledger;
@@ -148,6 +149,8 @@ void smtpd_finish_helo(struct smtpd_session *s, const struct why *w);
 void smtpd_finish_mail(struct smtpd_session *s, const struct why *w);
 void smtpd_finish_rcpt(struct smtpd_session *s, const struct why *w);
 void smtpd_finish_data(struct smtpd_session *s, const struct why *w);
+void smtpd_finish_refused(struct smtpd_session *s, const struct why *w);
+void smtpd_finish_unknown(struct smtpd_session *s, const struct why *w);
 
 /* login.c */
 bool smtpd_offers_login(const struct smtpd_session *s);

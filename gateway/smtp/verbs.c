@@ -199,7 +199,8 @@ static void count_refused(struct smtpd_session *s)
         s->errors++; /* a list may hold stale names; who guesses names is stopped */
 }
 
-/* Parse in the scratch arena, keep in the transaction's: wrong commands cost it nothing. */
+/* Parse in the scratch arena, keep in the transaction's: wrong commands cost it nothing. Negative:
+ * no address is there; 1: the one there is refused. */
 static int take_rcpt(struct smtpd_session *s, struct str rest, struct why *w)
 {
     struct smtpd_tx *tx = s->tx;
@@ -220,9 +221,22 @@ static int take_rcpt(struct smtpd_session *s, struct str rest, struct why *w)
     int rc = s->d->ops.rcpt(s->d->arg, &tx->m, r, w);
     if (rc == 0 && arena_full(tx->m.arena))
         rc = why_set(w, E_LIMIT, 452, "4.3.1", "This transaction uses too much memory");
-    if (rc < 0)
-        count_refused(s);
-    return rc;
+    return rc < 0 ? 1 : 0;
+}
+
+/* He is no recipient of ours, and filters that want to may know. */
+static void refuse_rcpt(struct smtpd_session *s, const struct why *w)
+{
+    s->tx->why = *w;
+    smtpd_ask(s, SMTPD_AT_REFUSED);
+}
+
+void smtpd_finish_refused(struct smtpd_session *s, const struct why *w)
+{
+    (void)w; /* 421 was said by finish */
+    count_refused(s);
+    s->tx->refused++;
+    smtpd_refuse(s, &s->tx->why);
 }
 
 void smtpd_finish_rcpt(struct smtpd_session *s, const struct why *w)
@@ -255,6 +269,7 @@ static void do_rcpt(struct smtpd_session *s, struct str rest)
 {
     struct why w;
     struct smtpd_tx *tx = s->tx;
+    int rc;
     if (tx == NULL) {
         smtpd_wrong(s, 503, "5.5.1", "Sender must be specified before recipients");
     } else if (tx->chunks) {
@@ -268,9 +283,11 @@ static void do_rcpt(struct smtpd_session *s, struct str rest)
     } else if (!may_rcpt(s, &w)) {
         tx->refused++;
         smtpd_refuse(s, &w);
-    } else if (take_rcpt(s, rest, &w) < 0) {
+    } else if ((rc = take_rcpt(s, rest, &w)) < 0) {
         tx->refused++;
         smtpd_refuse(s, &w);
+    } else if (rc > 0) {
+        refuse_rcpt(s, &w);
     } else {
         smtpd_ask(s, SMTPD_AT_RCPT);
     }
@@ -431,6 +448,23 @@ static void do_help(struct smtpd_session *s, struct str rest)
     buf_done(&b);
 }
 
+void smtpd_finish_unknown(struct smtpd_session *s, const struct why *w)
+{
+    if (w == NULL) {
+        smtpd_wrong(s, 500, "5.5.2", "Command not recognized; HELP lists those taken here");
+    } else {
+        s->errors++;
+        smtpd_refuse(s, w);
+    }
+}
+
+static void unknown(struct smtpd_session *s, struct str line)
+{
+    s->d->unknown = line;
+    smtpd_ask(s, SMTPD_AT_UNKNOWN);
+    s->d->unknown = STR("");
+}
+
 static const struct verb *find_verb(struct str name)
 {
     for (size_t i = 0; i < NVERBS; i++)
@@ -449,7 +483,7 @@ void smtpd_command(struct smtpd_session *s, struct str line)
     if (s->counted && s->tx == NULL && mono_ms(s->born, mono_now()) > s->d->set.session_ms) {
         smtpd_hang_up(s, "limit", "4.4.2", "ends sessions of this length, connect again");
     } else if (v == NULL) {
-        smtpd_wrong(s, 500, "5.5.2", "Command not recognized; HELP lists those taken here");
+        unknown(s, line);
     } else if (smtp_disallowed(s->d->set.disallow, name)) {
         do_not(s, rest);
     } else if ((v->states & 1u << s->state) == 0) {

@@ -97,6 +97,85 @@ def case_filter_verdicts(w):
     p.no_file() if hasattr(p, 'no_file') else None
 
 
+def case_filter_unknown_and_refused(w):
+    """A filter hears of unknown commands, before HELO too, and of recipients we refuse; its no to the first is said."""
+    gw, p, _, f = filtered(w, steps=0x800)
+    heard = []
+    f.on('U', lambda s, d: heard.append(d) or ([milterd.say(554, '5.7.0 no wizards')] if b'WIZ' in d else None))
+    f.on('R', lambda s, d: heard.append((d, dict(s.macros['R']))))
+    c = wd.Raw(gw.smtp)
+    c.expect(220)
+    assert 'no wizards' in c.ask('WIZ', 554)
+    c.ask('XYZZY plugh', 500)
+    c.ask('EHLO client.test', 250)
+    c.ask('MAIL FROM:<steve@example.org>', 250)
+    c.ask('RCPT TO:<victim@example.net>', 550)
+    c.ask('RCPT TO:<%s>' % BOB, 250)
+    assert heard[:2] == [b'WIZ\0', b'XYZZY plugh\0'], heard
+    (told, macros), (_, fine) = heard[2:]
+    assert told == b'<victim@example.net>\0' and macros['{rcpt_mailer}'] == 'error', heard
+    assert macros['{rcpt_host}'].startswith('5.7.') and 'elay' in macros['{rcpt_addr}'], macros
+    assert fine['{rcpt_mailer}'] == 'nje' and fine['{rcpt_addr}'] == BOB, fine
+    f.on('R', lambda s, d: [packet('f')])
+    c.ask('RCPT TO:<other@example.net>', 421)
+    c.expect(0)
+
+
+def reported(gw, sink):
+    """A mail that waits for a link that is down is bounced: its report, as sent."""
+    gw.cli('link', 'stop', 'MVSA')
+    gw.mail(BOB, subject='To be returned')
+    rows = gw.until(lambda: gw.json('queue', 'list'))
+    gw.cli('queue', 'bounce', rows[0]['id'])
+    m = sink.take()
+    assert m.sender == '' and m.mail.get_content_type() == 'multipart/report', m.data
+    return m
+
+
+def case_filter_sees_reports(w):
+    """With REPORTS our own reports are shown, as nobody's mail, and go as the filter leaves them; without it not."""
+    gw, _, sink, f, other = filtered(w, 'REPORTS', filters=2)
+    gw.lines[:] = [ln.replace('REPORTS', 'NJE') if other.where in ln else ln for ln in gw.lines]
+    gw.restart()
+    f.at_end(milterd.insert_header(1, 'DKIM-Signature', 'v=1; b=xyz'))
+    m = reported(gw, sink)
+    assert m.mail['DKIM-Signature'] == 'v=1; b=xyz', m.data
+    seen = f.mails[0]
+    assert seen['sender'] == '<>' and seen['rcpts'] == ['<steve@example.org>'], seen
+    assert seen['macros']['C']['{daemon_name}'] == 'REPORTS' and '{auth_authen}' not in seen['macros']['M'], seen
+    assert b'Action: failed' in seen['body'] and dict(seen['headers'])['Subject'].startswith('Undelivered'), seen
+    assert not other.mails
+    assert 'MILTER %s REPORTS ' % f.where in gw.cli('config', 'show')
+    gw.empty()
+
+
+def case_filter_reports_go_anyway(w):
+    """A report waits for no filter: absent, silent, saying later, it goes as it is; a no and a discard are obeyed."""
+    for n, (absent, hook, goes) in enumerate((
+            ('DEFER', lambda s, d: [packet('t')], True), ('REFUSE', None, True),
+            ('DEFER', lambda s, d: [packet('r')], False), ('DEFER', lambda s, d: [packet('d')], False))):
+        sink = w.sink()
+        f = milterd.Filter((w.address, 0))
+        w.others.append(f.stop)
+        gw = w.gateway('G%d' % n, lines=['DESTINATION example.org ' + sink.where, 'MILTER %s REPORTS ABSENT=%s' % (
+            f.where if hook else os.path.join(w.dir, 'none'), absent)])
+        gw.link('MVSA').start()
+        if hook:
+            f.on('E', hook)
+        gw.mail('bob%mvsa@' + gw.fqdn, subject='To be returned')
+        rows = gw.until(lambda: gw.json('queue', 'list'))
+        gw.cli('queue', 'bounce', rows[0]['id'])
+        if goes:
+            assert sink.take().mail.get_content_type() == 'multipart/report'
+        else:
+            f.wait_for('E')
+        gw.empty()
+        trace = gw.cli('trace', rows[0]['id'])
+        assert goes == (' by=' in trace) and (goes or 'refused' in trace or 'discarded' in trace), trace
+        assert goes or not sink.messages
+        gw.stop()
+
+
 def case_filter_discards(w):
     """A mail a filter throws away is answered with 250 and goes nowhere; the journal knows."""
     gw, p, _, f = filtered(w)

@@ -124,6 +124,24 @@ def case_opendkim_signs_and_verifies(w):
 case_opendkim_signs_and_verifies.limit = 120
 
 
+def case_opendkim_signs_reports(w):
+    """MILTER .. REPORTS: a report of ours to the Internet bears a signature of our domain, and it verifies."""
+    gw, p, sink = w.pair()
+    where = opendkim(w, gw.fqdn, 'opendkim')
+    gw.lines += ['MILTER %s REPORTS' % where]
+    gw.restart()
+    p.wait_up()
+    gw.cli('link', 'stop', 'MVSA')
+    gw.mail(BOB, subject='To be returned')
+    rows = gw.until(lambda: gw.json('queue', 'list'))
+    gw.cli('queue', 'bounce', rows[0]['id'])
+    m = sink.take()
+    head, _ = m.strict
+    assert m.sender == '' and m.mail.get_content_type() == 'multipart/report', head
+    assert re.search(rb'DKIM-Signature: v=1;.*?d=%s' % gw.fqdn.encode(), head, re.S), head.decode()
+    testmsg(w, m.data, gw.fqdn)
+
+
 def with_dns(w, table, argv, env, **more):
     """Run with a name server of ours in /etc/resolv.conf, where we may: a mount of our own."""
     try:

@@ -121,6 +121,15 @@ static int judge(struct smtpd_session *s, enum smtpd_stage stage, struct why *wh
         return str_is(f.mail->sender.local, "nodata")
                    ? why_set(why, E_DENIED, 554, "5.7.1", "Gate closed to data")
                    : 0;
+    case SMTPD_AT_REFUSED:
+        ck_assert_ptr_nonnull(f.rcpt);
+        ck_assert_int_ge(why_smtp(f.refusal), 400);
+        return str_is(f.rcpt->path.local, "trap")
+                   ? why_set(why, E_TEMP, 421, "4.7.1", "That was a trap")
+                   : 0;
+    case SMTPD_AT_UNKNOWN:
+        return str_is(f.command, "WIZ now") ? why_set(why, E_DENIED, 554, "5.7.0", "No wizards")
+                                            : 0;
     }
     return 0;
 }

@@ -119,7 +119,7 @@ static bool unanswered(const struct filter *f, char letter)
         uint32_t bit;
     } nr[] = {{'L', MILTER_NR_HEADER}, {'C', MILTER_NR_CONNECT}, {'H', MILTER_NR_HELO},
               {'M', MILTER_NR_MAIL},   {'R', MILTER_NR_RCPT},    {'T', MILTER_NR_DATA},
-              {'N', MILTER_NR_EOH},    {'B', MILTER_NR_BODY}};
+              {'N', MILTER_NR_EOH},    {'B', MILTER_NR_BODY},    {'U', MILTER_NR_UNKNOWN}};
     for (size_t i = 0; i < sizeof nr / sizeof nr[0]; i++)
         if (nr[i].letter == letter)
             return (f->steps & nr[i].bit) != 0;
@@ -282,6 +282,7 @@ static void know(void)
     f->sender = STR("joe@a.example");
     f->sender_params = STR("SIZE=10 BODY=8BITMIME");
     f->rcpt = STR("ann@b.example");
+    f->command = STR("WIZ now");
     milter_macro_set(f, "j", STR("gw.example"));
     milter_macro_set(f, "i", STR("00000007"));
     milter_macro_set(f, "{mail_addr}", STR("joe@a.example"));
@@ -355,7 +356,7 @@ START_TEST(test_told)
     session(MAIL);
     wants(&w.log, ALL_OK "content: ok\n");
     wants(&w.filter[0].log,
-          "O |||\\06||\\01\\ff|\\1f\\f7\\ff\n"
+          "O |||\\06||\\01\\ff|\\1f\\ff\\ff\n"
           "D Cj|gw.example|\nC mx.a.example|4\\10\\92192.0.2.7|\n"
           "H helo.a.example|\n"
           "D Mi|00000007|{mail_addr}|joe@a.example|\nM <joe@a.example>|SIZE=10|BODY=8BITMIME|\n"
@@ -384,7 +385,7 @@ START_TEST(test_terms)
     session(MAIL);
     wants(&w.log, ALL_OK "content: ok\n");
     wants(&w.filter[0].log,
-          "O |||\\06||\\01\\ff|\\1f\\f7\\ff\n"
+          "O |||\\06||\\01\\ff|\\1f\\ff\\ff\n"
           "D Mi|00000007|{mail_addr}|joe@a.example|\nM <joe@a.example>|SIZE=10|BODY=8BITMIME|\n"
           "L Received| from there|\nL Subject| one~ two|\nL X-A|first|\nL X-A|  second|\n"
           "B Body\\0d~\nD Ej|gw.example|mail_addr|joe@a.example|\nE \n");
@@ -402,9 +403,81 @@ START_TEST(test_version_2)
     session("Subject: x\r\n\r\n");
     wants(&w.log, ALL_OK "content: ok\n");
     ck_assert_ptr_null(strstr(buf_cstr(&w.filter[0].log), "\nT"));
+    ask(MILTER_AT_UNKNOWN, "unknown");
+    wants(&w.log, "unknown: ok\n");
+    ck_assert_ptr_null(strstr(buf_cstr(&w.filter[0].log), "\nU"));
     chain_free(&w.chain);
     settle();
     ck_assert_ptr_nonnull(strstr(buf_cstr(&w.filter[0].log), "\nQ"));
+}
+END_TEST
+
+/* Recipients refused already are told to those who agreed to that, wherever they stand in the
+ * chain; their yes or no changes nothing, but 421 ends the session. */
+START_TEST(test_refused_recipients)
+{
+    w.filter[1].steps = w.filter[2].steps = MILTER_WANTS_REFUSED;
+    w.filter[2].rules = "R=y550_5.7.1_Spam_trap|";
+    w.filter[0].chosen = NULL;
+    start(3);
+    know();
+    new_mail(MAIL);
+    ask(MILTER_AT_CONNECT, "connect");
+    ask(MILTER_AT_MAIL, "mail");
+    for (size_t i = 0; i < 3; i++)
+        buf_reset(&w.filter[i].log);
+    milter_macro_set(chain_facts(w.chain), "{rcpt_mailer}", STR("error"));
+    ask(MILTER_AT_REFUSED, "refused");
+    wants(&w.log, "connect: ok\nmail: ok\nrefused: ok\n");
+    wants(&w.filter[0].log, "");
+    wants(&w.filter[1].log,
+          "D Ri|00000007|{rcpt_addr}|ann@b.example|{rcpt_mailer}|error|\nR <ann@b.example>|\n");
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&w.filter[2].log), "R <ann@b.example>|\n"));
+    ask(MILTER_AT_RCPT, "rcpt");
+    wants(&w.log, "rcpt: 550 5.7.1 Spam trap\n");
+    w.conn[2]->rules = "R=f";
+    ask(MILTER_AT_REFUSED, "refused");
+    wants(&w.log, "refused: 421 4.7.1 A filter ends this connection, try again later\n");
+}
+END_TEST
+
+/* One that fails over a recipient who is refused anyway is missed at the next question. */
+START_TEST(test_failing_over_the_refused)
+{
+    w.filter[0].steps = MILTER_WANTS_REFUSED;
+    w.filter[0].rules = "R=!";
+    start(1);
+    know();
+    new_mail(MAIL);
+    ask(MILTER_AT_MAIL, "mail");
+    ask(MILTER_AT_REFUSED, "refused");
+    wants(&w.log, "mail: ok\nrefused: (one: it has closed the connection) ok\n");
+    ask(MILTER_AT_RCPT, "rcpt");
+    wants(&w.log, "rcpt: (one: it has closed the connection) 451 4.7.1 The mail filter here is not "
+                  "available, try again later\n");
+}
+END_TEST
+
+/* An unknown command is told as it came, and a no of a filter is said instead of ours. */
+START_TEST(test_unknown_command)
+{
+    w.filter[0].steps = MILTER_NO_UNKNOWN;
+    w.filter[1].steps = MILTER_NR_UNKNOWN;
+    w.filter[2].rules = "U=y554_5.7.0_No_wizards|";
+    start(3);
+    know();
+    ask(MILTER_AT_UNKNOWN, "unknown");
+    wants(&w.log, "unknown: 554 5.7.0 No wizards\n");
+    ck_assert_ptr_null(strstr(buf_cstr(&w.filter[0].log), "U "));
+    for (size_t i = 1; i < 3; i++)
+        ck_assert_ptr_nonnull(
+            strstr(buf_cstr(&w.filter[i].log), "H helo.a.example|\nU WIZ now|\n"));
+    w.conn[2]->rules = "U=t";
+    ask(MILTER_AT_UNKNOWN, "unknown");
+    wants(&w.log, "unknown: 451 4.7.1 A filter asks to try again later\n");
+    w.conn[2]->rules = "U=!";
+    ask(MILTER_AT_UNKNOWN, "unknown");
+    wants(&w.log, "unknown: (three: it has closed the connection) ok\n");
 }
 END_TEST
 
@@ -807,6 +880,9 @@ static Suite *test_milter_suite(void)
     tcase_add_test(t, test_told);
     tcase_add_test(t, test_terms);
     tcase_add_test(t, test_version_2);
+    tcase_add_test(t, test_refused_recipients);
+    tcase_add_test(t, test_failing_over_the_refused);
+    tcase_add_test(t, test_unknown_command);
     tcase_add_test(t, test_header_changes);
     tcase_add_test(t, test_header_forgery);
     tcase_add_test(t, test_body_and_envelope);
