@@ -674,45 +674,95 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
 
 #define ENCODE_DEPTH_MAX 50u /* parts within parts; deeper ones stay as they are */
 
-/* The library leaves binary parts as they are. */
-static void unbinary(GMimeObject *o, unsigned depth)
+static void encode_part(GMimePart *part)
+{
+    GMimeContentEncoding now = g_mime_part_get_content_encoding(part);
+    if (now != GMIME_CONTENT_ENCODING_BINARY && now != GMIME_CONTENT_ENCODING_8BIT &&
+        now != GMIME_CONTENT_ENCODING_7BIT && now != GMIME_CONTENT_ENCODING_DEFAULT)
+        return;
+    g_mime_part_set_content_encoding(
+        part, g_mime_part_get_best_content_encoding(part, GMIME_ENCODING_CONSTRAINT_7BIT));
+}
+
+/* Encode what stands in the clear and needs it. What a signature covers stays; what holds other
+ * parts is encoded by them alone (RFC 2045 6.4), and no longer says that it is of eight bits. */
+static void encode(GMimeObject *o, unsigned depth)
 {
     if (o == NULL || GMIME_IS_MULTIPART_SIGNED(o) || depth > ENCODE_DEPTH_MAX)
         return;
+    if (GMIME_IS_PART(o)) {
+        encode_part(GMIME_PART(o));
+        return;
+    }
+    if (g_mime_object_get_header(o, "Content-Transfer-Encoding") != NULL)
+        g_mime_object_set_header(o, "Content-Transfer-Encoding", "7bit", NULL);
     if (GMIME_IS_MULTIPART(o)) {
         for (int i = 0; i < g_mime_multipart_get_count(GMIME_MULTIPART(o)); i++)
-            unbinary(g_mime_multipart_get_part(GMIME_MULTIPART(o), i), depth + 1);
+            encode(g_mime_multipart_get_part(GMIME_MULTIPART(o), i), depth + 1);
     } else if (GMIME_IS_MESSAGE_PART(o)) {
         GMimeMessage *m = g_mime_message_part_get_message(GMIME_MESSAGE_PART(o));
-        unbinary(m != NULL ? g_mime_message_get_mime_part(m) : NULL, depth + 1);
-    } else if (GMIME_IS_PART(o) &&
-               g_mime_part_get_content_encoding(GMIME_PART(o)) == GMIME_CONTENT_ENCODING_BINARY) {
-        g_mime_part_set_content_encoding(
-            GMIME_PART(o),
-            g_mime_part_get_best_content_encoding(GMIME_PART(o), GMIME_ENCODING_CONSTRAINT_7BIT));
+        encode(m != NULL ? g_mime_message_get_mime_part(m) : NULL, depth + 1);
     }
+}
+
+/* A text without a word about itself needs some to be read encoded (RFC 2045 4, RFC 1428). */
+static void label(GMimeMessage *m, struct str mail)
+{
+    GMimeObject *o = GMIME_OBJECT(m), *part = g_mime_message_get_mime_part(m);
+    if (part == NULL || g_mime_object_get_header(o, "MIME-Version") != NULL)
+        return;
+    g_mime_object_set_header(o, "MIME-Version", "1.0", NULL);
+    if (GMIME_IS_PART(part) && g_mime_object_get_header(part, "Content-Type") == NULL)
+        g_mime_object_set_header(part, "Content-Type",
+                                 g_utf8_validate(mail.p, (gssize)mail.n, NULL)
+                                     ? "text/plain; charset=utf-8"
+                                     : "text/plain; charset=unknown-8bit",
+                                 NULL);
+}
+
+/* Lines end in CRLF, whatever they ended in where nothing was to be encoded. */
+static void put_lines(struct buf *out, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool cr = p[i] == '\r', lf = p[i] == '\n';
+        if (cr && i + 1 < n && p[i + 1] == '\n')
+            continue;
+        if (cr || lf)
+            buf_u8(out, '\r');
+        buf_u8(out, cr ? '\n' : p[i]);
+    }
+    if (n > 0 && p[n - 1] != '\n' && p[n - 1] != '\r')
+        buf_z(out, "\r\n");
+}
+
+/* The library ends a field at a NUL, and would join it with the next. */
+static bool nul_in_header(struct str mail)
+{
+    const char *end = memmem(mail.p, mail.n, "\r\n\r\n", 4);
+    return str_find(end != NULL ? str_sub(mail, 0, (size_t)(end - mail.p)) : mail, '\0') >= 0;
 }
 
 int mime_7bit(struct str mail, struct buf *out)
 {
+    if (nul_in_header(mail))
+        return E_PERM;
     need_gmime();
     GMimeStream *in = g_mime_stream_mem_new_with_buffer(mail.p, mail.n);
     GMimeParser *parser = g_mime_parser_new_with_stream(in);
     GMimeMessage *m = g_mime_parser_construct_message(parser, NULL);
-    GMimeFormatOptions *form = g_mime_format_options_new();
     GMimeStream *to = g_mime_stream_mem_new();
-    g_mime_format_options_set_newline_format(form, GMIME_NEWLINE_FORMAT_DOS);
     if (m != NULL) {
-        unbinary(g_mime_message_get_mime_part(m), 0);
-        g_mime_object_encode(GMIME_OBJECT(m), GMIME_ENCODING_CONSTRAINT_7BIT);
-        (void)g_mime_object_write_to_stream(GMIME_OBJECT(m), form, to);
+        label(m, mail);
+        encode(g_mime_message_get_mime_part(m), 0);
+        (void)g_mime_object_write_to_stream(GMIME_OBJECT(m), NULL, to);
         const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(to));
-        buf_add(out, bytes->data, bytes->len);
+        put_lines(out, bytes->data, bytes->len);
         g_object_unref(m);
     }
     g_object_unref(to);
-    g_mime_format_options_free(form);
     g_object_unref(parser);
     g_object_unref(in);
-    return out->n > 0 && !out->over && text_is_ascii(buf_text(out)) ? 0 : E_PERM;
+    struct str text = buf_text(out);
+    bool ok = out->n > 0 && !out->over && text_is_ascii(text) && str_find(text, '\0') < 0;
+    return ok ? 0 : E_PERM;
 }

@@ -14,10 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     buf_init(&twice, 8 * n + 4096);
     if (mime_7bit((struct str){(const char *)data, n}, &once) == 0) {
         struct str text = buf_text(&once);
-        if (!text_is_ascii(text))
+        if (!text_is_ascii(text) || str_find(text, '\0') >= 0)
             abort();
         for (size_t i = 0; i < text.n; i++)
-            if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+            if ((text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r')) ||
+                (text.p[i] == '\r' && (i + 1 == text.n || text.p[i + 1] != '\n')))
                 abort();
         if (mime_7bit(text, &twice) < 0)
             abort();
