@@ -21,6 +21,7 @@
 #define ADDRESSES_MAX 200u
 #define NOTE_WIDTH 78u
 #define HEAD_MAX 8192u
+#define MORE_FIELDS 6u
 
 struct frommail {
     struct gate *g;          /* the loop's thread's: for frommail_new alone */
@@ -39,6 +40,8 @@ struct frommail {
     struct note_rcpt *rcpt;  /* To and Cc, as they are seen there */
     size_t nrcpt;
     struct str verified;
+    struct note_field more[MORE_FIELDS]; /* what a note shows besides */
+    size_t nmore;
     struct str origin_user, origin_node; /* spool origin of notes */
     struct wall date;
     int offset;
@@ -137,6 +140,22 @@ static void add_recipients(struct frommail *f, const char *field, enum note_role
     }
 }
 
+/* Who has sent it again, which list it comes of, and that nobody wrote it. */
+static void find_more(struct frommail *f)
+{
+    static const struct {
+        const char *name, *tag;
+    } shown[MORE_FIELDS] = {
+        {"Resent-From", "Resent-From: "},           {"Resent-To", "Resent-To: "},
+        {"Resent-Date", "Resent-Date: "},           {"List-Id", "List-Id: "},
+        {"List-Unsubscribe", "List-Unsubscribe: "}, {"Auto-Submitted", "Auto-Submitted: "}};
+    for (size_t i = 0; i < MORE_FIELDS; i++) {
+        struct str value = str_trim(hdr_value(&f->hdr, shown[i].name));
+        if (value.n > 0 && !str_is(value, "no"))
+            f->more[f->nmore++] = (struct note_field){shown[i].tag, hdr_decode(f->arena, value)};
+    }
+}
+
 static void find_recipients(struct frommail *f)
 {
     f->rcpt = arena_alloc(f->arena, 2 * ADDRESSES_MAX * sizeof *f->rcpt);
@@ -159,6 +178,7 @@ struct frommail *frommail_new(struct gate *g, const struct mail *m, struct chang
     find_from(f);
     find_date(f);
     find_recipients(f);
+    find_more(f);
     if (g->conf->sender_verified && m->from == DOOR_SMTP)
         f->verified = verified_text(g, f->arena, &f->hdr, f->from.domain);
     if (find_sender(f, c, w) < 0)
@@ -339,6 +359,8 @@ static size_t head_in_page(struct frommail *f, const struct njefile_spec *spec, 
     n->reply_to = in_page(f, spec, n->reply_to, &replaced);
     n->return_path = in_page(f, spec, n->return_path, &replaced);
     n->from.name = in_page(f, spec, n->from.name, &replaced);
+    for (size_t i = 0; i < n->nmore; i++)
+        n->more[i].value = in_page(f, spec, n->more[i].value, &replaced);
     for (size_t i = 0; i < n->nrcpt; i++) {
         struct note_addr *r = &n->rcpt[i].addr;
         r->name = in_page(f, spec, r->name, &replaced);
@@ -366,6 +388,10 @@ static void fill_note(struct frommail *f, const struct admitted *to, struct note
         n->reply_to = list[0].mailbox;
     n->return_path = arena_printf(f->arena, "<%.*s>", STR_ARG(f->mail->sender));
     n->verified = f->verified;
+    n->more = arena_alloc(f->arena, sizeof f->more); /* the page changes them, too */
+    n->nmore = n->more != NULL ? f->nmore : 0;
+    if (n->nmore > 0)
+        memcpy(n->more, f->more, sizeof f->more);
 }
 
 /* Below the text: what is missing of it and of the header, and where the rest is. */

@@ -82,19 +82,22 @@ static struct str first_line(struct str text)
 static void put_received(struct job *j, struct buf *b, msg_id id)
 {
     char job_name[9];
-    struct buf date;
+    struct buf date, class;
     buf_init(&date, 100);
+    buf_init(&class, 16);
+    ebc_to_utf8(&class, ebc_page_default(), cur_of(&j->file.dsh.class, 1));
     date_put(&date, wall_now(), 0);
     struct str value =
         arena_printf(j->arena,
-                     "from %.*s (user %.*s, job %.*s %u, file %.*s %.*s) by %.*s (njegate) with "
-                     "NJE id " MSG_ID_FMT "; %.*s",
+                     "from %.*s (user %.*s, job %.*s %u, file %.*s %.*s, class %.*s) by %.*s "
+                     "(njegate) with NJE id " MSG_ID_FMT "; %.*s",
                      STR_ARG(j->file.from_node), STR_ARG(j->file.from_user),
                      STR_ARG(ebc_name_text(&j->file.njh.job_name, job_name)), j->file.njh.job_id,
-                     STR_ARG(j->file.fn), STR_ARG(j->file.ft), STR_ARG(j->g->names.hostname),
-                     MSG_ID_ARG(id), STR_ARG(buf_text(&date)));
+                     STR_ARG(j->file.fn), STR_ARG(j->file.ft), STR_ARG(str_trim(buf_text(&class))),
+                     STR_ARG(j->g->names.hostname), MSG_ID_ARG(id), STR_ARG(buf_text(&date)));
     hdr_put(b, "Received", value);
     buf_done(&date);
+    buf_done(&class);
 }
 
 static struct str message_id(struct job *j, msg_id id)
@@ -518,6 +521,18 @@ static struct str true_labels(struct job *j, struct str text)
     return text;
 }
 
+/* A mail that has been through too many hosts goes in a circle, over whichever network. */
+static int check_hops(const struct job *j, const struct hdr *h, struct why *w)
+{
+    int64_t hops = 0;
+    for (size_t i = 0; i < h->n; i++)
+        hops += str_is(h->field[i].name, "Received");
+    if (hops <= j->g->conf->hop_count)
+        return 0;
+    return why_set(w, E_PERM, 554, "5.4.6",
+                   "The mail has %lld Received fields: it goes in a circle", (long long)hops);
+}
+
 /* Write RFC 822 text as a mail of today: what is missing is added, EBCDIC's own characters are
  * declared. */
 static int build_822(struct job *j, struct str text, struct buf *b, struct why *w)
@@ -531,6 +546,8 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
         text = true_labels(j, text);
         v = hdr_parse(j->arena, text, &h, w);
     }
+    if (v == 0)
+        v = check_hops(j, &h, w);
     if (v < 0)
         return v;
     put_received(j, b, id);

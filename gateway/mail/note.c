@@ -844,6 +844,8 @@ void note_write(struct buf *b, const struct note *n, enum note_style style, unsi
     put_folded(b, "Subject: ", n->subject);
     put_tagged(b, "In-Reply-To: ", n->in_reply_to);
     put_tagged(b, "Reply-To: ", n->reply_to);
+    for (size_t i = 0; i < n->nmore; i++)
+        put_folded(b, n->more[i].tag, n->more[i].value);
     put_tagged(b, "Sender-verified: ", n->verified);
     put_return_path(b, n->return_path);
     buf_u8(b, '\n');

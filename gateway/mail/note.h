@@ -32,6 +32,10 @@ struct note_rcpt {
 struct note_nick { /* a temporary nickname, good for this note only */
     struct str nick, mailbox;
 };
+struct note_field {  /* of the mail, as it is shown */
+    const char *tag; /* "Resent-From: " */
+    struct str value;
+};
 struct note {
     struct wall date; /* us 0: none or unreadable */
     int offset;       /* minutes east of UTC */
@@ -44,6 +48,9 @@ struct note {
     size_t nnick;
     struct str subject;
     struct str in_reply_to, reply_to, return_path; /* "" absent; return_path with or without <> */
+    struct note_field
+        *more; /* written only: who sent it again, its list; their names have hyphens */
+    size_t nmore;
     struct str verified; /* written only: what is known of the sender, "" not to be said */
     struct str text;     /* LF lines, after the header's blank line */
 };
@@ -61,9 +68,9 @@ bool note_looks(struct str lines);
  * lines. */
 int note_parse(struct arena *a, struct str lines, struct note *n, struct why *w) MUST_CHECK;
 /* Write header lines and text, LF lines: Date, From, To, cc, Subject, In-Reply-To, Reply-To,
- * Sender-verified, Return-Path last, one blank line, text wrapped at `width` columns (0: not
- * wrapped; words longer than that are left whole, "> " quoting is repeated). Nothing in the fields
- * can add a line. */
+ * `more`, Sender-verified, Return-Path last, one blank line, text wrapped at `width` columns (0:
+ * not wrapped; words longer than that are left whole, "> " quoting is repeated). Nothing in the
+ * fields can add a line. */
 void note_write(struct buf *b, const struct note *n, enum note_style style, unsigned width);
 
 /* The same header for the Internet, its addresses mapped to mailboxes by the caller. */

@@ -181,7 +181,7 @@ def case_reported_to_its_sender(w):
     gw, p, _ = w.pair(['DESTINATION far.test BATCHSMTP=smtp@hub.test', 'DESTINATION hub.test ' + hub.where])
     p.send(njefile.note('BOB', 'MVSA', 'SMTP', 'GATE', ['x'], 'One', to=['x        at far.test'])).wait()
     f = p.take_file()
-    assert f.dest == ('BOB', 'MVSA') and 'x@far.test' in f.text() and 'not from you' in f.text(), f.text()
+    assert f.dest == ('BOB', 'MVSA') and '\n  x@far.test\n' in f.text() and 'not from you' in f.text(), f.text()
 
 
 def case_statements(w):
