@@ -1,9 +1,7 @@
 /* gateway/mail/html.c -- a web page as text for a screen of 80 columns. */
 #include "gateway/mail/html.h"
 
-#include <libxml/HTMLparser.h>
-#include <libxml/HTMLtree.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,13 +10,13 @@
 #include "base/text.h"
 #include "gateway/mail/fill.h"
 #include "gateway/mail/grid.h"
+#include "gateway/mail/htmlchar.h"
+#include "gateway/mail/htmltree.h"
 #include "gateway/mail/links.h"
-#include "gateway/mail/tags.h"
 
 #define WIDTH_DEFAULT 78u
-#define PAGE_MAX ((size_t)1 << 20) /* of a clean page; larger ones are only stripped of tags */
-#define CELL_BYTES (8 * PAGE_MAX)  /* text of a cell or block */
-#define DEPTH_MAX 300u             /* the parser itself stops at 256 */
+#define CELL_BYTES ((size_t)8 << 20)   /* text of a cell or block; a piece of the page has 2 MiB */
+#define TABLE_BYTES ((size_t)32 << 20) /* a table's rows and the texts of its cells */
 #define CELL_WIDTH 10000u /* so wide that a cell is not wrapped before its column is known */
 #define RULE_COLUMNS 58u
 
@@ -30,7 +28,8 @@ struct list {
 };
 
 struct page {
-    struct arena *a;
+    struct arena *a; /* of the table or row we are in */
+    bool over;       /* some text had no room */
     struct links *links;
     struct str href;  /* of the <a> we are in, "" none worth showing */
     bool marked;      /* its number stands in the text */
@@ -39,33 +38,17 @@ struct page {
     unsigned list_depth, bullet_depth; /* of all lists, of those with bullets */
 };
 
-static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
-static bool is_skipped(const xmlNode *node);
+static void walk(struct page *p, struct fill *f, const struct node *node);
+static bool is_skipped(const struct node *node);
 
 /* --- elements and attributes --- */
 
-/* The first letter first: most names differ there. */
-static bool is_name(const xmlChar *s, const char *name)
-{
-    return s[0] == (xmlChar)name[0] && strcmp((const char *)s, name) == 0;
-}
-
-static bool is_element(const xmlNode *node, const char *name)
-{
-    return node->type == XML_ELEMENT_NODE && is_name(node->name, name);
-}
-
-static struct str content_of(const xmlNode *node)
-{
-    return str_of((const char *)node->content);
-}
-
 /* An attribute's value, p NULL when there is none. */
-static struct str attribute(const xmlNode *node, const char *name)
+static struct str attribute(const struct node *node, enum attribute name)
 {
-    for (const xmlAttr *a = node->properties; a != NULL; a = a->next)
-        if (is_name(a->name, name))
-            return a->children != NULL ? content_of(a->children) : STR("");
+    for (size_t i = 0; i < node->n; i++)
+        if (node->attr[i].name == name)
+            return node->attr[i].value;
     return (struct str){NULL, 0};
 }
 
@@ -80,9 +63,9 @@ static int number(struct str s, int otherwise, int most)
 }
 
 /* The style attribute in lower case without blanks, cut at 1000 bytes. */
-static struct str style_of(const xmlNode *node, char room[1001])
+static struct str style_of(const struct node *node, char room[1001])
 {
-    struct str s = attribute(node, "style");
+    struct str s = attribute(node, AT_style);
     size_t n = 0;
     for (size_t i = 0; i < s.n && n < 1000; i++)
         if ((unsigned char)s.p[i] > ' ')
@@ -108,14 +91,14 @@ static bool style_says(struct str style, const char *what)
 }
 
 /* What a browser would not draw: above all the preview text of newsletters. */
-static bool is_hidden(const xmlNode *node)
+static bool is_hidden(const struct node *node)
 {
     static const char *const hiding[] = {"display:none", "visibility:hidden", "max-height:0",
                                          "mso-hide:all", "font-size:0",       "opacity:0"};
     char room[1001];
-    if (node->properties == NULL)
+    if (node->n == 0)
         return false;
-    if (attribute(node, "hidden").p != NULL)
+    if (attribute(node, AT_hidden).p != NULL)
         return true;
     struct str style = style_of(node, room);
     for (size_t i = 0; style.n > 0 && i < sizeof hiding / sizeof *hiding; i++)
@@ -124,10 +107,10 @@ static bool is_hidden(const xmlNode *node)
     return false;
 }
 
-static void walk_children(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_children(struct page *p, struct fill *f, const struct node *node)
 {
-    for (const xmlNode *c = node->children; c != NULL; c = c->next)
-        walk(p, f, c, depth + 1);
+    for (const struct node *c = node->first; c != NULL; c = c->next)
+        walk(p, f, c);
 }
 
 /* --- links --- */
@@ -147,19 +130,20 @@ static void mark_link(struct page *p, struct fill *f)
         return;
     bool blank = f->para.p[f->para.n - 1] == ' ';
     buf_trim(&f->para, f->para.n - blank);
-    struct str mark = arena_printf(p->a, " [%zu]%s", n, blank ? " " : "");
-    fill_word(f, mark);
+    char mark[32];
+    (void)snprintf(mark, sizeof mark, " [%zu]%s", n, blank ? " " : "");
+    fill_word(f, str_of(mark));
 }
 
-static void walk_link(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_link(struct page *p, struct fill *f, const struct node *node)
 {
-    struct str outer = p->href, href = str_trim(attribute(node, "href"));
+    struct str outer = p->href, href = str_trim(attribute(node, AT_href));
     bool outer_marked = p->marked;
     size_t outer_from = p->link_from;
     p->href = links_wants(href) ? href : STR("");
     p->marked = false;
     p->link_from = f->para.n;
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     mark_link(p, f);
     p->href = outer;
     p->marked = outer_marked;
@@ -182,47 +166,46 @@ static void new_paragraph(struct page *p, struct fill *f)
 }
 
 /* Outlook and others write every line as a paragraph without margins. */
-static bool is_tight(const xmlNode *node)
+static bool is_tight(const struct node *node)
 {
     char room[1001];
-    struct str class = attribute(node, "class"), style = style_of(node, room);
+    struct str class = attribute(node, AT_class), style = style_of(node, room);
     return str_starts_nocase(class, "MsoNormal") || str_starts_nocase(class, "MsoPlainText") ||
            str_starts_nocase(class, "MsoListParagraph") || style_says(style, "margin:0") ||
            (style_says(style, "margin-top:0") && style_says(style, "margin-bottom:0"));
 }
 
-static void walk_block(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_block(struct page *p, struct fill *f, const struct node *node)
 {
     new_line(p, f);
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     new_line(p, f);
 }
 
-static void walk_paragraph(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_paragraph(struct page *p, struct fill *f, const struct node *node)
 {
     if (is_tight(node)) {
-        walk_block(p, f, node, depth);
+        walk_block(p, f, node);
         return;
     }
     new_paragraph(p, f);
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     new_paragraph(p, f);
 }
 
 /* The two great headings are underlined, the others stand alone. */
-static void walk_heading(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_heading(struct page *p, struct fill *f, const struct node *node)
 {
     new_paragraph(p, f);
     f->widest = 0;
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     new_line(p, f);
-    char level = (char)node->name[1];
-    if (f->widest > 0 && level <= '2')
-        fill_rule(f, level == '1' ? '=' : '-', f->widest);
+    if (f->widest > 0 && (node->tag == TAG_h1 || node->tag == TAG_h2))
+        fill_rule(f, node->tag == TAG_h1 ? '=' : '-', f->widest);
     new_paragraph(p, f);
 }
 
-static void walk_quote(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_quote(struct page *p, struct fill *f, const struct node *node)
 {
     char room[1001];
     struct str style = style_of(node, room);
@@ -230,47 +213,47 @@ static void walk_quote(struct page *p, struct fill *f, const xmlNode *node, unsi
     bool indent = style_says(style, "border:none") && strstr(style.p, "border-left:") == NULL;
     new_paragraph(p, f);
     size_t pushed = fill_push(f, indent ? STR("    ") : STR("> "));
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     new_line(p, f);
     fill_pop(f, pushed);
     fill_blank(f);
 }
 
-static void walk_definition(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_definition(struct page *p, struct fill *f, const struct node *node)
 {
     new_line(p, f);
     size_t pushed = fill_push(f, STR("    "));
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     new_line(p, f);
     fill_pop(f, pushed);
 }
 
-static void gather_pre(struct buf *b, const xmlNode *node, unsigned depth)
+static void gather_pre(struct buf *b, const struct node *node)
 {
-    for (const xmlNode *c = node->children; c != NULL && depth < DEPTH_MAX; c = c->next) {
-        if (c->type == XML_TEXT_NODE || c->type == XML_CDATA_SECTION_NODE)
-            buf_str(b, content_of(c));
-        else if (is_element(c, "br"))
+    for (const struct node *c = node->first; c != NULL; c = c->next) {
+        if (c->is_text)
+            buf_str(b, c->text);
+        else if (c->tag == TAG_br)
             buf_u8(b, '\n');
-        else if (c->type == XML_ELEMENT_NODE && !is_skipped(c) && !is_hidden(c))
-            gather_pre(b, c, depth + 1);
+        else if (!is_skipped(c) && !is_hidden(c))
+            gather_pre(b, c);
     }
 }
 
-static void walk_pre(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_pre(struct page *p, struct fill *f, const struct node *node)
 {
     struct buf b;
     buf_init(&b, CELL_BYTES);
-    gather_pre(&b, node, depth);
+    gather_pre(&b, node);
     new_paragraph(p, f);
     fill_pre(f, buf_text(&b));
     fill_blank(f);
     buf_done(&b);
 }
 
-static void walk_rule(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_rule(struct page *p, struct fill *f, const struct node *node)
 {
-    (void)node, (void)depth;
+    (void)node;
     new_paragraph(p, f);
     fill_rule(f, '-', RULE_COLUMNS);
     fill_blank(f);
@@ -278,28 +261,28 @@ static void walk_rule(struct page *p, struct fill *f, const xmlNode *node, unsig
 
 /* --- lists --- */
 
-static int count_items(const xmlNode *list)
+static int count_items(const struct node *list)
 {
     int n = 0;
-    for (const xmlNode *c = list->children; c != NULL; c = c->next)
-        n += is_element(c, "li");
+    for (const struct node *c = list->first; c != NULL; c = c->next)
+        n += c->tag == TAG_li;
     return n;
 }
 
-static void walk_list(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_list(struct page *p, struct fill *f, const struct node *node)
 {
     static const char *const bullets[] = {"* ", "- ", "+ "};
     char room[1001];
-    struct str type = attribute(node, "type"), style = style_of(node, room);
-    struct list list = {.ordered = is_element(node, "ol"),
+    struct str type = attribute(node, AT_type), style = style_of(node, room);
+    struct list list = {.ordered = node->tag == TAG_ol,
                         .bare = style_says(style, "list-style:none") ||
                                 style_says(style, "list-style-type:none"),
                         .step = 1,
                         .type = type.n == 1 ? type.p[0] : '1',
                         .bullet = bullets[p->bullet_depth % 3]};
-    bool reversed = attribute(node, "reversed").p != NULL;
+    bool reversed = attribute(node, AT_reversed).p != NULL;
     list.step = reversed ? -1 : 1;
-    list.next = number(attribute(node, "start"), reversed ? count_items(node) : 1, 1000000);
+    list.next = number(attribute(node, AT_start), reversed ? count_items(node) : 1, 1000000);
     struct list *outer = p->list;
     bool top = p->list_depth == 0;
     p->list = &list;
@@ -307,7 +290,7 @@ static void walk_list(struct page *p, struct fill *f, const xmlNode *node, unsig
     p->bullet_depth += !list.ordered;
     if (top)
         new_paragraph(p, f);
-    walk_block(p, f, node, depth);
+    walk_block(p, f, node);
     if (top)
         new_paragraph(p, f);
     p->list_depth--;
@@ -342,13 +325,13 @@ static void put_number(struct buf *b, char type, int n)
     buf_z(b, ". ");
 }
 
-static void walk_item(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_item(struct page *p, struct fill *f, const struct node *node)
 {
     struct list alone = {.bullet = "* "}, *list = p->list != NULL ? p->list : &alone;
     struct buf marker;
     buf_init(&marker, 64);
     if (list->ordered) {
-        list->next = number(attribute(node, "value"), list->next, 1000000);
+        list->next = number(attribute(node, AT_value), list->next, 1000000);
         put_number(&marker, list->type, list->next);
         list->next += list->step;
     } else {
@@ -356,7 +339,7 @@ static void walk_item(struct page *p, struct fill *f, const xmlNode *node, unsig
     }
     new_line(p, f);
     size_t pushed = fill_item(f, buf_text(&marker));
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     new_line(p, f);
     fill_pop(f, pushed);
     buf_done(&marker);
@@ -374,20 +357,20 @@ static bool is_file_name(struct str s)
 }
 
 /* The alternative text; tracking pixels and file names given as text say nothing. */
-static void walk_image(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_image(struct page *p, struct fill *f, const struct node *node)
 {
-    (void)p, (void)depth;
-    bool dot = number(attribute(node, "width"), 3, 10000) < 3 ||
-               number(attribute(node, "height"), 3, 10000) < 3;
-    struct str alt = str_trim(attribute(node, "alt"));
+    (void)p;
+    bool dot = number(attribute(node, AT_width), 3, 10000) < 3 ||
+               number(attribute(node, AT_height), 3, 10000) < 3;
+    struct str alt = str_trim(attribute(node, AT_alt));
     if (!dot && alt.n > 0 && !is_file_name(alt))
         fill_text(f, alt);
 }
 
-static void walk_input(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_input(struct page *p, struct fill *f, const struct node *node)
 {
-    (void)p, (void)depth;
-    struct str type = attribute(node, "type"), value = str_trim(attribute(node, "value"));
+    (void)p;
+    struct str type = attribute(node, AT_type), value = str_trim(attribute(node, AT_value));
     if ((!str_is(type, "submit") && !str_is(type, "button")) || value.n == 0)
         return;
     fill_text(f, STR(" ["));
@@ -396,43 +379,41 @@ static void walk_input(struct page *p, struct fill *f, const xmlNode *node, unsi
 }
 
 /* Of a choice what is chosen, else its first option. */
-static void walk_select(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_select(struct page *p, struct fill *f, const struct node *node)
 {
-    const xmlNode *chosen = NULL;
-    for (const xmlNode *c = node->children; c != NULL; c = c->next)
-        if (is_element(c, "option") &&
-            (chosen == NULL ||
-             (attribute(c, "selected").p != NULL && attribute(chosen, "selected").p == NULL)))
+    const struct node *chosen = NULL;
+    for (const struct node *c = node->first; c != NULL; c = c->next)
+        if (c->tag == TAG_option && (chosen == NULL || (attribute(c, AT_selected).p != NULL &&
+                                                        attribute(chosen, AT_selected).p == NULL)))
             chosen = c;
     fill_text(f, STR(" "));
     if (chosen != NULL)
-        walk_children(p, f, chosen, depth);
+        walk_children(p, f, chosen);
     fill_text(f, STR(" "));
 }
 
 /* 10<sup>6</sup> must not become 106. */
-static void walk_super(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_super(struct page *p, struct fill *f, const struct node *node)
 {
-    const xmlNode *only = node->children;
-    struct str s =
-        only != NULL && only->type == XML_TEXT_NODE ? str_trim(content_of(only)) : STR("");
+    const struct node *only = node->first;
+    struct str s = only != NULL && only->is_text ? str_trim(only->text) : STR("");
     uint64_t v;
     if (s.n > 0 && s.n < 10 && str_number(s.p[0] == '-' ? str_sub(s, 1, s.n) : s, UINT64_MAX, &v))
         fill_word(f, STR("^"));
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
 }
 
-static void walk_quoted(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_quoted(struct page *p, struct fill *f, const struct node *node)
 {
     fill_word(f, STR("\""));
-    walk_children(p, f, node, depth);
+    walk_children(p, f, node);
     fill_word(f, STR("\""));
 }
 
 /* --- tables --- */
 
 struct table_row {
-    const xmlNode *tr;
+    const struct node *tr;
 };
 struct table {
     struct table_row *row;
@@ -441,31 +422,23 @@ struct table {
     bool has_head, has_border, has_table, is_layout;
 };
 
-static bool is_cell(const xmlNode *node)
+static bool is_cell(const struct node *node)
 {
-    return is_element(node, "td") || is_element(node, "th");
+    return node->tag == TAG_td || node->tag == TAG_th;
 }
 
-static bool is_row_group(const xmlNode *node)
+static bool is_row_group(const struct node *node)
 {
-    return is_element(node, "thead") || is_element(node, "tbody") || is_element(node, "tfoot");
+    return node->tag == TAG_thead || node->tag == TAG_tbody || node->tag == TAG_tfoot;
 }
 
-static bool holds_table(const xmlNode *node, unsigned depth)
-{
-    for (const xmlNode *c = node->children; c != NULL && depth < DEPTH_MAX; c = c->next)
-        if (c->type == XML_ELEMENT_NODE && (is_element(c, "table") || holds_table(c, depth + 1)))
-            return true;
-    return false;
-}
-
-static unsigned span_of(const xmlNode *cell, const char *name)
+static unsigned span_of(const struct node *cell, enum attribute name)
 {
     int n = number(attribute(cell, name), 1, 1000);
     return n < 1 ? 1 : (unsigned)n;
 }
 
-static void add_row(struct page *p, struct table *t, const xmlNode *row)
+static void add_row(struct page *p, struct table *t, const struct node *row)
 {
     if (t->n == t->room) {
         size_t room = t->room == 0 ? 8 : t->room * 2;
@@ -479,30 +452,30 @@ static void add_row(struct page *p, struct table *t, const xmlNode *row)
     }
     t->row[t->n++].tr = row;
     unsigned columns = 0;
-    for (const xmlNode *c = row->children; c != NULL; c = c->next) {
+    for (const struct node *c = row->first; c != NULL; c = c->next) {
         if (!is_cell(c))
             continue;
-        columns += span_of(c, "colspan");
-        t->has_head = t->has_head || is_element(c, "th");
-        t->has_table = t->has_table || holds_table(c, 0);
+        columns += span_of(c, AT_colspan);
+        t->has_head = t->has_head || c->tag == TAG_th;
+        t->has_table = t->has_table || c->holds_table;
     }
     t->columns = columns > t->columns ? columns : t->columns;
 }
 
-static void add_rows(struct page *p, struct table *t, const xmlNode *node)
+static void add_rows(struct page *p, struct table *t, const struct node *node)
 {
-    for (const xmlNode *c = node->children; c != NULL; c = c->next) {
-        if (is_element(c, "tr") && !is_hidden(c))
+    for (const struct node *c = node->first; c != NULL; c = c->next) {
+        if (c->tag == TAG_tr && !is_hidden(c))
             add_row(p, t, c);
         else if (is_row_group(c) && !is_hidden(c))
             add_rows(p, t, c);
     }
 }
 
-static struct table read_table(struct page *p, const xmlNode *node)
+static struct table read_table(struct page *p, const struct node *node)
 {
     struct table t = {.n = 0};
-    struct str role = attribute(node, "role"), border = attribute(node, "border");
+    struct str role = attribute(node, AT_role), border = attribute(node, AT_border);
     add_rows(p, &t, node);
     t.has_border = number(border, border.p != NULL ? 1 : 0, 1000) > 0;
     t.is_layout = str_is(role, "presentation") || str_is(role, "none") || t.has_table ||
@@ -512,7 +485,7 @@ static struct table read_table(struct page *p, const xmlNode *node)
 }
 
 /* A cell's text, lines of at most `width`, in the arena. */
-static struct str cell_text(struct page *p, const xmlNode *cell, unsigned width, unsigned depth)
+static struct str cell_text(struct page *p, const struct node *cell, unsigned width)
 {
     struct buf b;
     struct fill f;
@@ -524,37 +497,45 @@ static struct str cell_text(struct page *p, const xmlNode *cell, unsigned width,
     p->list = NULL;
     p->list_depth = 0;
     p->link_from = 0;
-    walk_children(p, &f, cell, depth);
+    walk_children(p, &f, cell);
     mark_link(p, &f);
     fill_done(&f);
     p->link_from = from;
     p->list = outer;
     p->list_depth = outer_depth;
+    p->over = p->over || b.over;
     struct str text = arena_str(p->a, str_trim_right(buf_text(&b)));
     buf_done(&b);
     return text;
 }
 
+static unsigned count_cells(const struct node *row)
+{
+    unsigned n = 0;
+    for (const struct node *c = row->first; c != NULL; c = c->next)
+        n += is_cell(c) && !is_hidden(c);
+    return n;
+}
+
 /* Cells into their columns; a cell that reaches down keeps its column from the rows below. False:
  * there are more than fit. */
-static bool read_row(struct page *p, const xmlNode *row, unsigned *busy, struct grid_row *out,
-                     unsigned depth)
+static bool read_row(struct page *p, const struct node *row, unsigned *busy, struct grid_row *out)
 {
     unsigned col = 0;
-    out->cell = arena_alloc(p->a, GRID_COLUMNS_MAX * sizeof *out->cell);
-    for (const xmlNode *c = row->children; c != NULL && out->cell != NULL; c = c->next) {
+    out->cell = arena_alloc(p->a, count_cells(row) * sizeof *out->cell);
+    for (const struct node *c = row->first; c != NULL && out->cell != NULL; c = c->next) {
         if (!is_cell(c) || is_hidden(c))
             continue;
         while (col < GRID_COLUMNS_MAX && busy[col] > 0)
             col++;
         if (col == GRID_COLUMNS_MAX)
             return false;
-        unsigned span = span_of(c, "colspan"), down = span_of(c, "rowspan");
+        unsigned span = span_of(c, AT_colspan), down = span_of(c, AT_rowspan);
         span = span < GRID_COLUMNS_MAX - col ? span : GRID_COLUMNS_MAX - col;
-        out->cell[out->n++] = (struct grid_cell){.text = cell_text(p, c, CELL_WIDTH, depth),
+        out->cell[out->n++] = (struct grid_cell){.text = cell_text(p, c, CELL_WIDTH),
                                                  .col = col,
                                                  .span = span,
-                                                 .head = is_element(c, "th")};
+                                                 .head = c->tag == TAG_th};
         for (unsigned i = 0; i < span; i++)
             busy[col + i] = down;
         col += span;
@@ -564,7 +545,7 @@ static bool read_row(struct page *p, const xmlNode *row, unsigned *busy, struct 
     return true;
 }
 
-static bool read_grid(struct page *p, const struct table *t, struct grid *g, unsigned depth)
+static bool read_grid(struct page *p, const struct table *t, struct grid *g)
 {
     unsigned busy[GRID_COLUMNS_MAX] = {0};
     *g = (struct grid){.row = arena_alloc(p->a, t->n * sizeof *g->row), .columns = 0};
@@ -572,7 +553,7 @@ static bool read_grid(struct page *p, const struct table *t, struct grid *g, uns
         return false;
     for (size_t r = 0; r < t->n; r++) {
         struct grid_row *row = &g->row[g->n];
-        if (!read_row(p, t->row[r].tr, busy, row, depth))
+        if (!read_row(p, t->row[r].tr, busy, row))
             return false;
         bool empty = true;
         for (size_t i = 0; i < row->n; i++) {
@@ -588,16 +569,18 @@ static bool read_grid(struct page *p, const struct table *t, struct grid *g, uns
 }
 
 /* Several cells side by side in one line when they fit, else one below the other. */
-static void put_layout_row(struct page *p, struct fill *f, const xmlNode *row, unsigned depth)
+static void put_layout_row(struct page *p, struct fill *f, const struct node *row)
 {
     struct str cell[GRID_COLUMNS_MAX];
     size_t n = 0, columns = 0;
     bool flat = true;
     struct buf line;
-    for (const xmlNode *c = row->children; c != NULL && n < GRID_COLUMNS_MAX; c = c->next) {
+    struct arena *outer = p->a;
+    p->a = arena_new(TABLE_BYTES);
+    for (const struct node *c = row->first; c != NULL && n < GRID_COLUMNS_MAX; c = c->next) {
         if (!is_cell(c) || is_hidden(c))
             continue;
-        cell[n] = cell_text(p, c, fill_room(f), depth);
+        cell[n] = cell_text(p, c, fill_room(f));
         if (cell[n].n == 0)
             continue;
         flat = flat && str_find(cell[n], '\n') < 0;
@@ -620,60 +603,52 @@ static void put_layout_row(struct page *p, struct fill *f, const xmlNode *row, u
     }
     fill_lines(f, buf_text(&line));
     buf_done(&line);
+    p->over = p->over || arena_full(p->a);
+    arena_free(&p->a);
+    p->a = outer;
 }
 
-static unsigned count_cells(const xmlNode *row)
-{
-    unsigned n = 0;
-    for (const xmlNode *c = row->children; c != NULL; c = c->next)
-        n += is_cell(c) && !is_hidden(c);
-    return n;
-}
-
-static void walk_cells(struct page *p, struct fill *f, const xmlNode *row, unsigned depth)
+static void walk_cells(struct page *p, struct fill *f, const struct node *row)
 {
     new_line(p, f);
-    for (const xmlNode *c = row->children; c != NULL; c = c->next)
+    for (const struct node *c = row->first; c != NULL; c = c->next)
         if (is_cell(c))
-            walk(p, f, c, depth + 1);
+            walk(p, f, c);
     new_line(p, f);
 }
 
-static void put_layout(struct page *p, struct fill *f, const struct table *t, unsigned depth)
+static void put_layout(struct page *p, struct fill *f, const struct table *t)
 {
     for (size_t r = 0; r < t->n; r++) {
         unsigned n = count_cells(t->row[r].tr);
         if (n >= 2 && n <= GRID_COLUMNS_MAX)
-            put_layout_row(p, f, t->row[r].tr, depth);
+            put_layout_row(p, f, t->row[r].tr);
         else
-            walk_cells(p, f, t->row[r].tr, depth);
+            walk_cells(p, f, t->row[r].tr);
     }
 }
 
 /* What stands in a table and in none of its cells: a caption, or text where none may be. Browsers
  * show it above the table. */
-static void walk_strays(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_strays(struct page *p, struct fill *f, const struct node *node)
 {
-    for (const xmlNode *c = node->children; c != NULL; c = c->next) {
-        bool row = is_element(c, "tr"), cell = is_element(node, "tr") && is_cell(c);
+    for (const struct node *c = node->first; c != NULL; c = c->next) {
+        bool row = c->tag == TAG_tr, cell = node->tag == TAG_tr && is_cell(c);
         if ((row || is_row_group(c)) && !is_hidden(c))
-            walk_strays(p, f, c, depth + 1);
+            walk_strays(p, f, c);
         else if (!row && !is_row_group(c) && !cell)
-            walk(p, f, c, depth + 1);
+            walk(p, f, c);
     }
 }
 
-static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+/* As columns, as a block for each row, or, when it only arranges the page, cell by cell. */
+static void put_table(struct page *p, struct fill *f, const struct table *t)
 {
-    struct table t = read_table(p, node);
     struct grid g;
     struct buf b;
-    new_line(p, f);
-    walk_strays(p, f, node, depth);
-    new_line(p, f);
-    if (t.is_layout || !read_grid(p, &t, &g, depth) ||
-        (!t.has_head && !t.has_border && !grid_short(&g))) {
-        put_layout(p, f, &t, depth);
+    if (t->is_layout || !read_grid(p, t, &g) ||
+        (!t->has_head && !t->has_border && !grid_short(&g))) {
+        put_layout(p, f, t);
         return;
     }
     buf_init(&b, CELL_BYTES);
@@ -684,198 +659,85 @@ static void walk_table(struct page *p, struct fill *f, const xmlNode *node, unsi
     } else {
         grid_records(f, &g);
     }
+    p->over = p->over || b.over;
     buf_done(&b);
+}
+
+static void walk_table(struct page *p, struct fill *f, const struct node *node)
+{
+    struct arena *outer = p->a;
+    p->a = arena_new(TABLE_BYTES);
+    struct table t = read_table(p, node);
+    new_line(p, f);
+    walk_strays(p, f, node);
+    new_line(p, f);
+    put_table(p, f, &t);
+    arena_free(&p->a);
+    p->a = outer;
 }
 
 /* --- the walk --- */
 
-static void walk_nothing(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_nothing(struct page *p, struct fill *f, const struct node *node)
 {
-    (void)p, (void)f, (void)node, (void)depth;
+    (void)p, (void)f, (void)node;
 }
 
-static void walk_break(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
+static void walk_break(struct page *p, struct fill *f, const struct node *node)
 {
-    (void)p, (void)node, (void)depth;
+    (void)p, (void)node;
     fill_break(f);
 }
 
-/* Sorted by name; what is not here is inline. A cell or row outside a table is a block. */
-static const struct element {
-    const char *name;
-    void (*walk)(struct page *p, struct fill *f, const xmlNode *node, unsigned depth);
-} elements[] = {
-    {"a", walk_link},
-    {"address", walk_block},
-    {"applet", walk_nothing},
-    {"area", walk_nothing},
-    {"article", walk_block},
-    {"aside", walk_block},
-    {"audio", walk_nothing},
-    {"base", walk_nothing},
-    {"blockquote", walk_quote},
-    {"body", walk_block},
-    {"br", walk_break},
-    {"canvas", walk_nothing},
-    {"caption", walk_block},
-    {"center", walk_block},
-    {"datalist", walk_nothing},
-    {"dd", walk_definition},
-    {"details", walk_block},
-    {"dir", walk_list},
-    {"div", walk_block},
-    {"dl", walk_paragraph},
-    {"dt", walk_block},
-    {"embed", walk_nothing},
-    {"fieldset", walk_paragraph},
-    {"figcaption", walk_block},
-    {"figure", walk_paragraph},
-    {"footer", walk_block},
-    {"form", walk_block},
-    {"h1", walk_heading},
-    {"h2", walk_heading},
-    {"h3", walk_heading},
-    {"h4", walk_heading},
-    {"h5", walk_heading},
-    {"h6", walk_heading},
-    {"head", walk_nothing},
-    {"header", walk_block},
-    {"hr", walk_rule},
-    {"iframe", walk_nothing},
-    {"img", walk_image},
-    {"input", walk_input},
-    {"legend", walk_block},
-    {"li", walk_item},
-    {"link", walk_nothing},
-    {"listing", walk_pre},
-    {"main", walk_block},
-    {"map", walk_nothing},
-    {"menu", walk_list},
-    {"meta", walk_nothing},
-    {"nav", walk_block},
-    {"object", walk_nothing},
-    {"ol", walk_list},
-    {"optgroup", walk_nothing},
-    {"option", walk_nothing},
-    {"p", walk_paragraph},
-    {"param", walk_nothing},
-    {"plaintext", walk_pre},
-    {"pre", walk_pre},
-    {"q", walk_quoted},
-    {"script", walk_nothing},
-    {"section", walk_block},
-    {"select", walk_select},
-    {"style", walk_nothing},
-    {"summary", walk_block},
-    {"sup", walk_super},
-    {"svg", walk_nothing},
-    {"table", walk_table},
-    {"tbody", walk_block},
-    {"td", walk_block},
-    {"template", walk_nothing},
-    {"textarea", walk_pre},
-    {"tfoot", walk_block},
-    {"th", walk_block},
-    {"thead", walk_block},
-    {"title", walk_nothing},
-    {"tr", walk_block},
-    {"ul", walk_list},
-    {"video", walk_nothing},
-    {"xmp", walk_pre},
+static void (*const walks[TAG_COUNT])(struct page *p, struct fill *f, const struct node *node) = {
+    [TAG_other] = walk_children,
+#define ELEMENT(name, walk, flags) [TAG_##name] = walk_##walk,
+#include "gateway/mail/element.def"
+#undef ELEMENT
 };
 
-static int by_name(const void *key, const void *item)
+static bool is_skipped(const struct node *node)
 {
-    const char *name = ((const struct element *)item)->name;
-    int d = *(const unsigned char *)key - (unsigned char)name[0];
-    return d != 0 ? d : strcmp(key, name);
+    return walks[node->tag] == walk_nothing;
 }
 
-static const struct element *element_of(const xmlNode *node)
+static void walk(struct page *p, struct fill *f, const struct node *node)
 {
-    return bsearch(node->name, elements, sizeof elements / sizeof *elements, sizeof *elements,
-                   by_name);
-}
-
-static bool is_skipped(const xmlNode *node)
-{
-    const struct element *e = element_of(node);
-    return e != NULL && e->walk == walk_nothing;
-}
-
-static void walk(struct page *p, struct fill *f, const xmlNode *node, unsigned depth)
-{
-    if (depth > DEPTH_MAX)
-        return;
-    if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
-        fill_text(f, content_of(node));
-    if (node->type != XML_ELEMENT_NODE || is_hidden(node))
-        return;
-    const struct element *e = element_of(node);
-    if (e != NULL)
-        e->walk(p, f, node, depth);
-    else
-        walk_children(p, f, node, depth);
+    if (node->is_text)
+        fill_text(f, node->text);
+    else if (!is_hidden(node))
+        walks[node->tag](p, f, node);
 }
 
 /* --- the door --- */
 
-/* Parse; NULL when the parser gave up before the end of the page. */
-static htmlDocPtr parse(struct str html)
-{
-    htmlParserCtxtPtr ctxt = htmlNewParserCtxt();
-    if (ctxt == NULL)
-        return NULL;
-    htmlDocPtr doc =
-        htmlCtxtReadMemory(ctxt, html.p, (int)html.n, NULL, "UTF-8",
-                           HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                               HTML_PARSE_NONET | HTML_PARSE_COMPACT);
-    bool stopped = ctxt->disableSAX != 0 || ctxt->instate == XML_PARSER_EOF;
-    htmlFreeParserCtxt(ctxt);
-    if (doc != NULL && stopped) {
-        xmlFreeDoc(doc);
-        doc = NULL;
-    }
-    return doc;
-}
-
-static void start_libxml(void)
-{
-    xmlInitParser();
-}
-
 static void render(struct fill *f, struct str html)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, start_libxml);
-    struct page p = {.a = arena_new(html.n * 32 + 65536), .links = mem_new(sizeof *p.links)};
-    htmlDocPtr doc = html.n > 0 && html.n <= PAGE_MAX ? parse(html) : NULL;
-    if (doc != NULL) {
-        for (const xmlNode *c = doc->children; c != NULL; c = c->next)
-            walk(&p, f, c, 0);
+    struct page p = {.links = mem_new(sizeof *p.links)};
+    p.links->a = arena_new(LINKS_BYTES);
+    struct htmltree *tree = htmltree_new(html);
+    const struct node *piece;
+    while ((piece = htmltree_read(tree)) != NULL) {
+        walk_children(&p, f, piece);
         new_line(&p, f);
-        links_put(p.links, f);
-        xmlFreeDoc(doc);
-    } else {
-        tags_strip(f, html);
     }
+    f->out->over = f->out->over || p.over;
+    links_put(p.links, f);
+    htmltree_free(&tree);
+    arena_free(&p.links->a);
     free(p.links);
-    arena_free(&p.a);
 }
 
 int html_to_text(struct buf *utf8, struct str html, const char *charset, unsigned width,
                  struct why *w)
 {
-    struct buf page, clean;
+    struct buf page;
     struct fill f;
     buf_init(&page, html.n * 4 + 64);
-    buf_init(&clean, html.n * 24 + 64);
-    tags_convert(&page, html, charset);
-    tags_clean(&clean, buf_text(&page));
-    buf_done(&page);
+    htmlchar_convert(&page, html, charset);
     fill_init(&f, utf8, width > 0 ? width : WIDTH_DEFAULT);
-    render(&f, buf_text(&clean));
+    render(&f, buf_text(&page));
     fill_done(&f);
-    buf_done(&clean);
+    buf_done(&page);
     return utf8->over ? why_set(w, E_LIMIT, 552, "5.3.4", "text of an HTML page is too long") : OK;
 }

@@ -41,7 +41,7 @@ size_t links_number(struct links *l, struct str href)
             return i + 1;
     if (l->n == LINKS_MAX)
         return 0;
-    l->link[l->n++] = href;
+    l->link[l->n++] = arena_str(l->a, href);
     return l->n;
 }
 

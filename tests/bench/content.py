@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-WANTED = {'text_2k': 'at most 40', 'html': 'at least 60', 'html_stripped': 'at least 60', 'netdata_write': 'at least 800',
+WANTED = {'text_2k': 'at most 40', 'html': 'at least 60', 'html_large': 'at least 60', 'netdata_write': 'at least 800',
           'netdata_read': 'at least 800', 'rules': 'at least 500000'}
 
 
