@@ -14,6 +14,18 @@
 
 enum coding { CODING_7BIT, CODING_QP, CODING_BASE64 };
 
+/* Eight bytes of ' ' to '~' without '_': none of them says anything to coding_of but that it is
+ * there. */
+static bool eight_plain(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    uint64_t del = v ^ ones * 0x7f, under = v ^ ones * '_';
+    /* With no high bit anywhere a byte below the one taken away leaves one in the difference. */
+    return ((v | (v - ones * ' ') | (del - ones) | (under - ones)) & high) == 0;
+}
+
 /* RFC 2045 2.7: plain ASCII, no NUL, no CR outside CRLF, no line over 998; other controls than the
  * tab are better off in quoted-printable. Mostly foreign letters are shorter and no less legible in
  * base64. */
@@ -21,6 +33,9 @@ static enum coding coding_of(struct str text)
 {
     size_t foreign = 0, line = 0, longest = 0, unsafe = 0;
     for (size_t i = 0; i < text.n; i++) {
+        for (; i + 8 < text.n && eight_plain(text.p + i); i += 8)
+            line += 8;
+        longest = line > longest ? line : longest;
         unsigned char c = (unsigned char)text.p[i];
         foreign += c >= 0x80;
         unsafe += (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;

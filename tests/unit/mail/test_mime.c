@@ -467,6 +467,44 @@ START_TEST(random_texts)
 }
 END_TEST
 
+static bool goes_as(const char *encoding, const struct buf *text)
+{
+    struct buf b;
+    struct hdr h;
+    struct why w;
+    buf_init(&b, 1 << 16);
+    buf_z(&b, "Subject: x\r\n");
+    mime_put_text(&b, buf_text(text), NULL, 0, STR("seed"));
+    ck_assert(hdr_parse(a, buf_text(&b), &h, &w) == OK);
+    bool is = str_is(hdr_value(&h, "Content-Transfer-Encoding"), encoding);
+    buf_done(&b);
+    return is;
+}
+
+/* What plain text may not have is found wherever it stands. */
+START_TEST(seven_bit_or_not)
+{
+    static const char *const unsafe[] = {"\x1f", "\x01", "\x7f", "=_", "\x80", "\xc3\xbc"};
+    struct buf text;
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < N(unsafe) * 24; i++) {
+        buf_reset(&text);
+        buf_fill(&text, i % 2 != 0 ? '~' : ' ', i % 24);
+        buf_z(&text, unsafe[i / 24]);
+        buf_z(&text, "aaaaaaaaaaaaaaaaaaaaaaaaa\n");
+        ck_assert_msg(goes_as("quoted-printable", &text), "%zu", i);
+    }
+    for (size_t n = 980; n < 1020; n++) {
+        buf_reset(&text);
+        buf_z(&text, "short\n");
+        buf_fill(&text, 'a', n);
+        buf_z(&text, "\nshort again, and then some\n");
+        ck_assert_msg(goes_as(n <= 998 ? "7bit" : "quoted-printable", &text), "%zu", n);
+    }
+    buf_done(&text);
+}
+END_TEST
+
 static const struct {
     const char *in, *out;
     bool delsp;
@@ -509,6 +547,7 @@ static Suite *test_mime_suite(void)
     tcase_add_loop_test(t, text_comes_back, 0, N(bodies));
     tcase_add_test(t, files_come_back);
     tcase_add_test(t, random_texts);
+    tcase_add_test(t, seven_bit_or_not);
     tcase_add_loop_test(t, flowed, 0, N(flows));
     suite_add_tcase(s, t);
     return s;
