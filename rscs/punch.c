@@ -22,9 +22,29 @@ static uint8_t clean(uint8_t e)
     return is_control(e) && e != TAB ? BLANK : e;
 }
 
+/* Eight at a time: from X'40' on all, and none X'FF'. */
+static bool all_clean(struct cur bytes)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    for (; cur_left(&bytes) >= 8; bytes.p += 8) {
+        uint64_t v;
+        memcpy(&v, bytes.p, sizeof v);
+        if (((v | v << 1) & high) != high || ((~v - ones) & v & high) != 0)
+            return false;
+    }
+    for (; bytes.p < bytes.end; bytes.p++)
+        if (is_control(*bytes.p))
+            return false;
+    return true;
+}
+
 static void clean_to_utf8(struct buf *line, struct cur bytes, const struct ebc_page *page)
 {
     uint8_t part[256];
+    if (all_clean(bytes)) {
+        ebc_to_utf8(line, page, bytes);
+        return;
+    }
     while (cur_left(&bytes) > 0) {
         size_t n = cur_left(&bytes) < sizeof part ? cur_left(&bytes) : sizeof part;
         cur_copy(&bytes, part, n);

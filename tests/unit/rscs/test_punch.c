@@ -36,6 +36,26 @@ START_TEST(cards_to_lines)
 }
 END_TEST
 
+/* A control is a blank wherever it stands, and nothing else is. */
+START_TEST(controls_anywhere)
+{
+    for (unsigned i = 0; i < 256 * 20; i++) {
+        uint8_t card[21], e = (uint8_t)(i / 20);
+        struct buf line, want;
+        memset(card, 0x81, sizeof card);
+        card[i % 20] = e;
+        buf_init(&line, 100);
+        buf_init(&want, 100);
+        punch_line(&line, cur_of(card, sizeof card), ebc_page_default());
+        card[i % 20] = (e < 0x40 && e != 0x05) || e == 0xFF ? 0x40 : e;
+        ebc_to_utf8(&want, ebc_page_default(), cur_of(card, sizeof card));
+        ck_assert_msg(str_eq(buf_text(&line), buf_text(&want)), "X'%02X' at %u", e, i % 20);
+        buf_done(&line);
+        buf_done(&want);
+    }
+}
+END_TEST
+
 /* NETDATA records may be long: every byte of one comes through. */
 START_TEST(a_long_record)
 {
@@ -144,6 +164,7 @@ static Suite *test_punch_suite(void)
     Suite *s = suite_create("punch");
     TCase *t = tcase_create("all");
     tcase_add_test(t, cards_to_lines);
+    tcase_add_test(t, controls_anywhere);
     tcase_add_test(t, a_long_record);
     tcase_add_test(t, lines_to_cards);
     tcase_add_test(t, read_cards);
