@@ -44,15 +44,30 @@ static bool byte_is_text(uint8_t e)
            e == 0x0E || e == 0x0F;
 }
 
+/* Eight bytes from X'40' on. */
+static bool eight_graphic(const uint8_t *p)
+{
+    const uint64_t high = 0x8080808080808080u;
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return ((v | v << 1) & high) == high;
+}
+
 static void judge_record(struct gather *ga, struct cur record)
 {
     while (cur_left(&record) > 0 && (record.end[-1] == 0 || record.end[-1] == 0x40))
         record.end--; /* trailing nulls and blanks say nothing */
+    size_t printable = 0;
+    bool nulls = false;
+    ga->sample += cur_left(&record);
     for (const uint8_t *p = record.p; p < record.end; p++) {
-        ga->sample++;
-        ga->printable += byte_is_text(*p);
-        ga->nulls = ga->nulls || *p == 0;
+        for (; record.end - p > 8 && eight_graphic(p); p += 8)
+            printable += 8;
+        printable += byte_is_text(*p);
+        nulls = nulls || *p == 0;
     }
+    ga->printable += printable;
+    ga->nulls = ga->nulls || nulls;
 }
 
 bool njefile_looks_text(struct cur bytes)

@@ -328,6 +328,24 @@ static int fails(void *arg, bool first, struct cur *piece, struct why *w)
     return 1;
 }
 
+/* One null, or more than one control in twenty, wherever it stands. */
+START_TEST(text_or_not)
+{
+    for (size_t i = 0; i < 19 * 19; i++) {
+        uint8_t record[20];
+        size_t one = i / 19, other = i % 19;
+        memset(record, 0x81, sizeof record);
+        record[one] = record[other] = 0x3F;
+        ck_assert_msg(njefile_looks_text(cur_of(record, sizeof record)) == (one == other), "%zu",
+                      i);
+        record[one] = record[other] = 0x40;
+        ck_assert(njefile_looks_text(cur_of(record, sizeof record)));
+        record[one] = 0;
+        ck_assert_msg(!njefile_looks_text(cur_of(record, sizeof record)), "%zu", i);
+    }
+}
+END_TEST
+
 START_TEST(texts_that_cannot_be)
 {
     struct loop *loop = loop_new();
@@ -362,6 +380,7 @@ static Suite *njefile_suite(void)
     tcase_add_test(t, files_there_and_back);
     tcase_add_test(t, long_double_lines);
     tcase_add_loop_test(t, texts_in_pieces, 0, 3);
+    tcase_add_test(t, text_or_not);
     tcase_add_test(t, texts_that_cannot_be);
     suite_add_tcase(s, t);
     return s;
