@@ -15,6 +15,7 @@
 
 #define FIRST 4096u  /* most mail fits */
 #define CHUNK 65536u /* gathered before each write to a file */
+#define DIRECT_MOST (16 * CHUNK)
 #define READY_PAGES 256u
 
 struct body_writer {
@@ -46,10 +47,11 @@ uint64_t body_writer_size(const struct body_writer *bw)
     return bw->size;
 }
 
-static int flush(struct body_writer *bw)
+/* To the file, behind what is there. */
+static int file_bytes(struct body_writer *bw, const uint8_t *p, size_t n)
 {
-    for (size_t at = 0; at < bw->n;) {
-        ssize_t put = disk_get()->write(bw->file->fd, bw->p + at, bw->n - at);
+    for (size_t at = 0; at < n;) {
+        ssize_t put = disk_get()->write(bw->file->fd, p + at, n - at);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -57,10 +59,17 @@ static int flush(struct body_writer *bw)
                            spool_folder(bw->spool), strerror(put < 0 ? errno : ENOSPC));
         at += (size_t)put;
     }
-    bw->filed += bw->n;
-    bw->n = 0;
+    bw->filed += n;
     spool_written(bw->spool, bw->file, bw->filed);
     return OK;
+}
+
+static int flush(struct body_writer *bw)
+{
+    int rc = file_bytes(bw, bw->p, bw->n);
+    if (rc == OK)
+        bw->n = 0;
+    return rc;
 }
 
 static void put(struct body_writer *bw, const uint8_t *p, size_t n)
@@ -96,6 +105,13 @@ static int take(struct body_writer *bw, const uint8_t *p, size_t n)
             return (int)bw->why.err;
     }
     while (n > 0) {
+        if (bw->n == 0 && n >= CHUNK) { /* nothing to gather: as it lies there */
+            size_t whole = n < DIRECT_MOST ? n - n % CHUNK : DIRECT_MOST;
+            if (file_bytes(bw, p, whole) < 0)
+                return (int)bw->why.err;
+            p += whole, n -= whole;
+            continue;
+        }
         size_t piece = n < CHUNK - bw->n ? n : CHUNK - bw->n;
         put(bw, p, piece);
         p += piece, n -= piece;

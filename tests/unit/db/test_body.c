@@ -136,6 +136,30 @@ START_TEST(short_writes_lose_nothing)
 }
 END_TEST
 
+/* However much comes at once, and behind whatever was gathered. */
+START_TEST(large_pieces)
+{
+    static const size_t pieces[] = {100, 3u << 20, 65536, 65535, 1, 131072, 70000, 1u << 20};
+    static struct disk d;
+    size_t at = 0;
+    struct why w = {.text = "?"};
+    struct body *model = fix_body(&f, 9, 5 << 20);
+    struct cur all = body_cur(model, &w);
+    struct body_writer *bw = body_writer_new(f.store);
+    d = disk_system;
+    d.write = full_write;
+    writes_left = 100000;
+    disk_set(&d);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; at += pieces[i++])
+        ck_assert_msg(body_write(bw, all.p + at, pieces[i], &w) == OK, "%s", w.text);
+    struct body *b = body_writer_end(&bw, &w);
+    ck_assert_msg(b != NULL, "%s", w.text);
+    fix_check_body(b, 9, at);
+    body_free(&b);
+    body_free(&model);
+}
+END_TEST
+
 static off_t begun;
 
 static int count_begin(int fd, off_t from, off_t n)
@@ -322,6 +346,7 @@ static Suite *body_suite(void)
     tcase_add_test(t, limit_is_sticky);
     tcase_add_test(t, a_full_disk_is_told);
     tcase_add_test(t, short_writes_lose_nothing);
+    tcase_add_test(t, large_pieces);
     tcase_add_test(t, a_large_one_sets_out_early);
     tcase_add_test(t, no_descriptor_is_told);
     tcase_add_test(t, memory_bodies);
