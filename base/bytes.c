@@ -213,7 +213,8 @@ static uint64_t big_endian(struct cur *c, size_t n)
 
 uint8_t cur_u8(struct cur *c)
 {
-    return (uint8_t)big_endian(c, 1);
+    const uint8_t *p = take(c, 1);
+    return p != NULL ? *p : 0;
 }
 
 uint16_t cur_be16(struct cur *c)
@@ -223,7 +224,8 @@ uint16_t cur_be16(struct cur *c)
 
 uint32_t cur_be32(struct cur *c)
 {
-    return (uint32_t)big_endian(c, 4);
+    const uint8_t *p = take(c, 4);
+    return p != NULL ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
 uint64_t cur_be64(struct cur *c)
