@@ -3,7 +3,8 @@
  *   nje_source ADDR:PORT NODE GATENODE COUNT USER%d TONODE USERS SIZE STREAMS
  * Prints UP when the link is; after a line on its input sends COUNT CMS NOTEs of SIZE bytes over
  * STREAMS streams, to USER0 ... USER(USERS-1) at TONODE in turn, and prints "DONE n refused=m" when
- * each has been answered by X'C0'. */
+ * each has been answered by X'C0'. The notes are made before UP: what is measured is not the making
+ * of them. */
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ struct source {
     size_t size;
     const char *user, *node, *to;
     bool go;
+    struct buf *cards; /* of the note for each user, as they stand in a deck */
+    uint32_t ncards;
 };
 
 static void put_line(struct buf *stream, const char *text)
@@ -62,33 +65,54 @@ static void put_note(struct buf *stream, const struct source *s, const struct de
     nd_end(stream);
 }
 
-static void make_deck(struct source *s, struct buf *deck)
+/* The file of a note, the number aside. */
+static struct deck_file file_for(const struct source *s, unsigned long user)
 {
     char name[16];
-    struct deck_file f = {.spool_id = (uint16_t)(s->begun % 9999 + 1),
-                          .entered = wall_now(),
+    struct deck_file f = {.entered = wall_now(),
                           .class = 'A',
+                          .records = s->ncards,
                           .fn = STR("BENCH"),
                           .ft = STR("NOTE"),
                           .form = STR("QUIET")};
     snprintf(name, sizeof name, "%s", s->user);
     char *mark = strstr(name, "%d");
     if (mark != NULL)
-        snprintf(mark, sizeof name - (size_t)(mark - name), "%lu", s->begun % s->users);
+        snprintf(mark, sizeof name - (size_t)(mark - name), "%lu", user);
     f.from_node = ebc_name_of(str_of(s->node));
     f.from_user = ebc_name_of(STR("BOB"));
     f.to_node = ebc_name_of(str_of(s->to));
     f.to_user = ebc_name_of(str_of(name));
-    struct buf stream;
-    buf_init(&stream, 1u << 24);
-    put_note(&stream, s, &f);
-    buf_fill(&stream, 0, (80 - stream.n % 80) % 80);
-    f.records = (uint32_t)(stream.n / 80);
+    return f;
+}
+
+static void make_cards(struct source *s)
+{
+    s->cards = calloc(s->users, sizeof *s->cards);
+    if (s->cards == NULL)
+        exit(1);
+    for (unsigned long user = 0; user < s->users; user++) {
+        struct deck_file f = file_for(s, user);
+        struct buf stream;
+        buf_init(&stream, 1u << 24);
+        put_note(&stream, s, &f);
+        buf_fill(&stream, 0, (80 - stream.n % 80) % 80);
+        buf_init(&s->cards[user], 1u << 25);
+        for (size_t at = 0; at < stream.n; at += 80)
+            deck_card(&s->cards[user], cur_of(stream.p + at, 80));
+        s->ncards = (uint32_t)(stream.n / 80);
+        buf_done(&stream);
+    }
+}
+
+static void make_deck(struct source *s, struct buf *deck)
+{
+    unsigned long user = s->begun % s->users;
+    struct deck_file f = file_for(s, user);
+    f.spool_id = (uint16_t)(s->begun % 9999 + 1);
     deck_file_begin(deck, &f);
-    for (size_t at = 0; at < stream.n; at += 80)
-        deck_card(deck, cur_of(stream.p + at, 80));
+    buf_add(deck, s->cards[user].p, s->cards[user].n);
     deck_file_end(deck, &f);
-    buf_done(&stream);
 }
 
 static bool next_file(void *arg, struct link_out *out)
@@ -156,6 +180,7 @@ int main(int argc, char **argv)
                        .size = strtoul(argv[8], NULL, 10)};
     if (s.users == 0)
         s.users = 1;
+    make_cards(&s);
     end_open(&s.end, argv + 1, (uint8_t)strtoul(argv[9], NULL, 10), &ops);
     s.input = loop_watch(s.end.loop, STDIN_FILENO, LOOP_READ, on_input, &s);
     end_run(&s.end);
