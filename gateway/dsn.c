@@ -267,6 +267,22 @@ static void quote_lines(struct buf *b, struct str text)
         buf_z(b, "> ...\n");
 }
 
+/* The mail, as much of it as its sender wants to see again (RET=FULL), or its start. */
+static void quote_mail(struct gate *g, struct buf *b, enum dsn_kind kind, struct message *m)
+{
+    struct str mail = whole_mail(g, m), line;
+    bool full = m->ret == RET_FULL && kind == DSN_FAILED && mail.n > 0 &&
+                mail.n <= (uint64_t)g->conf->return_bytes && mail.n <= NOTICE_MAX / 2;
+    if (!full) {
+        buf_z(b, "\nThe start of it:\n\n");
+        quote_lines(b, mail.n > 0 ? str_sub(mail, 0, 8192) : str_sub(m->head, 0, 8192));
+        return;
+    }
+    buf_z(b, "\nAll of it:\n\n");
+    while (str_line(&mail, &line))
+        buf_printf(b, "> %.*s\n", STR_ARG(line));
+}
+
 void dsn_note(struct gate *g, struct intake *in, struct str user, struct str node,
               struct str subject, struct str text)
 {
@@ -321,11 +337,7 @@ static void report_to_nje(struct gate *g, struct intake *in, enum dsn_kind kind,
                    rcpt[i].why->text);
     if (m->envid.n > 0)
         buf_printf(&text, "\nYou call it %.*s.\n", STR_ARG(m->envid));
-    buf_z(&text, "\nThe start of it:\n\n");
-    struct why w;
-    struct cur whole =
-        m->form == BODY_MAIL && m->body != NULL ? body_cur(m->body, &w) : cur_of_str(m->head);
-    quote_lines(&text, str_sub(cur_str(&whole), 0, 8192));
+    quote_mail(g, &text, kind, m);
     dsn_note(g, in, user, node, str_of(kinds[kind].note), buf_text(&text));
     buf_done(&text);
     change_journal(intake_change(in), m->origin, "notice", "to=%.*s", STR_ARG(m->origin_sender));

@@ -179,6 +179,30 @@ def case_dns_trouble(w):
     gw.cli('queue', 'delete', row['id'])
 
 
+def case_back_to_ourselves(w):
+    """Mail whose best exchanger is this host, by one of its names or by its address and port, comes back at once."""
+    port25(w)
+    w.resolver()
+    gw = w.gateway(lines=['ALTTCPHOSTNAME other.example.test', 'LISTENSMTP %s:25' % w.address, 'LOCALUSER ANNE'])
+    elsewhere = w.address.rsplit('.', 1)[0] + '.251'
+    w.table.update({
+        'name.test': {'MX': [(10, gw.fqdn)]}, gw.fqdn: {'A': [elsewhere]},
+        'alt.test': {'MX': [(10, 'OTHER.example.test')]}, 'other.example.test': {'A': [elsewhere]},
+        'address.test': {'MX': [(10, 'innocent.test')]}, 'innocent.test': {'A': ['127.0.0.1']},
+        'worse.test': {'MX': [(10, 'mx.worse.test'), (20, gw.fqdn), (30, 'mx.behind.test')]},
+        'mx.worse.test': {'A': [elsewhere]}, 'mx.behind.test': {'A': [w.address]}})
+    gw.start()
+    for domain in ('name.test', 'alt.test', 'address.test'):
+        gw.cli('note', 'x@' + domain, '--from', 'ANNE', '--subject', domain, stdin='x\n')
+        row = gw.until(lambda: [r for r in gw.json('reader', 'list') if r['kind'] == 'NOTE'])[-1]
+        text = ' '.join(gw.cli('reader', 'show', str(row['id'])).split())
+        assert 'loops back to this host' in text and domain in text, text
+        gw.cli('reader', 'purge', str(row['id']))
+    gw.cli('note', 'x@worse.test', '--from', 'ANNE', '--subject', 'worse', stdin='x\n')
+    row = deferred(gw)  # only the better one counts: those behind us would send it back
+    assert 'mx.worse.test' in row['reason'] and 'behind' not in row['reason'], row
+
+
 def case_destinations(w):
     """DESTINATION for a domain, for subdomains (.domain), before SMARTHOST."""
     exact, sub, smart = w.sink(), w.sink(), w.sink()

@@ -154,6 +154,37 @@ def case_concurrency(w):
     gw.empty()
 
 
+def case_concurrency_shrinks(w):
+    """A host that breaks off gets one conversation when it is tried again, and one more for each message it takes."""
+    sink = w.sink()
+    lock, now, done, seen = threading.Lock(), [0], [0], []
+
+    def busy(session, arg):
+        with lock:
+            now[0] += 1
+            seen.append((now[0], done[0]))
+        time.sleep(0.01)  # as above
+        with lock:
+            now[0] -= 1
+            done[0] += 1
+    sink.on('DOT', busy)
+    gw = prepared(w, ['DESTINATION good.test ' + sink.where], mails('good.test', 900))
+    gw.start()
+    sink.until(lambda: len(sink.messages) >= 200, limit=60)
+    sink.on('MAIL', hang_up)
+    gw.until(lambda: len(gw.json('queue', 'list')) == len(tries(gw, 1)) > 0, 60)
+    before = max(n for n, _ in seen)
+    assert before > 8, before
+    with lock:
+        seen.clear()
+        done[0] = 0
+    sink.on('MAIL', None)
+    gw.cli('queue', 'retry')
+    gw.empty()
+    assert all(n <= 1 + taken for n, taken in seen), [x for x in seen if x[0] > 1 + x[1]]
+    assert max(n for n, _ in seen) > 8, 'it grows again'
+
+
 def hang_up(session, arg):
     raise smtpsink.Hangup
 

@@ -207,6 +207,47 @@ def signed_on(w, gw, lines=()):
     return session
 
 
+def case_nje_born_full(w):
+    """RET=FULL of a batch: its mail comes back whole in the note, HDRS and nothing as its start; over RETURNBYTES, too."""
+    gw, p, sink = w.pair(['RETURNBYTES 20000'])
+    sink.on('RCPT', '550 5.1.1 nobody')
+    lines = ['line %d of the text' % i for i in range(120)]
+
+    def back(words, text):
+        p.send(njefile.bsmtp('BOB', 'MVSA', 'SMTP', 'GATE', [
+            'HELO MVSA', 'MAIL FROM:<BOB@MVSA>' + words, 'RCPT TO:<steve@example.org>', 'DATA', 'Subject: back', ''] +
+            text + ['.', 'QUIT'])).wait()
+        return p.take_file().text()
+    whole = back(' RET=FULL', lines)
+    assert 'All of it:' in whole and all('> ' + ln in whole for ln in lines), whole
+    for words, text in ((' RET=HDRS', lines), ('', lines), (' RET=FULL', lines * 12)):
+        start = back(words, text)
+        assert 'The start of it:' in start and '> line 1 of' in start and '> line 119 of' not in start, start
+    gw.empty()
+
+
+def case_dsn_of_many(w):
+    """A hundred and thirty recipients who fail: reports of sixty-four at most, each of them named once."""
+    gw, _, sink = w.pair()
+    session = signed_on(w, gw)
+    sink.on('RCPT', lambda s, arg: '550 5.1.1 nobody of that name' if '<r' in arg else None)
+    rcpts = ['r%d@example.org' % i for i in range(130)]
+    with session() as c:
+        assert c.mail('anne@example.org')[0] == 250
+        for r in rcpts:
+            assert c.rcpt(r)[0] == 250
+        assert c.data('Subject: to many\r\n\r\nx\r\n')[0] == 250
+    named = []
+    for _ in range(3):
+        m, text = dsn_of(sink)
+        these = re.findall('Final-Recipient: rfc822; (r[0-9]+@example.org)\r\nAction: failed\r\nStatus: 5.1.1', text)
+        assert len(these) in (64, 2) and text.count('nobody of that name') == 2 * len(these), text
+        named.append(these)
+    assert sorted(sum(named, [])) == sorted(rcpts), named
+    gw.empty()
+    assert not sink.messages
+
+
 def case_dsn_list(w):
     """RFC 3461 5.2.7: a list is a multiple-recipient alias. Every member gets the mail once; success is told of the list
     (expanded), the members inherit the rest of NOTIFY, and ORCPT; who fails is named with it."""
