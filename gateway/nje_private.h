@@ -30,7 +30,7 @@ struct nje {
     struct line *line;
     struct port *port;
     struct njetls *tls;
-    struct pace *pace; /* answers to operators */
+    struct pace *pace; /* answers to whoever asks by message */
     struct why unfit;  /* why find_link refused the call it was last asked about, "" it did not */
     struct listening *ports;
     size_t open;

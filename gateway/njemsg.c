@@ -137,12 +137,6 @@ struct asking {
     struct str user, node;
 };
 
-static void answer(void *arg, struct str line)
-{
-    const struct asking *as = arg;
-    (void)nje_tell(as->nje, STR(""), as->nje->g->conf->local, as->user, as->node, line);
-}
-
 void nje_answer(void *arg, struct str user, struct str node, struct str line)
 {
     struct nje *n = arg;
@@ -158,7 +152,7 @@ static void answer_paced(void *arg, struct str line)
 
 static void answer_dim(struct gate *g, struct str user, struct str node, struct str line)
 {
-    (void)nje_tell(g->nje, STR(""), g->conf->local, user, node, line);
+    pace_say(g->nje->pace, user, node, line);
 }
 
 static void local_message(struct line *l, const struct nmr *m, struct asking *as,
@@ -168,7 +162,7 @@ static void local_message(struct line *l, const struct nmr *m, struct asking *as
     const struct oper_asker by = {as->user, as->node, l->name};
     if (m->command) {
         const struct rscscmd_asker who = {as->user, as->node, l->name};
-        rscscmd_run(g, &who, text, answer, as);
+        rscscmd_run(g, &who, text, answer_paced, as);
     } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
         /* A notice of another system, or RSCS's comment: an answer would be answered again. */
         (void)tell_local(l->nje, as->user, as->node, to_user, text);
@@ -206,7 +200,7 @@ void nje_got_message(void *arg, const struct nmr *m)
     } else {
         struct why w;
         if (nje_route(n, m, l->name, &w) < 0 && as.user.n > 0 && (text.n == 0 || text.p[0] != '*'))
-            answer(&as, str_of(w.text));
+            answer_paced(&as, str_of(w.text));
     }
     buf_done(&text);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/nje.h"
+#include "gateway/nje_private.h"
 #include "gateway/rscscmd.h"
 #include "db/readerrow.h"
 #include "rscs/deck.h"
@@ -14,7 +14,12 @@
 
 static struct conf_link links[] = {
     {.name = {"FAR", 3}, .node = {"MVSB", 4}, .bufsize = 8192, .streams = 1, .retry_s = 60},
-    {.name = {"N", 1}, .node = {"MVSN", 4}, .bufsize = 8192, .streams = 1, .retry_s = 60}};
+    {.name = {"N", 1},
+     .node = {"MVSN", 4},
+     .bufsize = 8192,
+     .streams = 1,
+     .retry_s = 60,
+     .origin_any = true}};
 static struct conf_user users[] = {{.userid = {"OPER", 4}}, {.userid = {"ALICE", 5}}};
 static struct str authorised[] = {{"ROOT@MVSA", 9}};
 static struct conf conf;
@@ -267,6 +272,64 @@ START_TEST(a_long_queue_has_a_bounded_answer)
 }
 END_TEST
 
+/* A message of ALICE, who is ours: what she is answered goes to her reader. */
+static void message(bool command, const char *to, const char *text)
+{
+    struct nmr m = {.command = command,
+                    .from_node = ebc_name_of(STR("GATE")),
+                    .from_user = ebc_name_of(STR("ALICE")),
+                    .to_node = ebc_name_of(STR("GATE")),
+                    .to_user = ebc_name_of(str_of(to))};
+    nmr_set_text(&m, conf.page, str_of(text));
+    nje_got_message(nje_line_named(g.nje, "N"), &m);
+}
+
+static int count_file(void *arg, const struct reader_row *r)
+{
+    (void)r;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+/* Lines ALICE has been answered, so many milliseconds later. */
+static unsigned answered(int64_t ms)
+{
+    struct why w = {.text = "?"};
+    unsigned n = 0;
+    for (int64_t gone = 0; gone < ms; gone += 100) {
+        clock_step(100);
+        loop_turn(g.loop, false);
+    }
+    /* What was given last waits for company by the same clock: that hardly moves meanwhile. */
+    for (unsigned turns = 1; store_pending(g.store) > 0; turns++) {
+        loop_turn(g.loop, false);
+        if (turns % 4096 == 0)
+            clock_step(5);
+    }
+    ck_assert_msg(readerrow_each(store_reader(g.store), STR("ALICE"), count_file, &n, &w) == OK,
+                  "%s", w.text);
+    return n;
+}
+
+/* Answers to commands of RSCS, of the nickname service and of the mail operator come a screen at a
+ * time, whichever they are. */
+START_TEST(answers_come_by_screens)
+{
+    static const struct {
+        bool command;
+        const char *to, *text;
+    } asks[] = {{true, "", "HELP"}, {false, "DIM", "HELP"}, {false, "SMTP", "HELP"}};
+    clock_fake(true);
+    for (unsigned i = 0; i < PACE_LINES; i++)
+        message(asks[_i].command, asks[_i].to, asks[_i].text);
+    ck_assert_uint_eq(answered(1000), PACE_LINES);
+    ck_assert_uint_eq(answered(PACE_MS - 1500), PACE_LINES);
+    ck_assert_uint_eq(answered(1000), 2 * PACE_LINES);
+    ck_assert_uint_eq(answered(PACE_MS), 3 * PACE_LINES);
+    clock_fake(false);
+}
+END_TEST
+
 static Suite *rscscmd_suite(void)
 {
     Suite *s = suite_create("rscscmd");
@@ -276,6 +339,7 @@ static Suite *rscscmd_suite(void)
     tcase_add_test(t, names_are_for_who_they_concern);
     tcase_add_test(t, by_the_number_of_its_origin);
     tcase_add_test(t, a_long_queue_has_a_bounded_answer);
+    tcase_add_loop_test(t, answers_come_by_screens, 0, 3);
     suite_add_tcase(s, t);
     return s;
 }
