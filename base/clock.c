@@ -9,7 +9,7 @@
 /* Set only by tests. */
 static struct {
     bool on;
-    int64_t moved_us;
+    int64_t moved_us, set_us;
 } fake;
 
 static int64_t read_us(clockid_t id)
@@ -36,7 +36,8 @@ int64_t mono_ms(struct mono from, struct mono to)
 
 struct wall wall_now(void)
 {
-    return (struct wall){fake.on ? FAKE_WALL + fake.moved_us : read_us(CLOCK_REALTIME)};
+    return (struct wall){fake.on ? FAKE_WALL + fake.moved_us + fake.set_us
+                                 : read_us(CLOCK_REALTIME)};
 }
 
 int64_t wall_s(struct wall w)
@@ -48,12 +49,17 @@ int64_t wall_s(struct wall w)
 void clock_fake(bool on)
 {
     fake.on = on;
-    fake.moved_us = 0;
+    fake.moved_us = fake.set_us = 0;
 }
 
 void clock_step(int64_t ms)
 {
     fake.moved_us += ms * 1000;
+}
+
+void clock_set(int64_t ms)
+{
+    fake.set_us += ms * 1000;
 }
 
 bool clock_is_fake(void)

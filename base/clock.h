@@ -24,6 +24,7 @@ int64_t wall_s(struct wall w); /* whole seconds since 1970 */
 /* Tests: stop both clocks (wall at 2026-01-02 03:04:05 UTC, mono at 1 s), move them together. */
 void clock_fake(bool on);
 void clock_step(int64_t ms);
+void clock_set(int64_t ms); /* the wall clock alone */
 bool clock_is_fake(void);
 
 #endif

@@ -35,7 +35,6 @@ struct daemon {
     struct smtpin *smtpin;
     struct ctl *ctl;
     struct web *web;
-    struct clockwatch *clock;
     struct conf **conf; /* the present one last; earlier ones may still be borrowed from */
     size_t nconf;
     struct dns **dns; /* the present one last; look-ups may be under way in earlier ones */
@@ -319,7 +318,7 @@ static int open_parts(struct daemon *d, struct why *w)
     g->sts = sts_new(g);
     g->relay = relay_new(g);
     g->metrics = metrics_new(g);
-    d->clock = clockwatch_new(g);
+    g->clock = clockwatch_new(g);
     g->filters = filters_new(g);
     smtpin_start(d->smtpin);
     nje_start(g->nje);
@@ -334,7 +333,7 @@ static void close_parts(struct daemon *d)
     struct gate *g = &d->gate;
     ctl_close(&d->ctl);
     web_free(&d->web);
-    clockwatch_free(&d->clock);
+    clockwatch_free(&g->clock);
     if (g->relay != NULL)
         relay_stop(g->relay);
     if (g->nje != NULL)

@@ -17,6 +17,7 @@
 #include "gateway/mail/note.h"
 #include "gateway/nje.h"
 #include "gateway/njefile.h"
+#include "gateway/relay.h"
 
 #define QUOTE_LINES 40u
 #define NOTICE_MAX (256u << 10)
@@ -148,7 +149,8 @@ static void put_status(struct gate *g, struct buf *b, enum dsn_kind kind, const 
             buf_printf(b, "Diagnostic-Code: smtp; %d %s %s\r\n", rcpt[i].why->smtp,
                        why_enh(rcpt[i].why), rcpt[i].why->text);
         if (kind == DSN_DELAYED) {
-            struct wall until = {m->accepted.us + g->conf->retry_age * 86400 * US_PER_S};
+            struct wall until = {wall_now().us - relay_age_us(g, m) +
+                                 g->conf->retry_age * 86400 * US_PER_S};
             buf_z(b, "Will-Retry-Until: ");
             date_put(b, until, 0);
             buf_z(b, "\r\n");

@@ -38,6 +38,7 @@ struct gate {
     struct nje *nje;
     struct relay *relay;
     struct metrics *metrics;
+    struct clockwatch *clock; /* gateway/clockwatch.h */
     struct wall started;
     bool debug, trace; /* njegated -v, the operator's DEBUG; his TRACE */
     struct gate_stat {

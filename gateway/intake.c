@@ -400,7 +400,7 @@ static void keep_file(struct intake *in, const struct why *w)
     r->due.us = wall_now().us + relay_backoff_us(in->g->conf, r->tries);
     r->reason = arena_str(m->arena, str_of(w->text));
     struct why back;
-    if (o->row != 0 && relay_too_old(in->g->conf, m, r)) {
+    if (o->row != 0 && relay_too_old(in->g, m, r)) {
         change_remove(in->change, o->row);
         if (fromnje_return(in->g, in, o->deck, w, &back) < 0)
             log_event(LOG_ERROR, o->row, "filter", "error=%s", log_quote(str_of(back.text)));

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/queue.h"
+#include "gateway/clockwatch.h"
 #include "gateway/dsn.h"
 #include "gateway/ibmlog.h"
 #include "gateway/metrics.h"
@@ -20,6 +21,7 @@
 #define SWEEP_MS 15000
 #define LINK_PATIENCE_MS 60000 /* files wait this long in memory for a link that is down */
 #define SCAN_AGAIN_MS 1000
+#define TRIES_LEAST 4u         /* before a mail is too old */
 #define REASON_LIFE_MS 3600000 /* how long the last failure of an idle destination is shown */
 
 /* --- tables --- */
@@ -432,12 +434,20 @@ static void note_delivered(struct gate *g, struct intake *in, const struct item 
     }
 }
 
-bool relay_too_old(const struct conf *c, const struct message *m, const struct rcpt *to)
+int64_t relay_age_us(const struct gate *g, const struct message *m)
 {
-    int64_t age = wall_now().us - m->accepted.us;
+    return wall_now().us - m->accepted.us - clockwatch_set_us(g->clock, m->accepted);
+}
+
+/* Nor is it given up before a few tries: it may have got old while nobody ran, or by a clock that
+ * was set meanwhile. */
+bool relay_too_old(const struct gate *g, const struct message *m, const struct rcpt *to)
+{
+    const struct conf *c = g->conf;
     if (c->temp_retries > 0 && to->tries >= (unsigned)c->temp_retries)
         return true;
-    return age >= c->retry_age * 86400 * US_PER_S;
+    return c->retry_age <= 0 ||
+           (to->tries >= TRIES_LEAST && relay_age_us(g, m) >= c->retry_age * 86400 * US_PER_S);
 }
 
 static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, struct rcpt *to,
@@ -450,7 +460,7 @@ static void defer_rcpt(struct gate *g, struct change *c, const struct item *it, 
                                         : relay_backoff_us(g->conf, to->tries));
     to->reason = arena_str(m->arena, str_of(w->text));
     if (!to->warned && g->conf->warning_age > 0 &&
-        wall_now().us - m->accepted.us >= g->conf->warning_age * 86400 * US_PER_S) {
+        relay_age_us(g, m) >= g->conf->warning_age * 86400 * US_PER_S) {
         to->warned = true;
         v->late[v->nlate++] = dsn_rcpt_of(to, w);
     }
@@ -482,7 +492,7 @@ static void settle_rcpt(struct gate *g, struct intake *in, const struct item *it
     to->tries++;
     if (it->hand->let_go)
         return; /* its row is as the administrator left it */
-    if (why_is_temp(w) && !relay_too_old(g->conf, m, to)) {
+    if (why_is_temp(w) && !relay_too_old(g, m, to)) {
         defer_rcpt(g, c, it, to, w, v);
         return;
     }

@@ -33,7 +33,9 @@ void relay_again(struct relay *r);
  */
 struct rcpt;
 int64_t relay_backoff_us(const struct conf *c, unsigned tries);
-bool relay_too_old(const struct conf *c, const struct message *m, const struct rcpt *to);
+bool relay_too_old(const struct gate *g, const struct message *m, const struct rcpt *to);
+/* How long it has been here, a clock that was set aside. */
+int64_t relay_age_us(const struct gate *g, const struct message *m);
 
 /* For gateway/nje: the next file for a link, and the fate of one given. */
 bool relay_next_file(struct relay *r, const char *link, struct link_out *out);

@@ -20,7 +20,7 @@ def waiting(w, days, notify=0, lines=(), sender=('steve@origin.test', FROM_SMTP)
                   list(lines), rows or [('x@down.test', 'down.test')],
                   message={'accepted': int((time.time() - days * DAY) * 1e6), 'origin_sender': sender[0],
                            'sender': 'steve@origin.test', 'from_door': sender[1], 'form': 1},
-                  rcpt={'notify': notify})
+                  rcpt={'notify': notify, 'tries': 5 if days > 5 else 0})
     return gw, back
 
 
