@@ -5,6 +5,7 @@
 #include "gateway/smtp/bsmtp.h"
 
 static unsigned depth;
+static bool strict;
 
 static int take(void *arg, const struct smtp_path *p, struct why *w)
 {
@@ -45,7 +46,8 @@ static int mail(void *arg, const struct bsmtp_mail *m, struct why *w)
                             .rcpt = &rcpt,
                             .nrcpt = 1,
                             .content = m->content,
-                            .extended = m->content.n % 2 == 1,
+                            .extended = strict || m->content.n % 2 == 1,
+                            .utf8 = m->params.utf8,
                             .ret = m->params.ret,
                             .envid = m->params.envid,
                             .rcpt_params = m->rcpt_params};
@@ -63,8 +65,13 @@ static int mail(void *arg, const struct bsmtp_mail *m, struct why *w)
 static void run(struct str text, struct buf *content)
 {
     static const struct bsmtp_ops ops = {.sender = take, .rcpt = take_rcpt, .mail = mail};
-    static const struct bsmtp_set set = {
-        .hostname = "gw.example", .max_size = 10000, .max_rcpt = 20};
+    /* As cards, or as a batch in a mail, which is written again as one. */
+    struct bsmtp_set set = {.hostname = "gw.example",
+                            .max_size = 10000,
+                            .max_rcpt = 20,
+                            .columns = depth == 0 && text.n % 3 == 0 ? 80 : 0,
+                            .strict = depth == 0 ? text.n % 2 == 0 : strict};
+    strict = set.strict;
     struct bsmtp *b = bsmtp_new(&set, &ops, content);
     struct str line;
     while (str_line(&text, &line))

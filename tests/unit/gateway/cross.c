@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/journal.h"
 #include "gateway/conf.h"
 #include "gateway/fromnje.h"
 #include "gateway/intake.h"
@@ -21,6 +22,7 @@
 struct gate cross;
 static struct message **taken;
 static size_t ntaken, waiting;
+static msg_id last_file;
 
 static void problem(void *arg, const char *file, unsigned line, bool error, const char *text)
 {
@@ -61,7 +63,7 @@ void cross_open(const char *lines)
     struct store_set set = {.loop = cross.loop,
                             .path = c->database.p,
                             .spooldir = c->spooldir.p,
-                            .keep.journal_days = -1};
+                            .keep.journal_days = 1};
     ck_assert_msg(store_open(&cross.store, &set, &w) == 0, "%s", w.text);
     cross.tls = tls_new();
     cross.nje = nje_new(&cross);
@@ -149,6 +151,7 @@ int cross_file(struct cur deck, const char *to, struct why *w)
     struct admitted rcpt = {.original = str_of(to)};
     struct body *body = body_of(deck);
     struct intake *in = intake_new(&cross);
+    last_file = intake_id(in);
     int v = admit_is_mailer(str_of(to))
                 ? fromnje_mailer(&cross, in, body, FROM_NJE, w)
                 : admit_user(&cross, (struct asker){.source = FROM_NJE, .user = STR("BOB@MVSA")},
@@ -159,6 +162,22 @@ int cross_file(struct cur deck, const char *to, struct why *w)
     body_free(&body);
     arena_free(&a);
     return v;
+}
+
+static int count_row(void *arg, const struct journal_row *row)
+{
+    (void)row;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+size_t cross_file_journal(void)
+{
+    struct why w;
+    size_t n = 0;
+    db_refresh(store_reader(cross.store));
+    ck_assert_int_ge(journal_of(store_reader(cross.store), last_file, count_row, &n, &w), 0);
+    return n;
 }
 
 size_t cross_taken(struct message ***list)

@@ -20,6 +20,8 @@ int cross_mail(struct str mail, struct why *w) MUST_CHECK;
 int cross_mail_to(struct str mail, const char *const *rcpt, struct why *w) MUST_CHECK;
 /* A file from the NJE side for `to` at GATE, as the NJE door has it. */
 int cross_file(struct cur deck, const char *to, struct why *w) MUST_CHECK;
+/* The rows that the journal has of the file given last: what became of it, once it is durable. */
+size_t cross_file_journal(void);
 /* What came of all since the last call, durable, in order; valid until the next call. */
 size_t cross_taken(struct message ***list);
 
