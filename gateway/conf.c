@@ -484,6 +484,15 @@ const struct ebc_page *conf_page_for(const struct conf *c, struct str user, stru
     return u != NULL && u->page != NULL ? u->page : conf_page_of(c, node);
 }
 
+enum mail_style conf_style_for(const struct conf *c, struct str user, struct str node)
+{
+    for (size_t i = 0; i < c->nstyled; i++)
+        if (str_eq_nocase(c->styled[i].user, user) && str_eq_nocase(c->styled[i].node, node))
+            return c->styled[i].style;
+    const struct conf_node *n = conf_node_of(c, node);
+    return n != NULL && n->style >= 0 ? (enum mail_style)n->style : STYLE_NOTE;
+}
+
 const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_user,
                                       struct str from_node)
 {

@@ -31,6 +31,8 @@ struct conf {
     size_t nuser;
     struct conf_terminal *terminal;
     size_t nterminal;
+    struct conf_styled *styled;
+    size_t nstyled;
     int64_t maxhops;
 
     /* gateway */
@@ -146,6 +148,8 @@ int conf_transfer(const struct conf *c, struct str to, struct why *w) MUST_CHECK
 const struct ebc_page *conf_page_of(const struct conf *c, struct str node);
 /* Of one user: his own (CODEPAGE page user@node, LOCALUSER), else his node's. */
 const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node);
+/* How a user wants his mail: his own STYLE, else his node's, else a note. */
+enum mail_style conf_style_for(const struct conf *c, struct str user, struct str node);
 /* The page of a file in this user's reader from that sender: the sender's own, else his. */
 const struct ebc_page *conf_page_here(const struct conf *c, struct str user, struct str from_user,
                                       struct str from_node);

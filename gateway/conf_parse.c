@@ -493,18 +493,41 @@ void parse_dimnode(struct conf_reader *r, struct str rest)
         conf_error(r, "DIMNODE: \"%.*s\" must be OPEN or CLOSED", STR_ARG(word));
 }
 
-static void terminal(struct conf_reader *r, const struct ebc_page *page, struct str word)
+static bool user_at_node(struct conf_reader *r, const char *statement, struct str word,
+                         struct str *user, struct str *node)
 {
     ptrdiff_t at = str_find_last(word, '@');
     if (at <= 0 || (size_t)at + 1 >= word.n) {
-        conf_error(r, "CODEPAGE: \"%.*s\" must be user@node", STR_ARG(word));
-        return;
+        conf_error(r, "%s: \"%.*s\" must be user@node", statement, STR_ARG(word));
+        return false;
     }
-    struct conf_terminal t = {
-        .user = conf_name(r, str_sub(word, 0, (size_t)at), "CODEPAGE"),
-        .node = conf_name(r, str_sub(word, (size_t)at + 1, word.n), "CODEPAGE"),
-        .page = page,
-    };
+    *user = conf_name(r, str_sub(word, 0, (size_t)at), statement);
+    *node = conf_name(r, str_sub(word, (size_t)at + 1, word.n), statement);
+    return true;
+}
+
+void parse_style(struct conf_reader *r, struct str rest)
+{
+    struct str style = str_word(&rest), word = str_word(&rest);
+    if (!conf_need(r, word, "STYLE NOTE|RFC822|PROFS user@node ..."))
+        return;
+    enum mail_style is = (enum mail_style)conf_one_of(r, "STYLE", style, "NOTE|RFC822|PROFS");
+    for (; word.n > 0; word = str_word(&rest)) {
+        struct conf_styled s = {.style = is};
+        if (!user_at_node(r, "STYLE", word, &s.user, &s.node))
+            continue;
+        for (size_t i = 0; i < r->c->nstyled; i++)
+            if (str_eq(r->c->styled[i].user, s.user) && str_eq(r->c->styled[i].node, s.node))
+                conf_error(r, "STYLE: %.*s has one already", STR_ARG(word));
+        APPEND(r, r->c->styled, r->c->nstyled) = s;
+    }
+}
+
+static void terminal(struct conf_reader *r, const struct ebc_page *page, struct str word)
+{
+    struct conf_terminal t = {.page = page};
+    if (!user_at_node(r, "CODEPAGE", word, &t.user, &t.node))
+        return;
     for (size_t i = 0; i < r->c->nterminal; i++)
         if (str_eq(r->c->terminal[i].user, t.user) && str_eq(r->c->terminal[i].node, t.node))
             conf_error(r, "CODEPAGE: %.*s has one already", STR_ARG(word));

@@ -43,7 +43,8 @@ conf_parser parse_local, parse_listen_nje, parse_linkdefine, parse_parm, parse_r
     parse_restrict, parse_hostname, parse_domain_origin, parse_alt_host, parse_listen_smtp,
     parse_limit, parse_batchsmtp, parse_sendtime, parse_helocheck, parse_submission, parse_trust,
     parse_resolver, parse_atsign, parse_badspool, parse_dbcs, parse_mailer, parse_metrics,
-    parse_suppress, parse_tls, parse_dimnode, parse_snads, parse_codepage, parse_notify, parse_user;
+    parse_suppress, parse_tls, parse_dimnode, parse_snads, parse_style, parse_codepage,
+    parse_notify, parse_user;
 
 /* The sentences after the whole file is read: names, routes to links that exist, defaults that
  * depend. */

@@ -4,10 +4,13 @@
 
 #include "gateway/conf_private.h"
 
+static const char *const styles[] = {
+    [STYLE_NOTE] = "NOTE", [STYLE_RFC822] = "RFC822", [STYLE_PROFS] = "PROFS"};
+
 static void show_node(const struct conf_node *n, struct buf *out)
 {
-    static const char *const styles[] = {
-        [STYLE_NOTE] = "NOTE", [STYLE_RFC822] = "RFC822", [STYLE_PROFS] = "PROFS"};
+    static const char *const files[] = {
+        [FILES_NETDATA] = "", [FILES_UU] = " FILES=UU", [FILES_XX] = " FILES=XX"};
     buf_printf(out, "NODE %.*s", STR_ARG(n->node));
     if (n->page != NULL)
         buf_printf(out, " CODEPAGE=%s", ebc_page_name(n->page));
@@ -17,7 +20,9 @@ static void show_node(const struct conf_node *n, struct buf *out)
         buf_printf(out, " STYLE=%s", styles[n->style]);
     if (n->bsmtp.n > 0)
         buf_printf(out, " BSMTP=%.*s", STR_ARG(n->bsmtp));
-    buf_printf(out, " SCHEME=%s\n", n->snads ? "SNADS" : "RSCS");
+    if (n->file_max > 0)
+        buf_printf(out, " MAXFILE=%lld", (long long)n->file_max);
+    buf_printf(out, "%s SCHEME=%s\n", files[n->files], n->snads ? "SNADS" : "RSCS");
 }
 
 static void show_links(const struct conf *c, struct buf *out)
@@ -53,6 +58,9 @@ static void show_links(const struct conf *c, struct buf *out)
     for (size_t i = 0; i < c->nterminal; i++)
         buf_printf(out, "CODEPAGE %s %.*s@%.*s\n", ebc_page_name(c->terminal[i].page),
                    STR_ARG(c->terminal[i].user), STR_ARG(c->terminal[i].node));
+    for (size_t i = 0; i < c->nstyled; i++)
+        buf_printf(out, "STYLE %s %.*s@%.*s\n", styles[c->styled[i].style],
+                   STR_ARG(c->styled[i].user), STR_ARG(c->styled[i].node));
     for (size_t i = 0; i < c->nnode; i++)
         show_node(&c->node[i], out);
 }

@@ -82,6 +82,11 @@ struct conf_terminal {
     struct str user, node;
     const struct ebc_page *page;
 };
+/* STYLE style user@node: how one user wants his mail, whatever his node does. */
+struct conf_styled {
+    struct str user, node;
+    enum mail_style style;
+};
 enum tls_need { TLS_OFFERED, TLS_NEVER, TLS_NEEDED };
 /* MAILER: a machine that takes mail as batch SMTP and carries it further. */
 struct conf_mailer {

@@ -275,7 +275,7 @@ static enum mail_style style_of(const struct frommail *f, const struct admitted 
         *bsmtp = c->mailer.user;
         *format = c->mailer.format;
     }
-    return n != NULL && n->style >= 0 ? (enum mail_style)n->style : STYLE_NOTE;
+    return conf_style_for(c, to->user, to->node);
 }
 
 /* What nobody can take apart is a file, and a note that says so. */
@@ -425,8 +425,7 @@ static int note_file(struct frommail *f, const struct njefile_spec *spec, const 
     n.text = buf_text(&text);
     size_t max = (size_t)f->conf->max_mail_bytes * 3 + (1u << 20);
     buf_init(&lines, max);
-    const struct conf_node *node = conf_node_of(f->conf, to->node);
-    bool profs = node != NULL && node->style == STYLE_PROFS;
+    bool profs = conf_style_for(f->conf, to->user, to->node) == STYLE_PROFS;
     enum note_style style = profs ? NOTE_PROFS : (enum note_style)f->conf->note_style;
     note_write(&lines, &n, style, NOTE_WIDTH);
     v = lines.over || text.over

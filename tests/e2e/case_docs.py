@@ -204,15 +204,16 @@ def case_links(w):
 
 
 def case_where_it_is_proved(w):
-    """Each test that the table of NJE's behaviours names is one."""
-    names = re.findall(r'`((?:e2e/|gateway/)?[a-z0-9_]+\.[a-z0-9_]+)`',
-                       text_of(os.path.join(wd.TOP, 'tests', 'unit', 'rscs', 'README.md')).split('## 1.')[1])
-    assert len(names) > 150
-    for name in names:
-        folder, _, rest = ('rscs/' + name if '/' not in name else name).partition('/')
-        module, test = rest.split('.')
-        if folder == 'e2e':
-            path, line = os.path.join('tests', 'e2e', 'case_%s.py' % module), 'def case_%s(' % test
-        else:
-            path, line = os.path.join('tests', 'unit', folder, 'test_%s.c' % module), 'START_TEST(%s)' % test
-        assert line in text_of(os.path.join(wd.TOP, path)), name
+    """Each test that the tables of behaviours name is one."""
+    for own, least in (('rscs', 150), ('mail', 100)):
+        names = re.findall(r'`((?:[a-z0-9]+/)?[a-z0-9_]+\.[a-z0-9_]+)`',
+                           text_of(os.path.join(wd.TOP, 'tests', 'unit', own, 'README.md')).split('## 1.')[1])
+        assert len(set(names)) > least, (own, len(set(names)))
+        for name in names:
+            folder, _, rest = ('%s/%s' % (own, name) if '/' not in name else name).partition('/')
+            module, test = rest.split('.')
+            if folder == 'e2e':
+                path, line = os.path.join('tests', 'e2e', 'case_%s.py' % module), 'def case_%s(' % test
+            else:
+                path, line = os.path.join('tests', 'unit', folder, 'test_%s.c' % module), 'START_TEST(%s)' % test
+            assert os.path.exists(os.path.join(wd.TOP, path)) and line in text_of(os.path.join(wd.TOP, path)), name
