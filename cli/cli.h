@@ -60,6 +60,7 @@ cli_fn cli_alias_list, cli_alias_add, cli_alias_delete, cli_alias_register, cli_
 cli_fn cli_init, cli_backup, cli_restore, cli_check;
 /* history.c: who changed what */
 cli_fn cli_history;
+cli_fn cli_sts_list;
 /* account.c: what was settled on a day */
 cli_fn cli_accounting;
 /* live.c: the daemon */

@@ -54,6 +54,7 @@ static const struct verb {
     {"queue", "reroute", 2, 2, cli_queue_act, "queue reroute ID USER@NODE"},
     {"trace", NULL, 1, 1, cli_trace, "trace ID|ADDRESS"},
     {"accounting", NULL, 0, 1, cli_accounting, "accounting [YYYY-MM-DD]"},
+    {"sts", "list", 0, 1, cli_sts_list, "sts list [PATTERN]"},
     {"link", "list", 0, 0, cli_link_list, "link list"},
     {"link", "start", 1, 1, cli_order, "link start LINK"},
     {"link", "stop", 1, 1, cli_order, "link stop LINK"},

@@ -33,6 +33,7 @@ struct smtpout {
     struct smtp_target *target;
     size_t ntarget, smarthost; /* smart hosts are looked up one after the other */
     bool sts;                  /* the domain's policy is in force: its hosts are those it names */
+    bool testing;              /* it has one, and only wants to be told of */
     struct mono looked_up;
     struct conversation *first;
     unsigned concurrency;
@@ -144,6 +145,7 @@ static size_t allowed(struct smtpout *o, const struct smtp_target *targets, size
     enum sts_mode mode = said ? STS_NONE : sts_find(g->sts, str_of(o->dest->name), a, &p);
     size_t nkept = 0;
     o->sts = mode == STS_ENFORCE;
+    o->testing = mode == STS_TESTING;
     for (size_t i = 0; i < n; i++) {
         bool fits = mode == STS_NONE || targets[i].tlsa != NULL || sts_allows(&p, targets[i].name);
         if (!fits && mode == STS_TESTING)
@@ -368,8 +370,19 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
         relay_dest_failed(o->dest, w);
 }
 
-static const struct smtpc_ops ops = {
-    .next = next_job, .rcpt = rcpt_verdict, .done = job_done, .closed = conversation_closed};
+static void tell_weak(void *arg, struct smtpc *c, const struct why *w)
+{
+    const struct conversation *v = arg;
+    log_event(LOG_INFO, 0, "mta-sts", "domain=%s mode=testing host=%s error=%s",
+              log_quote(str_of(v->out->dest->name)), log_quote(str_of(smtpc_peer(c))),
+              log_quote(str_of(w->text)));
+}
+
+static const struct smtpc_ops ops = {.next = next_job,
+                                     .rcpt = rcpt_verdict,
+                                     .done = job_done,
+                                     .closed = conversation_closed,
+                                     .weak = tell_weak};
 
 static void open_conversation(struct smtpout *o)
 {
@@ -386,6 +399,7 @@ static void open_conversation(struct smtpout *o)
                             .dot_ms = r->g->conf->send_dot * 1000,
                             .tls = r->g->tls,
                             .tls_policy = tls_policy(o, h),
+                            .look = o->testing,
                             .lmtp = h != NULL && h->lmtp,
                             .user = signs_on ? h->user.p : NULL,
                             .password = signs_on ? h->password.p : NULL,

@@ -34,6 +34,7 @@ static const struct kind {
 } kinds[TLS_USES] = {
     [TLS_SMTP_IN] = {.server = true, .certificate = true, .ciphers = MODERN},
     [TLS_SMTP_OUT] = {.ciphers = NULL},
+    [TLS_SMTP_LOOK] = {.trust = true, .ciphers = NULL},
     [TLS_SMTP_VERIFY] = {.trust = true, .must = true, .ciphers = NULL},
     [TLS_SMTP_DANE] = {.dane = true, .ciphers = NULL},
     [TLS_NJE_IN] = {.server = true, .certificate = true, .trust = true, .ciphers = MODERN},

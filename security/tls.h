@@ -18,6 +18,7 @@ struct tls_files {
 enum tls_use {
     TLS_SMTP_IN,     /* STARTTLS of our server: clients are not asked for certificates */
     TLS_SMTP_OUT,    /* STARTTLS of our client, opportunistic: any certificate will do */
+    TLS_SMTP_LOOK,   /* any will do, and stream_check_peer tells if it is good */
     TLS_SMTP_VERIFY, /* the same where the server's certificate must be good and name the host */
     TLS_SMTP_DANE,   /* and where it must match what stream_dane is given */
     TLS_NJE_IN,     /* a caller is asked for a certificate; stream_check_peer tells if it is good */

@@ -350,6 +350,7 @@ static void secured(struct smtpc *c)
 {
     c->secure = true;
     smtpc_note_tls(c);
+    smtpc_look(c);
     forget_extensions(c);
     hello(c);
 }
@@ -382,8 +383,11 @@ static void helo_reply(struct smtpc *c)
         leave_target(c, &w);
     else if (v > 0)
         smtpc_command(c, STARTTLS, "STARTTLS", "");
-    else
+    else {
+        if (!c->secure)
+            smtpc_look(c);
         sign_on(c);
+    }
 }
 
 static void idle_reply(struct smtpc *c)

@@ -62,6 +62,9 @@ struct smtpc_ops {
      * single message. NULL: in peace, or at least one message was answered over the last connection
      * (what then broke has told its recipients), or an idle connection was closed by the server. */
     void (*closed)(void *arg, struct smtpc *c, const struct why *w);
+    /* With set->look, else NULL: VERIFY would not have sent over this connection, for this reason.
+     */
+    void (*weak)(void *arg, struct smtpc *c, const struct why *w);
 };
 /* MAY: where it is offered; when it then fails the target is tried once more in the clear.
  * ENCRYPT: never in the clear; a target without it is none (4.7.4, 4.7.5). Certificates are not
@@ -94,6 +97,7 @@ struct smtpc_set {
     int64_t linger_ms;     /* idle connection kept for more, 0: 5000 */
     const struct tls *tls; /* NULL: no STARTTLS */
     enum smtpc_tls tls_policy;
+    bool look; /* with MAY and ENCRYPT: tell ops->weak */
     bool lmtp;
     /* Sign on (RFC 4954) with the best of SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, the last two
      * only within TLS or to our own machine. A target that does not let us in is none. NULL: do

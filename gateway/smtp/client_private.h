@@ -89,7 +89,9 @@ enum smtpc_tls smtpc_need(const struct smtpc *c);
 /* Begin TLS on the stream. */
 int smtpc_begin_tls(struct smtpc *c, struct why *w) MUST_CHECK;
 bool smtpc_is_here(const struct smtp_target *t); /* on our own machine: nothing travels */
-void smtpc_note_tls(struct smtpc *c);            /* the handshake is done: tls_facts */
+/* What VERIFY would have refused, for who wants to know. */
+void smtpc_look(struct smtpc *c);
+void smtpc_note_tls(struct smtpc *c); /* the handshake is done: tls_facts */
 /* Behind EHLO or HELO: 1 begin TLS, 0 go on without (more), negative: not without, *w tells. */
 int smtpc_wants_tls(const struct smtpc *c, struct why *w) MUST_CHECK;
 /* The connection was lost for this reason: may the same target be tried again without TLS? */

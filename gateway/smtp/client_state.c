@@ -183,7 +183,24 @@ static enum tls_use use_of(const struct smtpc *c)
     enum smtpc_tls need = smtpc_need(c);
     if (need == SMTPC_TLS_DANE)
         return TLS_SMTP_DANE;
-    return need == SMTPC_TLS_VERIFY || need == SMTPC_TLS_STS ? TLS_SMTP_VERIFY : TLS_SMTP_OUT;
+    if (need == SMTPC_TLS_VERIFY || need == SMTPC_TLS_STS)
+        return TLS_SMTP_VERIFY;
+    return c->set.look ? TLS_SMTP_LOOK : TLS_SMTP_OUT;
+}
+
+void smtpc_look(struct smtpc *c)
+{
+    const struct smtp_target *t = &c->targets[c->target];
+    enum smtpc_tls need = smtpc_need(c);
+    struct why w;
+    if (!c->set.look || (need != SMTPC_TLS_MAY && need != SMTPC_TLS_ENCRYPT))
+        return;
+    if (!c->secure)
+        (void)why_set(&w, E_TEMP, 451, "4.7.4", "host %s %s", c->peer,
+                      c->plain ? "fails at TLS" : "does not offer TLS");
+    else if (stream_check_peer(c->s, t->name, &w) == 0)
+        return;
+    c->ops->weak(c->arg, c, &w);
 }
 
 int smtpc_wants_tls(const struct smtpc *c, struct why *w)

@@ -118,7 +118,12 @@ def case_enforced(w):
     name = at.known('enforce *.mx.test')
     assert at.https.asked == [('mta-sts.' + name, '/.well-known/mta-sts.txt')], at.https.asked
     assert ' mta-sts)' in at.delivered(name)
+    row, = at.gw.json('sts', 'list')
+    assert row['domain'] == name and row['mode'] == 'enforce' and row['hosts'] == '*.mx.test' and row['id'] == '1', row
+    assert row['until'] > row['fetched'], row
     at.refused(at.known('enforce other.test'), 'names none of its mail exchangers (a.mx.test)')
+    assert [r['domain'] for r in at.gw.json('sts', 'list', 'd2*')] == ['d2.sts.test']
+    at.gw.cli('sts', 'lost', status=2)
     at.refused(at.known('enforce *.mx.test', mx='b.c.mx.test'), 'names none of its mail exchangers')
     at.refused(at.known('enforce a.test', mx='a.test'), '(MTA-STS)')  # the certificate is not for a.test
     name = at.known('enforce *.mx.test')
@@ -144,12 +149,33 @@ def case_better_host_not_named(w):
 
 def case_testing_and_none(w):
     """Testing tells and delivers; none is as no policy; TLSPOLICY and MTASTS NO come first."""
-    at = Place(w, ['TLSPOLICY d3.sts.test MAY'])
+    at = Place(w, ['TLSPOLICY d8.sts.test MAY'])
     name = at.known('testing other.test')
     at.delivered(name)
     at.event(name, 'does not name it')
+    name = at.known('testing *.mx.test')  # all is well: nothing is told
+    at.delivered(name)
+    assert 'domain=%s mode=testing host' % name not in at.gw.read_log()
+    good = at.sink.tls
+    at.sink.tls = smtpsink.server_tls(*certificate(w, 'stranger', 'DNS:a.mx.test'))
+    name = at.known('testing *.mx.test')
+    assert 'unverified' in at.delivered(name)
+    at.event(name, 'mode=testing host=a.mx.test[%s]:25 error="the certificate of a.mx.test is not trusted' % w.address)
+    at.sink.tls = smtpsink.server_tls(*certificate(w, 'other', 'DNS:b.mx.test', at.ca))
+    name = at.known('testing *.mx.test')
+    at.delivered(name)
+    at.event(name, 'does not name it')
+    at.sink.tls = None
+    name = at.known('testing *.mx.test')
+    at.delivered(name)
+    at.event(name, 'does not offer TLS')
+    at.sink.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # every handshake fails
+    name = at.known('testing *.mx.test')
+    at.delivered(name)
+    at.event(name, 'fails at TLS')
+    at.sink.tls = good
     at.delivered(at.known('none'))
-    name = at.domain('enforce other.test')  # d3
+    name = at.domain('enforce other.test')  # d8
     at.delivered(name)
     assert not any(host == 'mta-sts.' + name for host, _ in at.https.asked)
     name = at.known('enforce other.test')

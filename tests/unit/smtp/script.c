@@ -201,7 +201,7 @@ void world_closed(void *arg, struct smtpc *c, const struct why *why)
     buf_printf(&w->log, "closed:%s", why != NULL ? "why" : "peace");
 }
 
-static const struct smtpc_ops ops = {next, verdict, done, world_closed};
+static const struct smtpc_ops ops = {next, verdict, done, world_closed, NULL};
 
 void world_init(struct world *w)
 {
