@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -18,8 +19,15 @@
 #define MODERN "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define FACTS_SIZE 320
 
+/* By these a file is the one it was: device, number, size, seconds and nanoseconds of its time. */
+struct mark {
+    int64_t of[5];
+};
 struct tls {
     SSL_CTX *ctx[TLS_USES];
+    X509_STORE *trusted; /* of TLSCA, or the system's: of all contexts */
+    char *ca;
+    struct mark seen[2]; /* what it was read from: the file; of the system's also the folder */
     bool has_certificate;
     char facts[FACTS_SIZE];
 };
@@ -54,6 +62,8 @@ static void drop(struct tls *t)
 {
     for (size_t i = 0; i < TLS_USES; i++)
         SSL_CTX_free(t->ctx[i]);
+    X509_STORE_free(t->trusted);
+    free(t->ca);
 }
 
 void tls_free(struct tls **t)
@@ -108,18 +118,51 @@ static int load_certificate(SSL_CTX *ctx, const struct tls_files *f, struct why 
     return OK;
 }
 
-static int load_trust(SSL_CTX *ctx, const struct kind *k, const struct tls_files *f, struct why *w)
+static struct mark mark_of(const char *path)
 {
+    struct stat st;
+    if (path == NULL || stat(path, &st) != 0)
+        return (struct mark){{0}};
+    return (struct mark){{(int64_t)st.st_dev, (int64_t)st.st_ino, (int64_t)st.st_size,
+                          (int64_t)st.st_mtim.tv_sec, (int64_t)st.st_mtim.tv_nsec}};
+}
+
+static const char *from_env(const char *name, const char *plain)
+{
+    const char *path = secure_getenv(name);
+    return path != NULL ? path : plain;
+}
+
+/* The system's certificates take longer to read than all else of a reload: they are read again only
+ * when they have changed. */
+static int read_trust(struct tls *t, const struct tls *old, const struct tls_files *f,
+                      struct why *w)
+{
+    bool system = f->ca == NULL || f->ca[0] == '\0';
+    t->ca = mem_dup(system ? "" : f->ca);
+    t->seen[0] = mark_of(
+        system ? from_env(X509_get_default_cert_file_env(), X509_get_default_cert_file()) : f->ca);
+    if (system)
+        t->seen[1] =
+            mark_of(from_env(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()));
+    if (old->trusted != NULL && strcmp(old->ca, t->ca) == 0 &&
+        memcmp(old->seen, t->seen, sizeof t->seen) == 0 && X509_STORE_up_ref(old->trusted) == 1) {
+        t->trusted = old->trusted;
+        return OK;
+    }
+    t->trusted = X509_STORE_new();
+    if (t->trusted == NULL)
+        return why_set(w, E_TEMP, 0, NULL, "OpenSSL cannot make a store of certificates");
     ERR_clear_error();
-    if (f->ca == NULL || f->ca[0] == '\0')
-        (void)SSL_CTX_set_default_verify_paths(ctx);
-    else if (SSL_CTX_load_verify_file(ctx, f->ca) != 1)
+    if (system)
+        (void)X509_STORE_set_default_paths(t->trusted);
+    else if (X509_STORE_load_file(t->trusted, f->ca) != 1)
         return bad(w, "TLSCA", f->ca);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, k->must ? NULL : note_only);
     return OK;
 }
 
-static int make(SSL_CTX **out, const struct kind *k, const struct tls_files *f, struct why *w)
+static int make(SSL_CTX **out, const struct kind *k, const struct tls_files *f, X509_STORE *trusted,
+                struct why *w)
 {
     SSL_CTX *ctx = SSL_CTX_new(k->server ? TLS_server_method() : TLS_client_method());
     int v = OK;
@@ -140,8 +183,10 @@ static int make(SSL_CTX **out, const struct kind *k, const struct tls_files *f, 
         return why_set(w, E_TEMP, 0, NULL, "OpenSSL cannot check DANE records");
     if (k->dane)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    if (v == OK && k->trust)
-        v = load_trust(ctx, k, f, w);
+    if (k->trust) {
+        SSL_CTX_set1_cert_store(ctx, trusted);
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, k->must ? NULL : note_only);
+    }
     return v;
 }
 
@@ -169,9 +214,9 @@ static void put_facts(struct tls *t)
 int tls_load(struct tls *t, const struct tls_files *files, struct why *w)
 {
     struct tls fresh = {.has_certificate = files->cert != NULL && files->cert[0] != '\0'};
-    int v = OK;
+    int v = read_trust(&fresh, t, files, w);
     for (size_t i = 0; i < TLS_USES && v == OK; i++)
-        v = make(&fresh.ctx[i], &kinds[i], files, w);
+        v = make(&fresh.ctx[i], &kinds[i], files, fresh.trusted, w);
     if (v < 0) {
         drop(&fresh);
         return v;

@@ -199,6 +199,51 @@ START_TEST(reload_changes_new_connections_only)
 }
 END_TEST
 
+static X509_STORE *trusted(const struct tls *t, enum tls_use use)
+{
+    return SSL_CTX_get_cert_store(tls_context(t, use));
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char bytes[8192];
+    FILE *f = fopen(from, "r");
+    ck_assert_ptr_nonnull(f);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    (void)fclose(f);
+    f = fopen(to, "w");
+    ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
+    (void)fclose(f);
+}
+
+/* Of TLSCA, and of the system: one store for all, read again only when it has changed. */
+START_TEST(who_is_trusted_is_read_once)
+{
+    char ca[300];
+    path_of(ca, sizeof ca, "ca.pem");
+    copy_file(theirs.cert, ca);
+    load(server, &ours, NULL);
+    X509_STORE *first = trusted(server, TLS_NJE_VERIFY);
+    ck_assert_ptr_eq(trusted(server, TLS_SMTP_VERIFY), first);
+    ck_assert_ptr_eq(trusted(server, TLS_NJE_IN), first);
+    load(server, &theirs, NULL);
+    ck_assert_ptr_eq(trusted(server, TLS_NJE_VERIFY), first);
+    load(client, NULL, ca);
+    first = trusted(client, TLS_NJE_VERIFY);
+    ck_assert_ptr_ne(first, trusted(server, TLS_NJE_VERIFY));
+    load(client, NULL, ca);
+    ck_assert_ptr_eq(trusted(client, TLS_NJE_VERIFY), first);
+    copy_file(ours.cert, ca); /* the same file, another content */
+    X509_STORE_up_ref(first); /* its address is not given again */
+    load(client, NULL, ca);
+    ck_assert_ptr_ne(trusted(client, TLS_NJE_VERIFY), first);
+    X509_STORE_free(first);
+    load(server, &ours, NULL);
+    connect_both(TLS_NJE_IN, TLS_NJE_VERIFY, "mx.example");
+    ck_assert(out.last == STREAM_SECURE && in.last == STREAM_SECURE);
+}
+END_TEST
+
 /* Who trusts whose certificate under which name. */
 static const struct {
     enum tls_use use;
@@ -331,6 +376,7 @@ static Suite *test_security_tls_suite(void)
     tcase_add_test(t, facts_of_the_certificate);
     tcase_add_loop_test(t, bad_files_leave_the_good_in_force, 0, sizeof bad / sizeof *bad);
     tcase_add_test(t, reload_changes_new_connections_only);
+    tcase_add_test(t, who_is_trusted_is_read_once);
     tcase_add_loop_test(t, who_is_trusted, 0, sizeof outs / sizeof *outs);
     tcase_add_test(t, an_expired_certificate);
     tcase_add_loop_test(t, callers_are_looked_at, 0, sizeof callers / sizeof *callers);
