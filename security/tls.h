@@ -30,7 +30,8 @@ enum tls_use {
 struct tls *tls_new(void); /* without any certificate: only connections we make */
 void tls_free(struct tls **t);
 /* Read the files; who is trusted only when that file is another, or has changed. All or nothing:
- * when one of them is bad what was loaded before stays in force. Streams that stand keep what they began with. Errors name the file. */
+ * when one of them is bad what was loaded before stays in force. Streams that stand keep what they
+ * began with. Errors name the file. */
 int tls_load(struct tls *t, const struct tls_files *files, struct why *w) MUST_CHECK;
 bool tls_has_certificate(const struct tls *t);
 /* Borrowed until the next tls_load; NULL for the ways in while there is no certificate. t NULL: no
