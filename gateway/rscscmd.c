@@ -72,6 +72,23 @@ static void unknown(struct call *c, const char *what, struct str word)
     say(c, "%s %.*s not recognised; HELP lists the commands", what, STR_ARG(shown(word)));
 }
 
+static const struct {
+    const char *form, *sentence;
+} forms[] = {
+#define RSCS_COMMAND(n, s, f, form, sentence) {form, sentence},
+#include "gateway/rscscmd.def"
+};
+#define NFORMS (sizeof forms / sizeof forms[0])
+
+/* What he meant: the form that begins so. */
+static void wrong(struct call *c, const char *begin)
+{
+    size_t i = 0;
+    while (i < NFORMS - 1 && !str_starts_nocase(str_of(forms[i].form), begin))
+        i++;
+    say(c, "The form is: %s", forms[i].form);
+}
+
 /* --- links and nodes --- */
 
 /* The place of the link to that node in the configuration; nlink: there is none. */
@@ -191,7 +208,11 @@ static void node_line(struct call *c, struct str node)
 
 static void query_node(struct call *c)
 {
-    node_line(c, str_word(&c->rest));
+    struct str node = str_word(&c->rest);
+    if (node.n > 0)
+        node_line(c, node);
+    else
+        wrong(c, "QUERY node");
 }
 
 /* --- files --- */
@@ -357,7 +378,7 @@ static void query_file(struct call *c)
     struct why w;
     uint64_t id;
     if (!str_number(word, INT64_MAX, &id))
-        say(c, "QUERY FILE needs the number of a file");
+        wrong(c, "QUERY FILE");
     else if (queue_family(store_reader(c->g->store), id, any_file, &walk, &w) < 0 ||
              (walk.met == 0 && by_spool_id(c, id) == 0))
         say(c, "File %.*s not found", STR_ARG(shown(word)));
@@ -380,7 +401,7 @@ static void link_form(struct call *c, size_t link)
     if (find(queue, 1, word) != NULL)
         link_queue(c, link);
     else if (word.n > 0)
-        unknown(c, "Operand", word);
+        wrong(c, "QUERY link");
     else
         (void)show_links(c, c->g->conf->link[link].name);
 }
@@ -391,6 +412,8 @@ static void query_link(struct call *c)
     size_t link = link_called(c->g, name);
     if (link < c->g->conf->nlink)
         link_form(c, link);
+    else if (name.n == 0)
+        wrong(c, "QUERY link");
     else
         say(c, "Link %.*s not recognised.", STR_ARG(shown(name)));
 }
@@ -477,7 +500,7 @@ static void cpquery(struct call *c)
     else if (v != NULL)
         v->fn(c);
     else
-        unknown(c, "CPQ operand", word);
+        wrong(c, "CPQ");
 }
 
 /* --- MSG and CMD: handed on in the asker's name --- */
@@ -501,7 +524,7 @@ static void message(struct call *c)
     struct str node = str_word(&c->rest), user = str_word(&c->rest), text = str_trim(c->rest);
     struct nmr m = {0};
     if (text.n == 0 || !ebc_name(&m.to_user, user))
-        say(c, "MSG needs a node, a user and a text");
+        wrong(c, "MSG");
     else if (!admit_is_local_node(c->g, node))
         hand_on(c, &m, node, text);
     else if (!nje_tell(c->g->nje, c->who->user, c->who->node, user, node, text))
@@ -513,7 +536,7 @@ static void command(struct call *c)
     struct str node = str_word(&c->rest), text = str_trim(c->rest);
     struct nmr m = {.command = true};
     if (text.n == 0)
-        say(c, "CMD needs a node and a command");
+        wrong(c, "CMD");
     else if (admit_is_local_node(c->g, node)) /* ends: the text is shorter each time */
         rscscmd_run(c->g, c->who, text, c->fn, c->arg);
     else
@@ -522,13 +545,7 @@ static void command(struct call *c)
 
 static void help(struct call *c)
 {
-    static const struct {
-        const char *form, *sentence;
-    } forms[] = {
-#define RSCS_COMMAND(n, s, f, form, sentence) {form, sentence},
-#include "gateway/rscscmd.def"
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+    for (size_t i = 0; i < NFORMS; i++)
         say(c, "%-27s %s", forms[i].form, forms[i].sentence);
 }
 

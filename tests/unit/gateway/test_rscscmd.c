@@ -101,14 +101,14 @@ static const struct {
     {"Q N", 1, "Link N "},
     {"Q LINK NONE", 1, "Link NONE not recognised."},
     {"Q FAR QUE", 1, "0 files queued for link FAR"},
-    {"Q FAR X", 1, "Operand X not recognised"},
+    {"Q FAR X", 1, "The form is: QUERY link [QUEUE]"},
     {"Q MVSB", 1, "Node MVSB is at the end of link FAR, which is not up"},
     {"Q NODE MVSC", 1, "Node MVSC is routed over link FAR, which is not up"},
-    {"Q NODE", 1, "Node  not recognised."},
+    {"Q NODE", 1, "The form is: QUERY node"},
     {"Q AVERYLONGNAMETHATISNONODE", 1, "Node AVERYLONGNAMETHATISN not recognised."},
-    {"Q FILE", 1, "QUERY FILE needs the number"},
-    {"Q FILE -1", 1, "QUERY FILE needs the number"},
-    {"Q FILE 99999999999999999999", 1, "QUERY FILE needs the number"},
+    {"Q FILE", 1, "The form is: QUERY FILE spoolid"},
+    {"Q FILE -1", 1, "The form is: QUERY FILE spoolid"},
+    {"Q FILE 99999999999999999999", 1, "The form is: QUERY FILE spoolid"},
     {"Q F 77", 1, "File 77 not found"},
     {"CPQ", 1, "TIME IS "},
     {"CPQ T", 1, "TIME IS "},
@@ -118,9 +118,9 @@ static const struct {
     {"CPQ U EVE", 1, "EVE NOT LOGGED ON"},
     {"CPQ LOG", 1, "njegate mail gateway at GATE, up "},
     {"CPQ CPU", 1, "CPUID: none"},
-    {"CPQ CP", 1, "CPQ operand CP not recognised"},
-    {"MSG", 1, "MSG needs a node, a user and a text"},
-    {"MSG GATE OPER", 1, "MSG needs a node, a user and a text"},
+    {"CPQ CP", 1, "The form is: CPQ TIME|NAMES|USER|LOG|CPU"},
+    {"MSG", 1, "The form is: MSG node user text"},
+    {"MSG GATE OPER", 1, "The form is: MSG node user text"},
     {"MSG GATE NOBODY hello", 1, "USER NOBODY NOT LOGGED ON"},
     {"MSG NOWHERE BOB hello", 1, "Node NOWHERE not recognised."},
     {"MSG TOOLONGNODE BOB hello", 1, "Node TOOLONGNODE not recognised."},
@@ -129,7 +129,7 @@ static const struct {
     {"CMD MVSN Q SYS", 1, "Node MVSN not recognised."},
     {"CMD MVSB Q SYS", 1, "Node MVSB cannot be reached now"},
     {"CMD GATE CMD GATE CPQ TIME", 1, "TIME IS "},
-    {"CMD GATE", 1, "CMD needs a node and a command"},
+    {"CMD GATE", 1, "The form is: CMD node text"},
     {"HELP", 9, "QUERY SYSTEM "},
     {"", 1, "Command  not recognised"},
     {"FORCE EVERYBODY", 1, "Command FORCE not recognised; HELP lists the commands"},
@@ -141,6 +141,39 @@ START_TEST(words_and_answers)
     ck_assert_msg(nreply == cases[_i].lines, "%s: %zu lines", cases[_i].command, nreply);
     ck_assert_msg(strncmp(reply[0], cases[_i].answer, strlen(cases[_i].answer)) == 0, "%s: %s",
                   cases[_i].command, reply[0]);
+}
+END_TEST
+
+/* Every form of the table, and a command that is not it; NULL: whatever follows is left aside. */
+static const struct {
+    const char *form, *wrong;
+} mistakes[] = {{"QUERY SYSTEM", NULL},
+                {"QUERY STATUS", NULL},
+                {"QUERY node", "QUERY NODE"},
+                {"QUERY link [QUEUE]", "QUERY LINK"},
+                {"QUERY FILE spoolid", "QUERY FILE ABC"},
+                {"CPQ TIME|NAMES|USER|LOG|CPU", "CPQUERY FROB"},
+                {"MSG node user text", "MSG MVSB BOB"},
+                {"CMD node text", "CMD MVSB"},
+                {"HELP", NULL}};
+
+START_TEST(wrong_words_are_answered_by_the_form)
+{
+    static const char *const form[] = {
+#define RSCS_COMMAND(n, s, f, form, sentence) form,
+#include "gateway/rscscmd.def"
+    };
+    char want[100];
+    ck_assert_uint_eq(sizeof form / sizeof *form, sizeof mistakes / sizeof *mistakes);
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++) {
+        ck_assert_str_eq(form[i], mistakes[i].form);
+        if (mistakes[i].wrong == NULL)
+            continue;
+        ask("EVE", mistakes[i].wrong);
+        snprintf(want, sizeof want, "The form is: %s", form[i]);
+        ck_assert_msg(nreply == 1, "%s: %zu lines", mistakes[i].wrong, nreply);
+        ck_assert_str_eq(reply[0], want);
+    }
 }
 END_TEST
 
@@ -336,6 +369,7 @@ static Suite *rscscmd_suite(void)
     TCase *t = tcase_create("commands");
     tcase_add_checked_fixture(t, open_gate, close_gate);
     tcase_add_loop_test(t, words_and_answers, 0, sizeof cases / sizeof cases[0]);
+    tcase_add_test(t, wrong_words_are_answered_by_the_form);
     tcase_add_test(t, names_are_for_who_they_concern);
     tcase_add_test(t, by_the_number_of_its_origin);
     tcase_add_test(t, a_long_queue_has_a_bounded_answer);
