@@ -348,7 +348,7 @@ static void note_verb(struct ctl_call *c)
     buf_init(&lines, MAIL_MAX);
     note_write(&lines, &n, NOTE_CMS, 0);
     struct njefile_spec spec;
-    struct njefile_out file;
+    struct njefile_out file = {.deck = NULL};
     fill_spec(c, &spec, user, &to);
     spec.fn = user, spec.ft = STR("NOTE"), spec.note = true;
     int v = njefile_text(c->g->store, &spec, buf_text(&lines), MAIL_MAX, &file, &w);
@@ -373,7 +373,7 @@ static void sendfile_verb(struct ctl_call *c)
     if (!find_both(c, &user, &to))
         return;
     struct njefile_spec spec;
-    struct njefile_out file;
+    struct njefile_out file = {.deck = NULL};
     struct str content = arg(c, 6);
     bool text = is_text(content);
     fill_spec(c, &spec, user, &to);
@@ -410,7 +410,7 @@ static void receipt_verb(struct ctl_call *c)
     }
     static const struct filefact as_it_is = {.form = FACT_NETDATA};
     struct njefile_spec spec;
-    struct njefile_out file;
+    struct njefile_out file = {.deck = NULL};
     struct buf transmission;
     buf_init(&transmission, RECEIPT_MAX);
     nd_ack(&transmission, &f, wall_now());
