@@ -8,17 +8,17 @@ import world as wd
 HEAD = ['HELO MVSA', 'MAIL FROM:<BOB@MVSA>', 'RCPT TO:<steve@example.org>', 'DATA']
 
 
-def send(p, lines, user='BOB', maker=njefile.bsmtp, **more):
-    return p.send(maker(user, 'MVSA', 'SMTP', 'GATE', lines, **more)).wait()
+def send(p, lines, user='BOB', maker=njefile.bsmtp, to='SMTP', **more):
+    return p.send(maker(user, 'MVSA', to, 'GATE', lines, **more)).wait()
 
 
 def case_padded_records(w):
-    """Fixed records of NETDATA and cards: the blanks behind commands, dots and text count for nothing."""
+    """Fixed records of NETDATA and cards: the blanks behind commands, dots and text count for nothing; to each name of ours."""
     gw, p, sink = w.pair()
     lines = HEAD + ['Subject: padded', '', 'text', '', '.', 'QUIT']
     send(p, lines)
-    send(p, [line.ljust(80) for line in lines], maker=njefile.netdata, ft='MAIL', recfm=0x0001)
-    send(p, [line + ' ' for line in lines], maker=njefile.netdata, ft='MAIL')
+    send(p, [line.ljust(80) for line in lines], maker=njefile.netdata, ft='MAIL', recfm=0x0001, to='MAILER')
+    send(p, [line + ' ' for line in lines], maker=njefile.netdata, ft='MAIL', to='BSMTP')
     got = [sink.take() for _ in range(3)]
     for m in got:
         assert m.rcpts == ['steve@example.org'] and m.mail['Subject'] == 'padded', m.data
