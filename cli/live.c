@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/screen.h"
 #include "gateway/ctl.h"
 
 #define INPUT_MAX (200u << 20)
@@ -156,6 +157,29 @@ int cli_link_list(struct cli *c)
     return show(c, word, 2, columns, 12);
 }
 
+/* On a terminal no line is broken by it, and one that is watched shows as much as it has room for.
+ */
+static void print_status(const struct cli *c, const struct table *t)
+{
+    unsigned columns, rows;
+    char *text = NULL;
+    size_t n = 0;
+    if (c->json || !screen_size(STDOUT_FILENO, &columns, &rows)) {
+        table_print(t, stdout, c->json, true);
+        return;
+    }
+    FILE *f = open_memstream(&text, &n);
+    if (f == NULL)
+        return;
+    table_print(t, f, false, true);
+    if (fclose(f) == 0) {
+        if (c->watch)
+            fputs("\033[H\033[2J", stdout); /* home, clear */
+        screen_put(stdout, (struct str){text, n}, columns, c->watch ? rows : 0);
+    }
+    free(text);
+}
+
 /* Pairs of key and value: lines for people, one object for programs. */
 static int show_status(struct cli *c)
 {
@@ -170,9 +194,7 @@ static int show_status(struct cli *c)
             columns[i] = (struct column){a.cell[2 * i].p, COL_TEXT};
             table_text(t, a.cell[2 * i + 1]);
         }
-        if (c->watch && isatty(STDOUT_FILENO))
-            fputs("\033[H\033[2J", stdout); /* home, clear */
-        table_print(t, stdout, c->json, true);
+        print_status(c, t);
         table_free(&t);
         free(columns);
     }

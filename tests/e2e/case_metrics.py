@@ -1,10 +1,14 @@
 """METRICS: the figures, the status page, and what a client may do to their server."""
+import fcntl
 import http.client
 import os
+import pty
 import re
 import shutil
 import socket
+import struct
 import subprocess
+import termios
 
 import milterd as md
 import world as wd
@@ -189,6 +193,47 @@ def case_status_watch(w):
     gw.stop()
     rest, error = watch.communicate(timeout=wd.LIMIT)
     assert watch.returncode == 3 and 'does not answer' in error, (watch.returncode, error)
+
+
+def on_terminal(gw, columns, rows, *words, screens=1):
+    """What a terminal of that size is sent: the screens, cleared between, each its lines."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+    p = subprocess.Popen([wd.program('njegate'), '-c', gw.conf] + list(words), stdin=slave, stdout=slave, stderr=slave,
+                         env=gw.env)
+    os.close(slave)
+    got = b''
+    while got.count(b'\x1b[H\x1b[2J') <= screens:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # the other end has gone
+            break
+        if not piece:
+            break
+        got += piece
+    p.terminate()
+    p.wait(wd.LIMIT)
+    os.close(master)
+    return [[ln.rstrip('\r') for ln in s.split('\n')[:-1]] for s in got.decode().split('\x1b[H\x1b[2J') if s]
+
+
+def case_status_on_a_narrow_terminal(w):
+    """80 and 40 columns, and 24 wide: no line is longer than the terminal, and nothing is lost; watched, no more lines than
+    it has."""
+    gw, _ = busy(w)
+    for columns in (80, 40, 24):
+        screen = on_terminal(gw, columns, 24, 'status')[0]
+        assert len(screen) > 10 and max(map(len, screen)) <= columns, (columns, screen)
+        text = ''.join(''.join(screen).split())
+        for key, value in gw.json('status').items():
+            if key.startswith(('last', 'queue', 'link', 'node', 'host')) and 'again in' not in value:
+                assert ''.join((key + value).split()) in text, (columns, key, value, screen)
+        for rows in (24, 10):
+            screens = on_terminal(gw, columns, rows, 'status', '--watch', screens=2)
+            assert len(screens) >= 2, screens
+            for s in screens[:2]:
+                assert len(s) < rows and max(map(len, s)) <= columns, (columns, rows, s)
+            assert 'more lines' in screens[0][-1] or len(screens[0]) == len(screen), (screens[0], screen)
 
 
 def case_status_screen(w):
