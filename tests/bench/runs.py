@@ -58,6 +58,11 @@ def cpu(pid):
     return total / TICK
 
 
+def cpu_exact(pid):
+    """CPU seconds of one process and all its threads, to the nanosecond: /proc counts in hundredths."""
+    return time.clock_gettime(~pid << 3 | 2)  # CPUCLOCK_SCHED of that process
+
+
 def rss(pid):
     """Resident kilobytes of a process tree (proportional, so that shared pages count once)."""
     total = 0
@@ -213,11 +218,6 @@ def timed(pid, begin, wait, count, cpu_of=cpu):
     return count / spent, (cpu_of(pid) - before) / count * 1000
 
 
-def cpu_exact(pid):
-    """CPU seconds of one process and all its threads, to the nanosecond: /proc counts in hundredths."""
-    return time.clock_gettime(~pid << 3 | 2)  # CPUCLOCK_SCHED of that process
-
-
 # --- the runs -------------------------------------------------------------------------------------
 
 class Load:
@@ -236,7 +236,7 @@ def run_smtp_to_nje(load, more=''):
     try:
         receiver = peer('nje_sink', gate, str(load.count))
         return timed(gate.pid, lambda: source(gate.smtp, load, 'bob%mvsa@gate.example.test'),
-                     lambda: expect(receiver, 'DONE'), load.count)
+                     lambda: expect(receiver, 'DONE'), load.count, cpu_exact)
     finally:
         gate.stop()
 
@@ -259,7 +259,7 @@ def run_nje_to_smtp(load, more=''):
             for sender in senders:
                 sender.stdin.write('go\n')
                 sender.stdin.flush()
-        return timed(gate.pid, begin, receiver.wait, load.count)
+        return timed(gate.pid, begin, receiver.wait, load.count, cpu_exact)
     finally:
         receiver.kill()
         gate.stop()
