@@ -205,9 +205,10 @@ def case_links(w):
 
 def case_where_it_is_proved(w):
     """Each test that the tables of behaviours name is one."""
-    for own, least in (('rscs', 150), ('mail', 100)):
+    for table, own, least in (('unit/rscs/README.md', 'rscs', 150), ('unit/mail/README.md', 'mail', 100),
+                              ('e2e/OPERATIONS.md', 'gateway', 90)):
         names = re.findall(r'`((?:[a-z0-9]+/)?[a-z0-9_]+\.[a-z0-9_]+)`',
-                           text_of(os.path.join(wd.TOP, 'tests', 'unit', own, 'README.md')).split('## 1.')[1])
+                           text_of(os.path.join(wd.TOP, 'tests', table)).split('## 1.')[1])
         assert len(set(names)) > least, (own, len(set(names)))
         for name in names:
             folder, _, rest = ('%s/%s' % (own, name) if '/' not in name else name).partition('/')
