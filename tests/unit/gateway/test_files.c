@@ -370,6 +370,7 @@ static const struct {
     {"x.bin", "x/y", "name=GO.EXEC; recfm=V; lrecl=80; records=0; form=text", "GO", "DATA"},
     {"x.bin", "x/y", "name=; recfm=V; form=text", "X", "BIN"},
     {"x.bin", "x/y", "name=N.T; recfm=V; lrecl=1; form=netdata", "X1", "BIN"}, /* it is none */
+    {"/home/a\\b\\Plan.doc", "x/y", "", "PLAN", "DOC"},
 };
 
 START_TEST(names_of_files)
