@@ -151,6 +151,12 @@ static void put_header(struct buf *h, const struct conf *c, struct arena *a, con
     buf_z(h, "\r\n");
 }
 
+/* Of a copy that a local user has forwarded, success is told where his reader has the mail. */
+static unsigned notify_of(const struct admitted *r)
+{
+    return r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify);
+}
+
 static void put_batch(struct encoder *e, const struct conf *c, struct arena *a,
                       const struct mail *m, const struct batchout *b)
 {
@@ -158,7 +164,7 @@ static void put_batch(struct encoder *e, const struct conf *c, struct arena *a,
     struct smtp_rcpt_params *params = arena_alloc(a, b->nrcpt * sizeof *params);
     for (size_t i = 0; i < b->nrcpt; i++) {
         rcpt[i] = batchout_mailbox(b->rcpt[i]);
-        params[i] = (struct smtp_rcpt_params){b->rcpt[i]->notify, b->rcpt[i]->orcpt};
+        params[i] = (struct smtp_rcpt_params){notify_of(b->rcpt[i]), b->rcpt[i]->orcpt};
     }
     struct bsmtp_out out = {.helo = c->hostname.p,
                             .sender = m->sender,

@@ -238,18 +238,24 @@ static void send_mail(struct str content, const struct admitted *rcpt, size_t n)
 /* By destination: one mail for those of each mailbox, the others by the way they always go. */
 START_TEST(sorted_by_destination)
 {
-    struct admitted rcpt[5];
+    struct admitted rcpt[6];
     static const char *const to[] = {"a@x.far.test", "b@far.test", "c@good.far.test",
                                      "d@X.FAR.TEST", "e@else.test"};
     struct message **list;
     for (size_t i = 0; i < 5; i++)
         rcpt[i] =
             (struct admitted){.to = DOOR_SMTP, .mailbox = str_of(to[i]), .original = str_of(to[i])};
+    rcpt[5] = (struct admitted){.to = DOOR_LOCAL, /* a copy is forwarded */
+                                .user = STR("ANN"),
+                                .node = STR("GATE"),
+                                .forward = STR("f@x.far.test"),
+                                .original = STR("ann"),
+                                .notify = NOTIFY_SUCCESS | NOTIFY_FAILURE};
     rcpt[0].notify = NOTIFY_SUCCESS;
     rcpt[0].orcpt = STR("rfc822;a@b+c");
     rcpt[1].notify = NOTIFY_NEVER;
-    send_mail(STR("Subject: x\r\n\r\n.dot\r\n"), rcpt, 5);
-    ck_assert_uint_eq(cross_taken(&list), 3);
+    send_mail(STR("Subject: x\r\n\r\n.dot\r\n"), rcpt, 6);
+    ck_assert_uint_eq(cross_taken(&list), 4); /* the last tells that ann has it */
     ck_assert_uint_eq(list[0]->nrcpt, 2);
     ck_assert(str_is(list[0]->rcpt[0].addr, "c@good.far.test"));
     ck_assert_uint_eq(list[1]->nrcpt, 1);
@@ -264,7 +270,8 @@ START_TEST(sorted_by_destination)
     ck_assert_msg(str_eq(batch, STR("EHLO gate.example.test\r\n"
                                     "MAIL FROM:<bob%mvsa@gate.example.test> SIZE=20 RET=HDRS "
                                     "ENVID=QQ\r\nRCPT TO:<a@x.far.test> NOTIFY=SUCCESS "
-                                    "ORCPT=rfc822;a@b+2Bc\r\nRCPT TO:<d@X.FAR.TEST>\r\nDATA\r\n"
+                                    "ORCPT=rfc822;a@b+2Bc\r\nRCPT TO:<d@X.FAR.TEST>\r\n"
+                                    "RCPT TO:<f@x.far.test> NOTIFY=FAILURE\r\nDATA\r\n"
                                     "Subject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n")),
                   "%.*s", STR_ARG(batch));
 }
