@@ -588,12 +588,12 @@ static void put_padded(struct buf *b, struct str s, size_t columns)
 }
 
 /* The name in as many columns as a long address leaves it. Outside its own columns only commas
- * would tell it from a list. */
+ * would tell it from a list, and a period in the host the address from one of a street. */
 static void put_cut_name(struct buf *b, const struct note_addr *x)
 {
     size_t used = TAG_WIDTH + 1 + text_columns(x->user) + strlen(" at ") + text_columns(x->node);
     size_t start = b->n;
-    if (used + NAME_LEAST > SCREEN)
+    if (used + NAME_LEAST > SCREEN || str_find(x->node, '.') < 0)
         return;
     hdr_clean(b, str_trim_right(cut_columns(str_sub(x->name, 0, NAME_BYTES), SCREEN - used)));
     for (size_t i = start; i < b->n; i++)

@@ -312,9 +312,11 @@ START_TEST(long_addresses)
         {NOTE_TO,
          {STR("Mary"), STR("an.even.longer.local.part.of.mary"),
           STR("a.host.with.a.very.long.name.dsl.example"), false}},
+        {NOTE_TO,
+         {STR("Ann Otter"), STR("a.local.part.too.long.for.its.column"), STR("localhost"), false}},
         {NOTE_CC, {STR("Bob"), STR("BOB"), STR("MVSA"), false}},
     };
-    struct note n = {.rcpt = rcpt, .nrcpt = 3, .text = STR("x\n")}, back;
+    struct note n = {.rcpt = rcpt, .nrcpt = 4, .text = STR("x\n")}, back;
     struct buf out;
     struct why w;
     struct str rest, line;
@@ -324,8 +326,8 @@ START_TEST(long_addresses)
     for (unsigned i = 0; str_line(&rest, &line); i++)
         ck_assert_msg(line.n <= 80 || i == 1, "%.*s", STR_ARG(line));
     ck_assert(note_parse(a, buf_text(&out), &back, &w) == OK);
-    ck_assert_int_eq(back.nrcpt, 3);
-    for (size_t i = 0; i < 3; i++) {
+    ck_assert_int_eq(back.nrcpt, 4);
+    for (size_t i = 0; i < 4; i++) {
         ck_assert(str_eq(back.rcpt[i].addr.user, rcpt[i].addr.user));
         ck_assert(str_eq(back.rcpt[i].addr.node, rcpt[i].addr.node));
     }
