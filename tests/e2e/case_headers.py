@@ -95,6 +95,7 @@ def case_nothing_is_forged_by_a_note(w):
         assert m.rcpts == ['steve@example.org'], (end, m.rcpts)
         assert set(m.mail.keys()) <= ours and m.mail['Bcc'] is None, (end, m.mail.keys())
         assert [a.addr_spec.lower() for a in m.mail['From'].addresses] == ['bob%mvsa.rscsnet@' + gw.fqdn], (end, m.mail['From'])
+        assert m.mail['From'].addresses[0].display_name == '', 'the name of another: %s' % m.mail['From']
         assert [a.addr_spec for a in m.mail['To'].addresses] == ['steve@example.org'], (end, m.mail['To'])
         assert len(m.mail.get_all('Received')) == 1 and m.sender.lower().startswith('bob%mvsa'), m.data
     gw.empty()
