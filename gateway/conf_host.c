@@ -49,8 +49,9 @@ static bool host_port(struct conf_reader *r, struct str word, struct conf_host *
     }
     if (h->host.n > 1 && h->host.p[0] == '[' && h->host.p[h->host.n - 1] == ']')
         h->host = str_sub(h->host, 1, h->host.n - 2);
-    h->host = arena_str(r->c->arena, h->host);
-    if (h->host.n == 0)
+    bool named = h->host.n > 0;
+    h->host = conf_domain(r, h->host);
+    if (!named)
         conf_error(r, "\"%.*s\": the host is missing", STR_ARG(word));
     return h->host.n > 0;
 }
@@ -165,7 +166,7 @@ static void batch_destination(struct conf_reader *r, struct conf_host *h, struct
 void parse_destination(struct conf_reader *r, struct str rest)
 {
     struct str domain = str_word(&rest), word = str_word(&rest);
-    struct conf_host h = {.domain = arena_str(r->c->arena, domain)};
+    struct conf_host h = {.domain = conf_domain(r, domain)};
     if (!conf_need(r, word,
                    "DESTINATION domain host[:port]|/path [LMTP] [TLS=...]"
                    " [USER=name PASSWORDFILE=path], or domain BATCHSMTP=user@host"))
@@ -193,7 +194,7 @@ void parse_tlspolicy(struct conf_reader *r, struct str rest)
     struct str domain = str_word(&rest), word = str_word(&rest);
     if (!conf_need(r, word, "TLSPOLICY domain|.domain|* NO|MAY|ENCRYPT|REQUIRED|DANE"))
         return;
-    struct conf_tls_rule rule = {.domain = arena_str(r->c->arena, domain),
+    struct conf_tls_rule rule = {.domain = conf_domain(r, domain),
                                  .tls = tls_of(r, "TLSPOLICY", word)};
     if (str_trim(rest).n > 0)
         conf_error(r, "\"%.*s\" is too much", STR_ARG(str_trim(rest)));

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "aliases/addr.h"
+#include "base/idn.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "gateway/conf_private.h"
 
 void *conf_append(struct arena *a, void **array, size_t *count, size_t size)
@@ -383,14 +385,27 @@ void parse_restrict(struct conf_reader *r, struct str rest)
             APPEND(r, r->c->restricted, r->c->nrestricted) = row;
 }
 
+struct str conf_domain(struct conf_reader *r, struct str word)
+{
+    char ascii[IDN_MAX];
+    size_t dot = word.n > 0 && word.p[0] == '.';
+    if (text_is_ascii(word))
+        return arena_str(r->c->arena, word);
+    if (idn_ascii(str_sub(word, dot, word.n), ascii))
+        return arena_printf(r->c->arena, "%s%s", dot > 0 ? "." : "", ascii);
+    conf_error(r, "\"%.*s\" can be no domain name", STR_ARG(word));
+    return STR("");
+}
+
 static struct str domain_word(struct conf_reader *r, struct str rest, const char *what)
 {
     struct str word = str_word(&rest);
     if (!conf_need(r, word, what))
         return STR("");
     no_more(r, rest);
-    for (size_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
+    struct str name = conf_domain(r, word);
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
         bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '-' || c == '.' || c == '_';
         if (!ok) {
@@ -398,7 +413,7 @@ static struct str domain_word(struct conf_reader *r, struct str rest, const char
             return STR("");
         }
     }
-    return arena_str(r->c->arena, word);
+    return name;
 }
 
 void parse_hostname(struct conf_reader *r, struct str rest)

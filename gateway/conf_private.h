@@ -30,6 +30,9 @@ bool conf_seen(const struct conf_reader *r, const char *name); /* a statement, i
 /* "[addr:]port" off *rest. */
 bool conf_listener(struct conf_reader *r, struct str *rest, uint16_t port, struct conf_listen *ln);
 bool conf_need(struct conf_reader *r, struct str word, const char *form);
+/* A domain, or with a dot before it those below it, in A-labels, however it is written: that is how
+ * domains are compared. "" when it can be none (told). */
+struct str conf_domain(struct conf_reader *r, struct str word);
 /* The place of word in "A|B|C"; reports and answers 0 when it is none of them. */
 int conf_one_of(struct conf_reader *r, const char *what, struct str word, const char *list);
 /* A path relative to the file being read. */

@@ -169,6 +169,8 @@ static const struct {
     {"PARM VM1 TLS=MAYBE", "conf:4: PARM TLS=MAYBE: must be one of NO|YES|VERIFY\n", true},
     {"SMARTHOST mx.example TLS=MAYBE",
      "conf:4: SMARTHOST TLS=MAYBE: must be one of MAY|NO|ENCRYPT|REQUIRED|DANE|VERIFY\n", true},
+    {"TLSPOLICY \xe2\x98\xba.example MAY",
+     "conf:4: \"\xe2\x98\xba.example\" can be no domain name\n", true},
     {"SMARTHOST mx.example LMTP", "conf:4: SMARTHOST: \"LMTP\" is not known\n", true},
     {"SMARTHOST mx.example USER=a PASSWORDFILE=none", NULL, true},
     {"DESTINATION a.example /run/x",
@@ -290,12 +292,34 @@ START_TEST(what_is_shown_can_be_read_again)
 }
 END_TEST
 
+/* However a domain is written here or on the wire: A-labels are compared. */
+START_TEST(domains_in_u_labels)
+{
+    struct heard h;
+    bool said;
+    struct conf *c = load(LEAST "DESTINATION .m\xc3\xbcnchen.example mx.k\xc3\xb6ln.example\n"
+                                "TLSPOLICY B\xc3\x9c\x63her.example DANE\n"
+                                "ALTTCPHOSTNAME g\xc3\xa4te.example\n"
+                                "SMARTHOST stra\xc3\x9f\x65.example:26\n",
+                          &h);
+    ck_assert_msg(c != NULL, "%s", h.text);
+    ck_assert(says(c->destination[0].domain, ".xn--mnchen-3ya.example"));
+    ck_assert(says(c->destination[0].host, "mx.xn--kln-sna.example"));
+    ck_assert_ptr_nonnull(conf_route_of(c, STR("a.XN--mnchen-3ya.example")));
+    ck_assert(conf_tls_of(c, STR("xn--bcher-kva.example"), &said) == HOST_TLS_DANE && said);
+    ck_assert(says(c->alt_host[0], "xn--gte-qla.example"));
+    ck_assert(says(c->smarthost[0].host, "xn--strae-oqa.example") && c->smarthost[0].port == 26);
+    conf_free(&c);
+}
+END_TEST
+
 static Suite *conf_suite(void)
 {
     Suite *s = suite_create("conf");
     TCase *t = tcase_create("conf");
     tcase_add_test(t, values_and_defaults);
     tcase_add_test(t, code_pages_of_users);
+    tcase_add_test(t, domains_in_u_labels);
     tcase_add_loop_test(t, each_problem_is_told, 0, (int)(sizeof problems / sizeof problems[0]));
     tcase_add_test(t, all_problems_not_only_the_first);
     tcase_add_test(t, include_and_relative_paths);
