@@ -152,15 +152,21 @@ void change_rcpt(struct change *c, msg_id id, const struct rcpt *r)
 
 void change_journal(struct change *c, msg_id id, const char *event, const char *fmt, ...)
 {
+    va_list ap;
+    va_start(ap, fmt);
+    change_vjournal(c, id, event, fmt, ap);
+    va_end(ap);
+}
+
+void change_vjournal(struct change *c, msg_id id, const char *event, const char *fmt, va_list ap)
+{
     if (!store_has_journal(c->store))
         return;
     struct op *o = op_new(c, OP_JOURNAL, id, 0);
     char small[512];
-    va_list ap, again;
-    va_start(ap, fmt);
+    va_list again;
     va_copy(again, ap);
     int n = vsnprintf(small, sizeof small, fmt, ap);
-    va_end(ap);
     struct str text = {small, n < 0 ? 0 : (size_t)n};
     if (text.n >= sizeof small) {
         char *large = arena_alloc(c->arena, text.n + 1);

@@ -65,6 +65,8 @@ void change_rcpt_done(struct change *c, msg_id id, unsigned n); /* a recipient i
 void change_rcpt(struct change *c, msg_id id, const struct rcpt *r); /* state, due, tries, reason */
 void change_journal(struct change *c, msg_id id, const char *event, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+void change_vjournal(struct change *c, msg_id id, const char *event, const char *fmt, va_list ap)
+    PRINTF_LIKE(4, 0);
 struct nick_row;
 void change_nick(struct change *c, const struct nick_row *row); /* an automatic nickname */
 /* A nickname as a user asked for it (enum nick_edit of db/nickrow.h); E_DENIED and E_ABSENT come

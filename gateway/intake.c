@@ -71,12 +71,10 @@ void intake_number(struct intake *in, msg_id id)
 
 void intake_journal(struct intake *in, const char *event, const char *fmt, ...)
 {
-    char text[600];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    change_vjournal(in->change, intake_id(in), event, fmt, ap);
     va_end(ap);
-    change_journal(in->change, intake_id(in), event, "%s", text);
 }
 
 void intake_seen(struct intake *in, struct str key, struct wall until)

@@ -151,6 +151,8 @@ def case_status_page(w):
         for pair in point.split():
             x, y = map(float, pair.split(','))
             assert 0 <= x <= 560 and 0 <= y <= 120, point
+    wide = re.findall(r'minmax\(([^,]*)', page)
+    assert wide and all(m.startswith('min(') for m in wide), 'wider than a narrow window: %s' % wide
     for words in ('Mails a minute', 'In the queue', 'MVSA', 'DOWN', 'FAR', 'delay, half of the mails'):
         assert words in page, words
 
