@@ -201,6 +201,31 @@ int queue_family(struct db *d, msg_id id, queue_fn *fn, void *arg, struct why *w
     return walk_rows(d, st, (struct str){NULL, 0}, fn, arg, w);
 }
 
+int queue_companions(struct db *d, const struct message *m, msg_id *ids, size_t max, struct why *w)
+{
+    if (m->nrcpt == 0)
+        return 0;
+    struct sqlite3_stmt *st = db_stmt(
+        d,
+        "SELECT rcpt.msg FROM rcpt JOIN message ON message.id = rcpt.msg WHERE rcpt.state = 0"
+        " AND rcpt.due = ?1 AND rcpt.door = 0 AND rcpt.tries = ?2 AND rcpt.addr = ?3"
+        " AND message.origin_sender = ?4 AND message.form = ?5 ORDER BY rcpt.msg LIMIT ?6",
+        w);
+    if (st == NULL)
+        return (int)w->err;
+    sqlite3_bind_int64(st, 1, m->rcpt[0].due.us);
+    sqlite3_bind_int64(st, 2, m->rcpt[0].tries);
+    db_bind_str(st, 3, m->rcpt[0].addr);
+    db_bind_str(st, 4, m->origin_sender);
+    sqlite3_bind_int(st, 5, BODY_DECK);
+    sqlite3_bind_int64(st, 6, (int64_t)max);
+    int rc, n = 0;
+    while ((rc = db_step(st, w)) > 0)
+        ids[n++] = (msg_id)sqlite3_column_int64(st, 0);
+    db_done(st);
+    return rc < 0 ? rc : n;
+}
+
 struct body *queue_body(struct db *d, struct store *s, msg_id id, struct why *w)
 {
     struct sqlite3_stmt *st = db_stmt(d, "SELECT file, size, body FROM message WHERE id = ?", w);

@@ -36,6 +36,11 @@ int queue_get(struct db *d, struct store *s, msg_id id, struct message **m,
               struct why *w) MUST_CHECK;
 /* Every row whose id or origin is `id`. */
 int queue_family(struct db *d, msg_id id, queue_fn *fn, void *arg, struct why *w) MUST_CHECK;
+/* The files not sorted yet (DOOR_NONE) that are READY, of the same sender for the same recipient,
+ * due at the same microsecond after as many tries as m, which is one of them: by id, at most max.
+ * Answers how many. */
+int queue_companions(struct db *d, const struct message *m, msg_id *ids, size_t max,
+                     struct why *w) MUST_CHECK;
 /* The body of a queued message (memory or file). */
 struct body *queue_body(struct db *d, struct store *s, msg_id id, struct why *w);
 

@@ -102,6 +102,7 @@ struct conf {
     struct str timezone;
     int64_t note_style; /* enum note_style */
     int64_t drain_time, inline_max;
+    int64_t wait_files; /* seconds, 0: files are not gathered */
     bool notify_arrived, notify_delivered, notify_delayed, notify_failed;
     struct str run_user, run_group;
     bool debug, trace, quiet;

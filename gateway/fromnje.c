@@ -30,8 +30,8 @@ static int job_allowed(struct job *j, struct why *w)
     return origin_check(j->g, j->in, j->deck, j->source, &j->file, w);
 }
 
-static int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck,
-                    enum policy_source source, struct why *w)
+int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck,
+             enum policy_source source, struct why *w)
 {
     *j = (struct job){.g = g, .in = in, .deck = deck, .source = source};
     j->arena = arena_new((size_t)body_size(deck) * 16 + (8u << 20));
@@ -67,6 +67,12 @@ static bool only_acks(const struct job *j)
         if (!j->file.item[i].ack)
             return false;
     return j->file.nitem > 0;
+}
+
+/* What the sender wrote to his file (INMTERM before the data set), NULL nothing. */
+static struct njefile_item *message_item(struct job *j)
+{
+    return j->file.nitem > 1 && j->file.item[0].note ? &j->file.item[0] : NULL;
 }
 
 static struct str first_line(struct str text)
@@ -188,6 +194,26 @@ static size_t collect_files(struct job *j, const struct njefile_item *text,
     return n;
 }
 
+/* The same of this file and of those that go along. */
+static size_t all_files(struct job *j, const struct njefile_item *text, struct mime_file **files)
+{
+    size_t n = collect_files(j, text, files);
+    for (size_t i = 0; i < j->nbeside; i++) {
+        struct mime_file *more, *all;
+        size_t nmore = collect_files(j->beside[i], message_item(j->beside[i]), &more);
+        all = arena_alloc(j->arena, (n + nmore + 1) * sizeof *all);
+        if (all == NULL)
+            return n;
+        if (n > 0)
+            memcpy(all, *files, n * sizeof *all);
+        if (nmore > 0)
+            memcpy(all + n, more, nmore * sizeof *all);
+        *files = all;
+        n += nmore;
+    }
+    return n;
+}
+
 static bool goes_out(const struct admitted *rcpt, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -202,7 +228,7 @@ static size_t attachments(struct job *j)
     size_t n = 0;
     for (size_t i = 0; i < j->file.nitem; i++)
         n += !j->file.item[i].ack;
-    return n > 0 && text_item(j) != NULL ? n - 1 : n;
+    return (n > 0 && text_item(j) != NULL ? n - 1 : n) + j->nbeside;
 }
 
 /* Only such an envelope lets a header have addresses that are not ASCII. */
@@ -356,7 +382,7 @@ static void build_note(struct job *j, const struct note *n, const struct njefile
     put_received(j, b, id);
     note_mail_header(b, &m);
     struct mime_file *files;
-    size_t nfiles = collect_files(j, text, &files);
+    size_t nfiles = all_files(j, text, &files);
     mime_put_text(b, n->text, files, nfiles, m.message_id);
 }
 
@@ -603,31 +629,53 @@ int job_post_822(struct job *j, struct str text, const struct admitted *rcpt, si
     return v;
 }
 
+/* The names of the data sets in the file. */
+static struct str add_names(struct job *j, struct str names, struct job *from)
+{
+    for (size_t i = 0; i < from->file.nitem; i++)
+        if (&from->file.item[i] != message_item(from) && !from->file.item[i].member &&
+            !from->file.item[i].ack)
+            names = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(names), names.n > 0 ? ", " : "",
+                                 STR_ARG(from->file.item[i].name));
+    return names;
+}
+
+/* What is said above files without a note: the messages that came with them, else their names; the
+ * members of libraries. */
+static struct str words_of(struct job *j, struct job *from, struct str words)
+{
+    const struct njefile_item *message = message_item(from);
+    if (message != NULL)
+        words = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(words), words.n > 0 ? "\n" : "",
+                             STR_ARG(message->content));
+    if (from->file.members.n > 0)
+        words = arena_printf(j->arena, "%.*s\nMembers:\n%.*s", STR_ARG(words),
+                             STR_ARG(from->file.members));
+    return words;
+}
+
 /* Any other file is mail with the file attached. */
 static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
 {
-    const struct njefile_item *message =
-        j->file.nitem > 1 && j->file.item[0].note ? &j->file.item[0] : NULL;
-    struct str names = STR("");
-    for (size_t i = 0; i < j->file.nitem; i++)
-        if (&j->file.item[i] != message && !j->file.item[i].member)
-            names = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(names), names.n > 0 ? ", " : "",
-                                 STR_ARG(j->file.item[i].name));
+    struct str names = add_names(j, STR(""), j), said = words_of(j, j, STR(""));
+    for (size_t i = 0; i < j->nbeside; i++) {
+        names = add_names(j, names, j->beside[i]);
+        said = words_of(j, j->beside[i], said);
+    }
+    const char *files = j->nbeside > 0 ? "Files" : "File";
     struct note n = {.date = wall_now(),
-                     .subject = arena_printf(j->arena, "File %.*s", STR_ARG(names))};
+                     .subject = arena_printf(j->arena, "%s %.*s", files, STR_ARG(names))};
     struct note_rcpt to = {.role = NOTE_TO};
     ptrdiff_t at = str_find_last(rcpt->mailbox, '@');
     to.addr.user = at > 0 ? str_sub(rcpt->mailbox, 0, (size_t)at) : rcpt->user;
     to.addr.node = at > 0 ? str_sub(rcpt->mailbox, (size_t)at + 1, rcpt->mailbox.n) : rcpt->node;
     n.rcpt = &to, n.nrcpt = 1;
-    n.text = message != NULL
-                 ? message->content
-                 : arena_printf(j->arena, "File %.*s from %.*s at %.*s.\n", STR_ARG(names),
-                                STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
-    if (j->file.members.n > 0)
-        n.text = arena_printf(j->arena, "%.*s\nMembers:\n%.*s", STR_ARG(n.text),
-                              STR_ARG(j->file.members));
-    return post_note(j, message, &n, rcpt, 1, w);
+    n.text =
+        message_item(j) != NULL
+            ? said
+            : arena_printf(j->arena, "%s %.*s from %.*s at %.*s.\n%.*s", files, STR_ARG(names),
+                           STR_ARG(j->file.from_user), STR_ARG(j->file.from_node), STR_ARG(said));
+    return post_note(j, message_item(j), &n, rcpt, 1, w);
 }
 
 static bool is_found(const struct admitted *to)
@@ -651,11 +699,12 @@ static int take_note(struct job *j, const struct njefile_item *text, const struc
         return fromnje_return(j->g, j->in, j->deck, reason, w);
     if (own != NULL && job_recipient(j, own, STR(""), STR(""), &rcpt, &refusal) < 0)
         return fromnje_return(j->g, j->in, j->deck, &refusal, w);
+    for (size_t i = 0; i < j->nbeside; i++)
+        n.text = words_of(j, j->beside[i], n.text);
     return post_note(j, text, &n, &rcpt, 1, w);
 }
 
-static int take_any(struct job *j, const struct admitted *to, const struct why *reason,
-                    struct why *w)
+int job_take(struct job *j, const struct admitted *to, const struct why *reason, struct why *w)
 {
     struct why denied;
     const struct njefile_item *text = text_item(j);
@@ -680,9 +729,31 @@ static int take_mailbox(struct gate *g, struct intake *in, struct body *deck,
         intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
                        STR_ARG(j.origin_sender));
     else if (v == 0 && (v = job_allowed(&j, w)) > 0)
-        v = take_any(&j, to, reason, w);
+        v = job_take(&j, to, reason, w);
     arena_free(&j.arena);
     return v;
+}
+
+int job_alone(struct job *j, const struct admitted *to, struct why *w)
+{
+    const struct njefile_item *text = text_item(j);
+    if (only_acks(j)) {
+        intake_journal(j->in, "dropped", "from=%.*s a NETDATA acknowledgement",
+                       STR_ARG(j->origin_sender));
+        return 0;
+    }
+    int v = job_allowed(j, w);
+    if (v <= 0)
+        return v;
+    if (text == NULL || j->file.nitem > 1 || note_looks(text->content) || !looks_822(j, text))
+        return 1;
+    return job_take(j, to, NULL, w);
+}
+
+bool job_is_note(struct job *j)
+{
+    const struct njefile_item *text = text_item(j);
+    return text != NULL && note_looks(text->content);
 }
 
 int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,

@@ -13,6 +13,8 @@ struct job {
     enum policy_source source;
     struct arena *arena;
     struct njefile_in file;
+    struct job *const *beside; /* files that go along in the same mail */
+    size_t nbeside;
     struct str asker; /* the file's origin, USER@NODE: whose personal aliases count */
     /* batch SMTP: the sender of the mail at hand */
     struct str sender, origin_sender;
@@ -25,6 +27,15 @@ struct job {
     struct rules_ask ask;
 };
 
+/* The file with all that is in it; free j->arena, also after a failure. */
+int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck,
+             enum policy_source source, struct why *w) MUST_CHECK;
+/* It becomes mail to that mailbox (to->mailbox "": there is none, for that reason). */
+int job_take(struct job *j, const struct admitted *to, const struct why *reason,
+             struct why *w) MUST_CHECK;
+/* 1: it may be with others in one mail. 0: it was dealt with, being none that can be. */
+int job_alone(struct job *j, const struct admitted *to, struct why *w) MUST_CHECK;
+bool job_is_note(struct job *j);
 /* A recipient as the file names him; own (may be NULL) is a nickname that the file itself gives. */
 int job_recipient(struct job *j, const struct note_nick *own, struct str local, struct str domain,
                   struct admitted *out, struct why *w) MUST_CHECK;

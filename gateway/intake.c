@@ -225,13 +225,9 @@ static int give_to_keeper(struct intake *in, struct body *deck, const struct nje
     return v;
 }
 
-int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *file,
-                enum rcpt_state state, const struct why *reason)
+/* The file itself as a message of the queue, not yet sorted. */
+static struct message *unsorted(struct intake *in, struct body *deck, const struct njefile_in *file)
 {
-    /* What the origin check held is not bad, but doubtful: it stays for the administrator. */
-    if (state == RCPT_HELD && in->g->conf->bad_spool.n > 0 &&
-        give_to_keeper(in, deck, file, reason) == 0)
-        return 0;
     struct message *m = message_new();
     m->id = m->origin = in->mails++ == 0 ? intake_id(in) : store_next_id(in->g->store);
     m->from = DOOR_NJE;
@@ -241,16 +237,43 @@ int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *f
     m->size = body_size(deck);
     m->origin_sender =
         arena_printf(m->arena, "%.*s@%.*s", STR_ARG(file->from_user), STR_ARG(file->from_node));
-    struct str to =
-        arena_printf(m->arena, "%.*s@%.*s", STR_ARG(file->to_user), STR_ARG(file->to_node));
-    struct rcpt *r = message_add_rcpt(m, to, file->to_node);
+    message_add_rcpt(
+        m, arena_printf(m->arena, "%.*s@%.*s", STR_ARG(file->to_user), STR_ARG(file->to_node)),
+        file->to_node);
+    return m;
+}
+
+void intake_wait(struct intake *in, struct body *deck, const struct njefile_in *file,
+                 struct wall due, const char *reason)
+{
+    struct message *m = unsorted(in, deck, file);
+    m->rcpt[0].due = due;
+    m->rcpt[0].reason = arena_str(m->arena, str_of(reason));
+    m->subject = arena_printf(m->arena, "%.*s %.*s", STR_ARG(file->fn), STR_ARG(file->ft));
+    change_add(in->change, m);
+    change_journal(in->change, m->id, "waiting", "from=%.*s to=%.*s file=%.*s.%.*s",
+                   STR_ARG(m->origin_sender), STR_ARG(m->rcpt[0].addr), STR_ARG(file->fn),
+                   STR_ARG(file->ft));
+    relay_due(in->g->relay, due);
+    message_free(&m);
+}
+
+int intake_hold(struct intake *in, struct body *deck, const struct njefile_in *file,
+                enum rcpt_state state, const struct why *reason)
+{
+    /* What the origin check held is not bad, but doubtful: it stays for the administrator. */
+    if (state == RCPT_HELD && in->g->conf->bad_spool.n > 0 &&
+        give_to_keeper(in, deck, file, reason) == 0)
+        return 0;
+    struct message *m = unsorted(in, deck, file);
+    struct rcpt *r = &m->rcpt[0];
     r->state = state;
     r->reason = arena_str(m->arena, str_of(reason->text));
     change_add(in->change, m);
     change_journal(in->change, m->id, "held", "from=%.*s to=%.*s reason=%s",
-                   STR_ARG(m->origin_sender), STR_ARG(to), reason->text);
+                   STR_ARG(m->origin_sender), STR_ARG(r->addr), reason->text);
     log_event(LOG_WARN, m->id, "held", "from=%s to=%s reason=%s", log_quote(m->origin_sender),
-              log_quote(to), log_quote(str_of(reason->text)));
+              log_quote(r->addr), log_quote(str_of(reason->text)));
     message_free(&m);
     return 0;
 }
@@ -364,6 +387,15 @@ void intake_again(struct intake *in, const struct message *row)
     in->origin.accepted = row->accepted;
 }
 
+void intake_together(struct intake *in, const msg_id *rows, size_t n)
+{
+    in->origin.together = arena_alloc(in->arena, n * sizeof *rows);
+    if (in->origin.together == NULL)
+        return;
+    memcpy(in->origin.together, rows, n * sizeof *rows);
+    in->origin.ntogether = n;
+}
+
 /* As if nothing had been added yet. */
 static void begin_anew(struct intake *in)
 {
@@ -404,6 +436,9 @@ static void keep_file(struct intake *in, const struct why *w)
             log_event(LOG_ERROR, o->row, "filter", "error=%s", log_quote(str_of(back.text)));
     } else if (o->row != 0) {
         change_rcpt(in->change, o->row, r);
+        for (size_t i = 0; i < o->ntogether; i++)
+            if (o->together[i] != o->row)
+                change_rcpt(in->change, o->together[i], r);
     } else {
         change_add(in->change, m);
     }

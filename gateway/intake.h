@@ -50,8 +50,14 @@ int intake_filter(struct intake *in, const struct filternje_mail *m, struct why 
 /* The file all of it comes from: while the filters cannot decide, the file is kept instead of what
  * it leads to, and sorted anew later (nje_resume). */
 void intake_origin(struct intake *in, struct body *deck, const struct njefile_in *file);
+/* Keep a file in the queue until then; the runner has it sorted (nje_resume). */
+void intake_wait(struct intake *in, struct body *deck, const struct njefile_in *file,
+                 struct wall due, const char *reason);
 /* It is kept so already, as this message. */
 void intake_again(struct intake *in, const struct message *row);
+/* ... and it is one of several that become one mail: these rows are kept as it is. Borrowed until
+ * the intake ends: from its arena. */
+void intake_together(struct intake *in, const msg_id *rows, size_t n);
 /* Keep a mail whole, as it would be taken, for the administrator: `queue release` takes it
  * (intake_resume). */
 int intake_hold_mail(struct intake *in, const struct mail *m, struct str reason);

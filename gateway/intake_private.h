@@ -18,7 +18,9 @@ struct tell {
 struct origin {
     struct body *deck;
     struct str from, to_user, to_node;
-    msg_id row; /* it is kept as this message already, 0: it is not */
+    msg_id row;       /* it is kept as this message already, 0: it is not */
+    msg_id *together; /* with it wait these */
+    size_t ntogether;
     unsigned tries;
     struct wall accepted;
     struct str seen;

@@ -12,6 +12,7 @@
 #include "db/queue.h"
 #include "gateway/dsn.h"
 #include "gateway/fromnje.h"
+#include "gateway/gather.h"
 #include "gateway/origin.h"
 #include "gateway/relay.h"
 #include "gateway/listening.h"
@@ -224,8 +225,8 @@ static int forward_file(struct nje *n, struct intake *in, struct body *deck,
 }
 
 static int local_file(struct nje *n, struct intake *in, struct body *deck,
-                      const struct njefile_in *f, enum policy_source source, struct arena *a,
-                      struct why *w)
+                      const struct njefile_in *f, bool fresh, enum policy_source source,
+                      struct arena *a, struct why *w)
 {
     struct gate *g = n->g;
     struct admitted to = {.original = f->to_user};
@@ -243,6 +244,10 @@ static int local_file(struct nje *n, struct intake *in, struct body *deck,
         return str_eq_nocase(f->to_node, g->conf->dim_node) && reason.err == E_ABSENT
                    ? fromnje_unknown(g, in, deck, source, &reason, w)
                    : fromnje_return(g, in, deck, &reason, w);
+    if ((to.to == DOOR_SMTP || to.list) && fresh && g->conf->wait_files > 0) {
+        gather_keep(n->gather, in, deck, f);
+        return 0;
+    }
     if (to.to == DOOR_SMTP || to.list)
         return fromnje_mailbox(g, in, deck, source, &to, w);
     int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
@@ -268,7 +273,8 @@ static int sort_file(struct nje *n, struct intake *in, struct body *deck,
                    STR_ARG(f->to_node), STR_ARG(f->fn), STR_ARG(f->ft), f->njh.job_id,
                    (unsigned long long)body_size(deck), from_link != NULL ? from_link : "here");
     intake_origin(in, deck, f);
-    return ours ? local_file(n, in, deck, f, source, a, w)
+    bool fresh = from_link != NULL; /* not one that waited, was held or deferred */
+    return ours ? local_file(n, in, deck, f, fresh, source, a, w)
                 : forward_file(n, in, deck, f, from_link, a, w);
 }
 
@@ -371,8 +377,9 @@ void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nj
 bool nje_resuming(const struct nje *n, msg_id id)
 {
     for (const struct resumed *r = n->resumed; r != NULL; r = r->next)
-        if (r->id == id)
-            return true;
+        for (size_t i = 0; i < r->n; i++)
+            if (r->id[i] == id)
+                return true;
     return false;
 }
 
@@ -387,9 +394,10 @@ static void resumed_done(void *arg, const struct why *w)
 {
     struct resumed *gone = arg, **p = &gone->nje->resumed;
     if (w != NULL) {
-        log_event(LOG_ERROR, gone->id, "held", "error=%s", log_quote(str_of(w->text)));
+        log_event(LOG_ERROR, gone->id[0], "held", "error=%s", log_quote(str_of(w->text)));
         if (w->smtp >= 500) /* the mail cannot be what it should become */
-            hold_again(gone->nje, gone->id);
+            for (size_t i = 0; i < gone->n; i++)
+                hold_again(gone->nje, gone->id[i]);
         else
             relay_again(gone->nje->g->relay);
     }
@@ -399,20 +407,19 @@ static void resumed_done(void *arg, const struct why *w)
     free(gone);
 }
 
-static struct resumed *resumed_new(struct nje *n, msg_id id)
+static struct resumed *resumed_new(struct nje *n, const msg_id *id, size_t count)
 {
-    struct resumed *r = mem_new(sizeof *r);
-    *r = (struct resumed){.next = n->resumed, .nje = n, .id = id};
+    struct resumed *r = mem_new(sizeof *r + count * sizeof *id);
+    r->next = n->resumed;
+    r->nje = n;
+    r->n = count;
+    memcpy(r->id, id, count * sizeof *id);
     n->resumed = r;
     return r;
 }
 
-void nje_resume(struct nje *n, struct message *m)
+static void resume_one(struct nje *n, struct message *m)
 {
-    if (nje_resuming(n, m->id)) {
-        message_free(&m);
-        return;
-    }
     struct njefile_in f;
     struct why w = {0};
     struct arena *a = arena_new(4u << 20);
@@ -435,10 +442,41 @@ void nje_resume(struct nje *n, struct message *m)
         intake_drop(&in);
         hold_again(n, m->id);
     } else {
-        intake_commit(&in, resumed_done, resumed_new(n, m->id));
+        intake_commit(&in, resumed_done, resumed_new(n, &m->id, 1));
     }
     body_free(&deck);
     arena_free(&a);
+}
+
+/* The files that waited with it, as one mail with it; false: there are none, or they cannot be. */
+static bool resume_together(struct nje *n, const struct message *m)
+{
+    struct why w = {0};
+    msg_id id[GATHER_MOST];
+    int count = m->form == BODY_DECK
+                    ? queue_companions(store_reader(n->g->store), m, id, GATHER_MOST, &w)
+                    : 0;
+    int kept = 0; /* one that goes alone now may still be seen */
+    for (int i = 0; i < count; i++)
+        if (!nje_resuming(n, id[i]))
+            id[kept++] = id[i];
+    count = kept;
+    if (count < 2)
+        return false;
+    struct intake *in = intake_new(n->g);
+    if (gather_join(n->g, in, m, id, (size_t)count, &w) < 0) {
+        log_event(LOG_WARN, m->id, "not-joined", "reason=%s", log_quote(str_of(w.text)));
+        intake_drop(&in);
+        return false;
+    }
+    intake_commit(&in, resumed_done, resumed_new(n, id, (size_t)count));
+    return true;
+}
+
+void nje_resume(struct nje *n, struct message *m)
+{
+    if (!nje_resuming(n, m->id) && !resume_together(n, m))
+        resume_one(n, m);
     message_free(&m);
 }
 
@@ -715,6 +753,7 @@ struct nje *nje_new(struct gate *g)
                            .find = find_link,
                            .refused = refused,
                            .arg = n};
+    n->gather = gather_new(g);
     n->pace = pace_new(g->loop, nje_answer, n);
     n->port = port_new(&set);
     struct njetls_set tls = {.loop = g->loop,
@@ -808,6 +847,7 @@ void nje_free(struct nje **n)
     while ((*n)->line != NULL)
         line_free(*n, (*n)->line);
     pace_free(&(*n)->pace);
+    gather_free(&(*n)->gather);
     njetls_free(&(*n)->tls);
     port_free(&(*n)->port);
     free(*n);

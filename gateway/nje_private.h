@@ -35,12 +35,14 @@ struct nje {
     struct listening *ports;
     size_t open;
     struct resumed *resumed;
+    struct gather *gather; /* WAITFILES */
 };
-/* A held or deferred file that is being sorted anew. */
+/* A held, deferred or waiting file that is being sorted anew, or several that become one mail. */
 struct resumed {
     struct resumed *next;
     struct nje *nje;
-    msg_id id;
+    size_t n;
+    msg_id id[];
 };
 
 struct line *nje_line_named(struct nje *n, const char *name); /* NULL: none */

@@ -223,12 +223,14 @@ static void end_fill(struct relay *r)
     r->filling = false;
 }
 
-/* Nothing is left to do now: when is there? */
-static void wait_for_next(struct relay *r, struct db *reader)
+/* Nothing that was due until then is left to do: when is there? */
+static void wait_for_next(struct relay *r, struct db *reader, struct wall until)
 {
-    struct wall due, now = wall_now();
-    if (queue_next_due(reader, now, &due))
-        relay_scan_soon(r, (due.us - now.us) / 1000 + 1);
+    struct wall due;
+    if (queue_next_due(reader, until, &due)) {
+        int64_t ms = (due.us - wall_now().us) / 1000 + 1;
+        relay_scan_soon(r, ms > 1 ? ms : 1); /* it may have become due since */
+    }
     for (const struct dest *d = LIST_FIRST(&r->missed); d != NULL; d = LIST_NEXT(d, missed_link))
         if (relay_resting(d))
             relay_scan_soon(r, mono_ms(mono_now(), d->not_before) + 1);
@@ -281,7 +283,7 @@ static void scan(void *arg)
         begin_fill(r);
     bool filling = r->filling;
     if (!filling && only_missed(r)) {
-        wait_for_next(r, s.reader);
+        wait_for_next(r, s.reader, wall_now());
         return;
     }
     struct queue_at now = {.due = wall_now(), .msg = INT64_MAX, .n = UINT32_MAX};
@@ -296,11 +298,11 @@ static void scan(void *arg)
     if (r->filling && (r->nhungry == 0 || !s.more))
         end_fill(r);
     if (r->stalled) /* somebody has to go first */
-        wait_for_next(r, s.reader);
+        wait_for_next(r, s.reader, wall_now());
     else if (s.more || filling)
         relay_scan_soon(r, 0);
     else
-        wait_for_next(r, s.reader);
+        wait_for_next(r, s.reader, now.due);
 }
 
 void relay_scan_soon(struct relay *r, int64_t ms)

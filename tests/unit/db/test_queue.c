@@ -135,6 +135,49 @@ static const char *list(const char *pattern)
     return g.text;
 }
 
+static void put_unsorted(msg_id id, const char *from, const char *to, int64_t due, unsigned tries,
+                         enum rcpt_state state)
+{
+    struct change *c = change_new(f.store);
+    struct message *m = fix_message(&f, id, 50, 0);
+    m->to = DOOR_NONE;
+    m->form = BODY_DECK;
+    m->origin_sender = str_of(from);
+    struct rcpt *r = message_add_rcpt(m, str_of(to), STR("GATE"));
+    r->due.us = due;
+    r->tries = tries;
+    r->state = state;
+    change_add(c, m);
+    message_free(&m);
+    fix_durable(&f, &c);
+}
+
+/* Those of the same sender to the same recipient at the same time, and no other. */
+START_TEST(companions)
+{
+    struct message *m;
+    struct why w;
+    msg_id ids[4];
+    put_unsorted(5, "BOB@MVSA", "ANNE@GATE", 1000, 0, RCPT_READY);
+    put_unsorted(3, "BOB@MVSA", "ANNE@GATE", 1000, 0, RCPT_READY);
+    put_unsorted(6, "CAROL@MVSA", "ANNE@GATE", 1000, 0, RCPT_READY);
+    put_unsorted(7, "BOB@MVSA", "CARL@GATE", 1000, 0, RCPT_READY);
+    put_unsorted(8, "BOB@MVSA", "ANNE@GATE", 1001, 0, RCPT_READY);
+    put_unsorted(9, "BOB@MVSA", "ANNE@GATE", 1000, 1, RCPT_READY);
+    put_unsorted(10, "BOB@MVSA", "ANNE@GATE", 1000, 0, RCPT_HELD);
+    put(11, 11, 1000, 1);
+    put_unsorted(12, "BOB@MVSA", "ANNE@GATE", 1000, 0, RCPT_READY);
+    struct db *reader = store_reader(f.store);
+    ck_assert_int_eq(queue_load(reader, 5, &m, &w), OK);
+    ck_assert_int_eq(queue_companions(reader, m, ids, 4, &w), 3);
+    ck_assert_uint_eq(ids[0], 3);
+    ck_assert_uint_eq(ids[1], 5);
+    ck_assert_uint_eq(ids[2], 12);
+    ck_assert_int_eq(queue_companions(reader, m, ids, 2, &w), 2);
+    message_free(&m);
+}
+END_TEST
+
 START_TEST(lists)
 {
     put(12, 12, 1, 1);
@@ -565,6 +608,7 @@ static Suite *queue_suite(void)
     tcase_add_test(t, traces_addresses);
     tcase_add_test(t, reads_a_stretch_of_time);
     tcase_add_test(t, version_2_is_brought_up);
+    tcase_add_test(t, companions);
     tcase_add_test(t, lists);
     tcase_add_test(t, families);
     tcase_add_test(t, absent);
