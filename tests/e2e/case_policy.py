@@ -55,6 +55,36 @@ def case_bare_and_postmaster(w):
         assert c.rcpt('Postmaster@' + gw.fqdn)[0] == 250
 
 
+def case_abuse_is_heard(w):
+    """RFC 2142: postmaster and abuse at each of our names have a mailbox, also where strangers have none."""
+    gw, _, _ = w.pair(['POSTMASTER oper', 'LOCALUSER OPER', 'SECURE', 'ALTTCPHOSTNAME other.example.test'])
+    refused(gw, 'nobody@' + gw.fqdn)
+    with gw.client() as c:
+        c.ehlo()
+        c.mail('')
+        for name in ('abuse', 'ABUSE', 'postmaster'):
+            for host in (gw.fqdn, 'other.example.test'):
+                assert c.rcpt('%s@%s' % (name, host))[0] == 250, (name, host)
+
+
+def case_commands_switched_off(w):
+    """DISALLOWCMD at the SMTP door: 502, nothing of it in HELP; QUEU, TICK and VERB are none there in any case."""
+    for off, gone in ((0, ()), (4, ('HELP',)), (8, ('VRFY',)), (12, ('HELP', 'VRFY'))):
+        gw = w.gateway('G%d' % off, lines=['DISALLOWCMD %d' % off]).start()
+        c = wd.Raw(gw.smtp)
+        offers = c.hello()
+        assert ('HELP' in offers) == ('HELP' not in gone), offers
+        assert 'EXPN' not in offers and 'VERB' not in offers, offers
+        text = c.ask('HELP', *((502,) if 'HELP' in gone else (214,)))
+        assert 'HELP' in gone or ('VRFY' in text) == ('VRFY' not in gone), text
+        c.ask('VRFY postmaster', *((502,) if 'VRFY' in gone else (252,)))
+        c.ask('EXPN list', 502)
+        for word in ('QUEU', 'TICK on', 'VERB ON'):
+            c.ask(word, 500)
+        c.close()
+        gw.stop()
+
+
 def case_no_gateway(w):
     """Without GATEWAY only local users have mail."""
     gw = w.gateway(lines=['LOCALUSER OPER'])
