@@ -397,8 +397,9 @@ static size_t count_words(struct str s, size_t enough)
 static int is_stub(struct walk *k, const struct entity *e, bool *stub)
 {
     struct buf b;
+    struct entity first = mime_beginning(e);
     buf_init(&b, k->text.max);
-    int rc = render(k, e, &b);
+    int rc = render(k, &first, &b);
     struct str text = str_trim(buf_text(&b));
     for (size_t i = 0; i < text.n; i++)
         if (b.p[i] == '\n')
@@ -599,7 +600,7 @@ int mime_walk(struct walk *k, struct str raw, const char *default_type, unsigned
         mime_is_type(&e, "message/global-delivery-status"))
         return mime_show_status(k, &e);
     if (is_readable(&e) && !e.attachment)
-        return mime_show_text(k, &e);
+        return e.body.n > SHOWN_MAX ? mime_show_beginning(k, &e) : mime_show_text(k, &e);
     if (mime_is_type(&e, "application/pkcs7-mime") || mime_is_type(&e, "application/x-pkcs7-mime"))
         return mime_open_smime(k, &e, depth);
     if (mime_is_type(&e, "application/ms-tnef") || mime_is_type(&e, "application/vnd.ms-tnef") ||
@@ -653,7 +654,7 @@ int mime_read(struct arena *a, struct str message, struct mime_text *out, struct
         return rc;
     /* Conversion to UTF-8 can triple a byte, rendering adds rules, links and lists. */
     buf_init(&k.text, message.n * 8 + 65536);
-    if (is_bare_text(&h)) {
+    if (message.n <= SHOWN_MAX && is_bare_text(&h)) {
         rc = read_plain(&k, message, &h);
     } else {
         rc = mime_walk(&k, message, "text/plain", 0);

@@ -8,6 +8,10 @@
 
 #define PARTS_MAX 1000u
 #define MIME_DEPTH_MAX 50u
+/* A text with more is a file, and only its beginning is shown: what is shown is held in memory, in
+ * several forms, and nobody reads so much on a screen. */
+#define SHOWN_MAX ((size_t)2 << 20)
+#define SHOWN_START 65536u
 /* Levels that may each hold nearly all of a large message are 16. */
 #define MIME_SCAN(n) ((n)*16 + ((size_t)8 << 20))
 
@@ -59,6 +63,8 @@ void mime_show_line(struct walk *k, const char *line);
 /* Any entity, what it holds too. */
 int mime_walk(struct walk *k, struct str raw, const char *default_type, unsigned depth) MUST_CHECK;
 int mime_show_text(struct walk *k, const struct entity *e) MUST_CHECK;
+/* The entity with the first lines of its text. */
+struct entity mime_beginning(const struct entity *e);
 
 /* mimeopen.c: opened when they can be, else attached as they are */
 int mime_open_tnef(struct walk *k, const struct entity *e) MUST_CHECK;
@@ -72,5 +78,7 @@ int mime_attach_bytes(struct walk *k, const struct entity *e, struct str bytes) 
 /* mimeshow.c */
 void mime_show_envelope(struct walk *k, const struct hdr *h, const char *title);
 int mime_show_status(struct walk *k, const struct entity *e) MUST_CHECK;
+/* A text of more than SHOWN_MAX: its beginning, and all of it as a file. */
+int mime_show_beginning(struct walk *k, const struct entity *e) MUST_CHECK;
 
 #endif

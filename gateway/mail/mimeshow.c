@@ -65,3 +65,37 @@ int mime_show_status(struct walk *k, const struct entity *e)
     }
     return OK;
 }
+
+struct entity mime_beginning(const struct entity *e)
+{
+    struct entity first = *e;
+    first.body = str_sub(e->body, 0, SHOWN_START);
+    ptrdiff_t end = first.body.n < e->body.n ? str_find_last(first.body, '\n') : -1;
+    if (end >= 0)
+        first.body.n = (size_t)end + 1;
+    while (end < 0 && first.body.n > 0 && first.body.n < e->body.n &&
+           ((unsigned char)e->body.p[first.body.n] & 0xc0) == 0x80)
+        first.body.n--; /* not within a character */
+    return first;
+}
+
+int mime_show_beginning(struct walk *k, const struct entity *e)
+{
+    struct entity first = mime_beginning(e), whole = *e;
+    if (k->files_only)
+        return OK;
+    if (whole.name.n == 0)
+        whole.name = mime_is_type(e, "text/html") ? STR("page.html") : STR("text.txt");
+    int rc = mime_show_text(k, &first);
+    if (rc == OK)
+        rc = mime_attach(k, &whole);
+    if (rc != OK)
+        return rc;
+    mime_new_paragraph(k);
+    buf_printf(&k->text,
+               "[only the beginning of a text of %zu bytes is shown; all of it is the file ",
+               e->body.n);
+    hdr_clean(&k->text, whole.name);
+    buf_z(&k->text, "]\n");
+    return rc;
+}

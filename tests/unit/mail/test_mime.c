@@ -272,6 +272,47 @@ START_TEST(large_attachments)
 END_TEST
 
 /* Many small attachments are not all kept, but all there. */
+/* A text of more than two megabytes: the note has its beginning and says so, the file has it all.
+ */
+static const struct {
+    const char *head, *line, *name, *shown;
+} large_texts[] = {
+    {"", "a line of words", "text.txt", "a line of words\n"},
+    {"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8; name=log.txt\r\n"
+     "Content-Transfer-Encoding: 8bit\r\n",
+     "gr\xc3\xbc\xc3\x9f", "log.txt", "gr\xc3\xbc\xc3\x9f\n"},
+    {"MIME-Version: 1.0\r\nContent-Type: text/html\r\n", "<p>one</p>", "page.html", "one\n\n"},
+};
+
+START_TEST(large_text_is_a_file)
+{
+    struct buf b;
+    struct mime_text m;
+    struct why w = {0};
+    buf_init(&b, 16u << 20);
+    buf_printf(&b, "Subject: x\r\n%s\r\n", large_texts[_i].head);
+    size_t from = b.n, lines = 0;
+    for (; b.n <= (3u << 20); lines++)
+        buf_printf(&b, "%s\r\n", large_texts[_i].line);
+    size_t all = b.n - from;
+    ck_assert_int_eq(mime_read(a, buf_text(&b), &m, &w), OK);
+    ck_assert(str_starts_nocase(m.text, large_texts[_i].shown));
+    ck_assert_uint_lt(m.text.n, 70000);
+    char says[200];
+    snprintf(says, sizeof says,
+             "\n[only the beginning of a text of %zu bytes is shown; all of it is the file %s]\n",
+             all, large_texts[_i].name);
+    ck_assert_msg(str_ends_nocase(m.text, says), "%.*s",
+                  STR_ARG(str_sub(m.text, m.text.n - 200, 200)));
+    ck_assert_uint_eq(m.nparts, 1);
+    ck_assert(str_is(m.part[0].name, large_texts[_i].name) && m.part[0].text);
+    ck_assert_uint_eq(m.part[0].size, lines * (strlen(large_texts[_i].line) + 1));
+    ck_assert_uint_eq(m.part[0].content.n, 0); /* it is not kept */
+    ck_assert_uint_lt(arena_used(a), 1u << 20);
+    buf_done(&b);
+}
+END_TEST
+
 START_TEST(many_attachments)
 {
     enum { FILES = 90, SIZE = 100000 };
@@ -540,6 +581,7 @@ static Suite *test_mime_suite(void)
     tcase_add_loop_test(t, readable_text, 0, N(texts));
     tcase_add_loop_test(t, one_attachment, 0, N(files));
     tcase_add_loop_test(t, large_attachments, 0, 4);
+    tcase_add_loop_test(t, large_text_is_a_file, 0, 3);
     tcase_add_test(t, many_attachments);
     tcase_add_loop_test(t, uuencoded_in_text, 0, 2 * N(encoded));
     tcase_add_loop_test(t, invitation, 0, N(invitations));
