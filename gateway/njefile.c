@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "gateway/atsign.h"
 #include "gateway/printfile.h"
 #include "rscs/punch.h"
@@ -13,6 +14,7 @@
 #define MEMBERS_TEXT_MAX 65536u
 #define NL_LF '\n'
 #define BLANK 0x40u
+#define SAMPLE_MOST 4096u /* bytes of a file that are read as its code page has them */
 #define RECORD_MAX 65536u
 #define KEPT_RECFM (ND_RECFM_U | ND_RECFM_ASA | ND_RECFM_MACHINE)
 
@@ -31,6 +33,7 @@ struct gather {
     size_t sample;    /* bytes seen and bytes that look like text */
     size_t printable;
     bool nulls;
+    bool padded;                /* a record ends with them */
     bool archive;               /* it begins as no text does */
     bool carried;               /* what shaped the records was no plain copy: a cipher */
     struct unload *pds;         /* its members come */
@@ -55,8 +58,10 @@ static bool eight_graphic(const uint8_t *p)
 
 static void judge_record(struct gather *ga, struct cur record)
 {
-    while (cur_left(&record) > 0 && (record.end[-1] == 0 || record.end[-1] == 0x40))
-        record.end--; /* trailing nulls and blanks say nothing */
+    while (cur_left(&record) > 0 && (record.end[-1] == 0 || record.end[-1] == 0x40)) {
+        ga->padded = ga->padded || record.end[-1] == 0;
+        record.end--; /* trailing nulls and blanks say little */
+    }
     size_t printable = 0;
     bool nulls = false;
     ga->sample += cur_left(&record);
@@ -70,11 +75,54 @@ static void judge_record(struct gather *ga, struct cur record)
     ga->nulls = ga->nulls || nulls;
 }
 
-bool njefile_looks_text(struct cur bytes)
+static void sample_record(struct buf *sample, struct cur record)
 {
-    struct gather ga = {0};
+    while (cur_left(&record) > 0 && sample->n < SAMPLE_MOST) {
+        uint8_t e = cur_u8(&record);
+        if (e > BLANK)
+            buf_u8(sample, e);
+    }
+}
+
+/* What a page can print need not be words of anybody: the letters of ASCII are letters with accents
+ * there, and without one plain letter or digit beside them, they are ASCII. Nor has text more than
+ * a few bytes that its page has no character for. */
+static bool reads_well(const struct ebc_page *page, const struct buf *sample)
+{
+    struct buf text;
+    size_t n = 0, plain = 0, marked = 0, odd = 0;
+    if (ebc_page_double(page))
+        return true;
+    buf_init(&text, SAMPLE_MOST * 4);
+    ebc_to_utf8(&text, page, buf_cur(sample));
+    for (struct str rest = buf_text(&text); rest.n > 0; n++) {
+        uint32_t r = text_rune(&rest), low = r | 0x20;
+        bool letter = low >= 'a' && low <= 'z', digit = r >= '0' && r <= '9';
+        plain += letter || digit || (r >= 0x250 && r < 0x2000); /* Greek, Cyrillic, Hebrew, Thai */
+        marked += r >= 0xc0 && r < 0x250 && r != 0xd7 && r != 0xf7;
+        odd += r == 0xfffd || (r >= 0x80 && r <= 0x9f);
+    }
+    buf_done(&text);
+    return odd * 20 <= n && (marked == 0 || plain > 0);
+}
+
+static bool is_text(const struct gather *ga, const struct buf *sample)
+{
+    if (ga->nulls || ga->printable * 100 < ga->sample * 95)
+        return false;
+    return ga->sample > 0 ? reads_well(ga->page, sample) : !ga->padded;
+}
+
+bool njefile_looks_text(const struct ebc_page *page, struct cur bytes)
+{
+    struct gather ga = {.page = page};
+    struct buf sample;
+    buf_init(&sample, SAMPLE_MOST);
     judge_record(&ga, bytes);
-    return !ga.nulls && ga.printable * 100 >= ga.sample * 95;
+    sample_record(&sample, bytes);
+    bool text = is_text(&ga, &sample);
+    buf_done(&sample);
+    return text;
 }
 
 /* What its first bytes say is never text, however much of it can be printed. */
@@ -112,7 +160,7 @@ static int begin_item(struct gather *ga, struct why *w)
     *ga->item = (struct njefile_item){0};
     buf_reset(&ga->bytes);
     ga->sample = ga->printable = 0;
-    ga->nulls = ga->archive = ga->carried = false;
+    ga->nulls = ga->padded = ga->archive = ga->carried = false;
     return 0;
 }
 
@@ -206,6 +254,19 @@ static void join_bytes(struct gather *ga, struct buf *out, struct runs *lengths)
     }
 }
 
+static bool all_is_text(const struct gather *ga)
+{
+    uint8_t control;
+    struct cur record, rest = buf_cur(&ga->bytes);
+    struct buf sample;
+    buf_init(&sample, SAMPLE_MOST);
+    while (sample.n < SAMPLE_MOST && next_record(&rest, &control, &record))
+        sample_record(&sample, record);
+    bool text = is_text(ga, &sample);
+    buf_done(&sample);
+    return text;
+}
+
 static void end_item(struct gather *ga)
 {
     struct njefile_item *item = ga->item;
@@ -216,8 +277,7 @@ static void end_item(struct gather *ga)
     bool exact = true;
     buf_init(&out, ga->bytes.n * 3 + 16);
     runs_begin(&runs);
-    item->text =
-        !ga->archive && !ga->nulls && !ga->carried && ga->printable * 100 >= ga->sample * 95;
+    item->text = !ga->archive && !ga->carried && all_is_text(ga);
     if (item->text && item->print) {
         print_lines(ga, &out);
         exact = false;

@@ -93,9 +93,10 @@ int njefile_cards(struct cur deck, struct buf *out, struct why *w) MUST_CHECK;
 /* Only the headers, for routing. */
 int njefile_read_headers(struct arena *a, struct cur deck, struct njefile_in *in,
                          struct why *w) MUST_CHECK;
-/* Do these bytes of an EBCDIC file look like text (mime-legacy rule: 95 of 100 printable, no
- * nulls)? */
-bool njefile_looks_text(struct cur bytes);
+/* Is a record with these bytes, the only one of its file, text in that page? 95 of 100 bytes can be
+ * printed, there are no nulls but at its end, and not all its letters are accented ones: bytes of
+ * ASCII are that. */
+bool njefile_looks_text(const struct ebc_page *page, struct cur bytes);
 
 /* --- copying --- */
 

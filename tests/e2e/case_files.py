@@ -66,6 +66,9 @@ def case_records(w):
     send(pa, odd, fn='ODD', ft='SCRIPT', recfm=0x4000)
     _, (f,) = take(pb)
     same(f, odd, 0x4000)
+    send(pa, [b'hello', b'world'], fn='ASCII', ft='DATA', recfm=0x4000)
+    _, (f,) = take(pb)
+    same(f, [b'hello', b'world'], 0x4000)
     huge = [bytes((i * 7 + k) & 0xFF for k in range(i * 37 % 199 + 1)) for i in range(9000)]
     send(pa, huge, fn='HUGE', ft='LIB', recfm=0x4000)
     _, (f,) = take(pb)
@@ -180,6 +183,37 @@ def case_library(w):
     note, (f,) = take(pb)
     assert 'look' in note.lines() and 'HELLO' in note.text(), note.text()
     assert b''.join(f.cards()) == b''.join(out.cards), f.summary()
+
+
+def case_library_members(w):
+    """Its members are parts of the Internet mail, text as text, beside the transmission; print files can be read there, too."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    cards = [eb('line %d' % i).ljust(80, b'\x40') for i in range(3)]
+    blob = [bytes(range(80)), bytes(range(80, 160))]
+    out = njefile.pds('BOB', 'MVSA', 'ANNE', 'GATE', [('HELLO', cards), ('PROG', blob)], message=['look'])
+    p.send(out).wait()
+    m = sink.take()
+    m.strict
+    parts = {a.get_filename().upper(): a for a in m.mail.iter_attachments()}
+    assert sorted(parts) == ['HELLO', 'MY.PDS.XMI', 'PROG'], parts.keys()
+    assert [ln.rstrip() for ln in parts['HELLO'].get_content().splitlines()] == ['line 0', 'line 1', 'line 2']
+    assert parts['PROG'].get_payload(decode=True) == b''.join(blob)
+    assert m.mail.get_body(('plain',)).get_content().startswith('look'), m.data
+
+
+def case_small_files(w):
+    """What every byte of could be printed in EBCDIC is not text for that: ASCII bytes go as they are."""
+    gw, p, sink = w.pair()
+    gw.cli('nick', 'add', 'ANNE', 'anne@example.org')
+    for record, text in ((b'hello', None), (eb('hello'), 'hello'), (b'\0\0\0', None), (eb('--'), '--')):
+        p.send(njefile.netdata('BOB', 'MVSA', 'ANNE', 'GATE', [record], fn='SMALL', ft='FILE', recfm=0x4000)).wait()
+        m = sink.take()
+        part = next(m.mail.iter_attachments())
+        if text is None:
+            assert part.get_payload(decode=True) == record, m.data
+        else:
+            assert part.get_content_type() == 'text/plain' and part.get_content().strip() == text, m.data
 
 
 def blocked(nd, i):

@@ -336,13 +336,54 @@ START_TEST(text_or_not)
         size_t one = i / 19, other = i % 19;
         memset(record, 0x81, sizeof record);
         record[one] = record[other] = 0x3F;
-        ck_assert_msg(njefile_looks_text(cur_of(record, sizeof record)) == (one == other), "%zu",
-                      i);
+        ck_assert_msg(njefile_looks_text(ebc_page_default(), cur_of(record, sizeof record)) ==
+                          (one == other),
+                      "%zu", i);
         record[one] = record[other] = 0x40;
-        ck_assert(njefile_looks_text(cur_of(record, sizeof record)));
+        ck_assert(njefile_looks_text(ebc_page_default(), cur_of(record, sizeof record)));
         record[one] = 0;
-        ck_assert_msg(!njefile_looks_text(cur_of(record, sizeof record)), "%zu", i);
+        ck_assert_msg(!njefile_looks_text(ebc_page_default(), cur_of(record, sizeof record)), "%zu",
+                      i);
     }
+}
+END_TEST
+
+/* Small files whose every byte could be printed. */
+static const struct {
+    const char *page, *bytes;
+    size_t n;
+    bool text;
+} small_files[] = {
+    {"037", "", 0, true},
+    {"037", "\x40\x40", 2, true},
+    {"037", "\x00\x00\x00", 3, false},
+    {"037", "\xc1\x00\x00", 3, true},
+    {"037", "hello", 5, false}, /* ASCII */
+    {"037", "Hello", 5, false},
+    {"037", "HELLO", 5, false},
+    {"037", "abcdefghijklmnopqrstuvwxyz", 26, false},
+    {"500", "abcdefghijklmnopqrstuvwxyz", 26, false},
+    {"273", "SomeWords", 9, false},
+    {"037", "\x88\x85\x93\x93\x96", 5, true}, /* EBCDIC */
+    {"037", "\xf1", 1, true},
+    {"037", "\x60\x60\x60\x60", 4, true},         /* a rule */
+    {"037", "\x61\x61", 2, true},                 /* two slashes */
+    {"037", "\x5c\x5c\x5c", 3, true},             /* stars */
+    {"037", "\x95\x45\x83\x85", 4, true},         /* an accent in a word */
+    {"875", "\x41\x42\x43\x44", 4, true},         /* capitals of Greek */
+    {"1025", "\x77\x78\x80\x8a", 4, true},        /* Cyrillic */
+    {"037", "\xff\xff\xff\xff\x81", 5, false},    /* no characters */
+    {"930", "\x0e\x45\x66\x48\xe7\x0f", 6, true}, /* double bytes */
+};
+
+START_TEST(small_text_or_not)
+{
+    const struct ebc_page *page = ebc_page(str_of(small_files[_i].page));
+    if (page == NULL)
+        return;
+    ck_assert_msg(njefile_looks_text(page, cur_of(small_files[_i].bytes, small_files[_i].n)) ==
+                      small_files[_i].text,
+                  "%d: %.*s", _i, (int)small_files[_i].n, small_files[_i].bytes);
 }
 END_TEST
 
@@ -381,6 +422,7 @@ static Suite *njefile_suite(void)
     tcase_add_test(t, long_double_lines);
     tcase_add_loop_test(t, texts_in_pieces, 0, 3);
     tcase_add_test(t, text_or_not);
+    tcase_add_loop_test(t, small_text_or_not, 0, (int)(sizeof small_files / sizeof *small_files));
     tcase_add_test(t, texts_that_cannot_be);
     suite_add_tcase(s, t);
     return s;
