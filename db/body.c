@@ -24,6 +24,7 @@ struct body_writer {
     uint64_t limit, size, filed; /* of size, what is in the file */
     uint8_t *p;                  /* all of it, or what is not yet written to the file */
     size_t n, cap;
+    bool passing;      /* something made of it stays */
     struct body *file; /* once larger than inline_max */
     struct why why;    /* sticky */
 };
@@ -40,6 +41,11 @@ struct body_writer *body_writer_new(struct store *s)
 void body_writer_limit(struct body_writer *bw, uint64_t bytes)
 {
     bw->limit = bytes;
+}
+
+void body_writer_passing(struct body_writer *bw)
+{
+    bw->passing = true;
 }
 
 uint64_t body_writer_size(const struct body_writer *bw)
@@ -88,7 +94,7 @@ static void put(struct body_writer *bw, const uint8_t *p, size_t n)
 /* From here on the bytes go to a file; what was gathered in memory first. */
 static int spill(struct body_writer *bw)
 {
-    bw->file = spool_create(bw->spool, &bw->why);
+    bw->file = spool_create(bw->spool, bw->passing, &bw->why);
     if (bw->file == NULL)
         return (int)bw->why.err;
     return flush(bw);

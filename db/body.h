@@ -18,6 +18,9 @@ struct body_writer *body_writer_new(struct store *s);
 /* E_LIMIT past the writer's limit (body_writer_limit), E_IO when the disk fails; sticky. */
 int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w) MUST_CHECK;
 void body_writer_limit(struct body_writer *bw, uint64_t bytes);
+/* Only something made of it is likely to stay: its bytes are not brought on their way to the disk
+ * before it is known that they must, or are very many. Before the first write. */
+void body_writer_passing(struct body_writer *bw);
 uint64_t body_writer_size(const struct body_writer *bw);
 struct body *body_writer_end(struct body_writer **bw,
                              struct why *w); /* NULL when the disk failed */

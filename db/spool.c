@@ -24,9 +24,10 @@
 #define TMP "tmp"
 #define BODY "body"
 #define REWRITE_CHUNK 65536
-#define SEALERS 15          /* threads that help to sync a batch of files */
-#define DEAD_MOST 256       /* descriptors and files waiting to be cleared away */
-#define START_AT (1u << 20) /* so much of a body at once goes on its way to the disk */
+#define SEALERS 15             /* threads that help to sync a batch of files */
+#define DEAD_MOST 256          /* descriptors and files waiting to be cleared away */
+#define START_AT (1u << 20)    /* so much of a body at once goes on its way to the disk */
+#define PASSING_AT (16u << 20) /* of one that will hardly stay */
 
 struct spool {
     pthread_mutex_t lock; /* everything below, and the flags of the bodies */
@@ -350,7 +351,7 @@ static struct body *file_body(int fd, uint64_t file, uint64_t size)
     return b;
 }
 
-struct body *spool_create(struct spool *sp, struct why *w)
+struct body *spool_create(struct spool *sp, bool passing, struct why *w)
 {
     char path[PATH_SIZE];
     pthread_mutex_lock(&sp->lock);
@@ -365,6 +366,7 @@ struct body *spool_create(struct spool *sp, struct why *w)
     struct body *b = file_body(fd, file, 0);
     pthread_mutex_lock(&sp->lock);
     b->spool = sp;
+    b->lot = passing ? PASSING_AT : START_AT;
     sp->holders++;
     idmap_put(&sp->alive, file, (uint64_t)(uintptr_t)b);
     pthread_mutex_unlock(&sp->lock);
@@ -374,9 +376,9 @@ struct body *spool_create(struct spool *sp, struct why *w)
 void spool_written(struct spool *sp, struct body *b, uint64_t bytes)
 {
     pthread_mutex_lock(&sp->lock);
-    bool listed = b->written - b->started >= START_AT;
+    bool listed = b->written - b->started >= b->lot;
     b->written = bytes;
-    if (!listed && bytes - b->started >= START_AT && sp->threaded) {
+    if (!listed && bytes - b->started >= b->lot && sp->threaded) {
         body_hold(b);
         b->next = sp->written;
         sp->written = b;

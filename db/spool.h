@@ -26,6 +26,7 @@ struct body {
     bool listed;         /* the writer's own, while it gathers what to seal */
     uint64_t written;    /* bytes under way to the disk may be all of these, */
     uint64_t started;    /* and are these */
+    uint64_t lot;        /* so many at once */
     struct body *next;   /* in one of the spool's lists */
 };
 
@@ -41,8 +42,8 @@ void spool_set_used(struct spool *sp); /* from now on */
 /* Empties tmp/, unlinks what has no row in d, and starts the numbers after the last. */
 int spool_sweep(struct spool *sp, struct db *d, struct why *w) MUST_CHECK;
 
-/* A new file body under tmp/, empty, one holder. NULL with *w. */
-struct body *spool_create(struct spool *sp, struct why *w);
+/* A new file body under tmp/, empty, one holder. passing: see body_writer_passing. NULL with *w. */
+struct body *spool_create(struct spool *sp, bool passing, struct why *w);
 /* So much of b is written: another thread has the system begin to bring it to the disk, so that
  * little is left to do when it is sealed. */
 void spool_written(struct spool *sp, struct body *b, uint64_t bytes);

@@ -185,6 +185,17 @@ static struct str received(const struct smtpin *s, const struct smtpd_mail *m, m
     return out;
 }
 
+/* Nobody gets the mail as it is. */
+static bool only_nje(const struct smtpd_mail *m)
+{
+    for (size_t i = 0; i < m->nrcpt; i++) {
+        const struct admitted *to = m->rcpt[i].user;
+        if (to->to == DOOR_SMTP || to->list || to->forward.n > 0)
+            return false;
+    }
+    return true;
+}
+
 static struct str on_begin(void *arg, struct smtpd_mail *m)
 {
     const struct smtpin *s = arg;
@@ -194,6 +205,7 @@ static struct str on_begin(void *arg, struct smtpd_mail *m)
     f->id = store_next_id(s->g->store);
     f->received = received(s, m, f->id);
     m->user = f;
+    m->passing = only_nje(m);
     return f->received;
 }
 

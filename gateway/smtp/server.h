@@ -38,6 +38,7 @@ struct smtpd_mail {
      * params.binary the octets as sent. */
     struct body_writer *content;
     size_t front;     /* octets of that */
+    bool passing;     /* the owner's, at ops->begin: see body_writer_passing */
     void *user;       /* the owner's */
     struct str login; /* who signed on (AUTH), "" nobody */
     struct smtpd_session *session;

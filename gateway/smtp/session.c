@@ -213,6 +213,8 @@ void smtpd_begin_content(struct smtpd_tx *tx)
     const struct smtpd *d = tx->d;
     struct str front = d->ops.begin != NULL ? d->ops.begin(d->arg, &tx->m) : STR("");
     tx->m.content = body_writer_new(d->set.store);
+    if (tx->m.passing)
+        body_writer_passing(tx->m.content);
     tx->m.front = front.n;
     body_writer_limit(tx->m.content, d->set.max_size + front.n);
     keep_content(tx, cur_of_str(front));

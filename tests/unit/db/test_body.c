@@ -192,6 +192,37 @@ START_TEST(a_large_one_sets_out_early)
 }
 END_TEST
 
+/* But not one that will hardly stay. */
+START_TEST(a_passing_one_does_not)
+{
+    static struct disk d;
+    static char piece[1 << 20];
+    struct why w = {.text = "?"};
+    d = disk_system;
+    d.begin = count_begin;
+    disk_set(&d);
+    begun = 0;
+    struct body_writer *bw = body_writer_new(f.store);
+    body_writer_passing(bw);
+    for (size_t i = 0; i < 15; i++)
+        ck_assert_msg(body_write(bw, piece, sizeof piece, &w) == OK, "%s", w.text);
+    struct body *b = body_writer_end(&bw, &w);
+    body_free(&b);
+    store_close(&f.store);
+    ck_assert_int_eq(begun, 0);
+    fix_open(&f);
+    bw = body_writer_new(f.store);
+    body_writer_passing(bw);
+    for (size_t i = 0; i < 40; i++) /* when it is as large as this, so that a commit is not late */
+        ck_assert_msg(body_write(bw, piece, sizeof piece, &w) == OK, "%s", w.text);
+    body_writer_drop(&bw);
+    store_close(&f.store);
+    ck_assert_int_ge(begun, 16 << 20);
+    ck_assert_uint_eq(fix_files(f.spool, "tmp"), 0);
+    fix_open(&f);
+}
+END_TEST
+
 static int no_open(const char *path, int flags, mode_t mode)
 {
     (void)path, (void)flags, (void)mode;
@@ -348,6 +379,7 @@ static Suite *body_suite(void)
     tcase_add_test(t, short_writes_lose_nothing);
     tcase_add_test(t, large_pieces);
     tcase_add_test(t, a_large_one_sets_out_early);
+    tcase_add_test(t, a_passing_one_does_not);
     tcase_add_test(t, no_descriptor_is_told);
     tcase_add_test(t, memory_bodies);
     tcase_add_test(t, a_held_body_outlives_its_row_and_store);
