@@ -38,7 +38,8 @@ static enum coding coding_of(struct str text)
         longest = line > longest ? line : longest;
         unsigned char c = (unsigned char)text.p[i];
         foreign += c >= 0x80;
-        unsafe += (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+        bool crlf = c == '\r' && i + 1 < text.n && text.p[i + 1] == '\n';
+        unsafe += (c < 0x20 && c != '\n' && c != '\t' && !crlf) || c == 0x7f;
         unsafe += c == '_' && i > 0 && text.p[i - 1] == '='; /* see make_boundary */
         line = c == '\n' ? 0 : line + 1;
         longest = line > longest ? line : longest;

@@ -535,6 +535,11 @@ START_TEST(seven_bit_or_not)
         buf_z(&text, "aaaaaaaaaaaaaaaaaaaaaaaaa\n");
         ck_assert_msg(goes_as("quoted-printable", &text), "%zu", i);
     }
+    buf_reset(&text);
+    buf_z(&text, "lines of a batch\r\nend in both\r\n");
+    ck_assert(goes_as("7bit", &text));
+    buf_z(&text, "but not\rso\r\n");
+    ck_assert(goes_as("quoted-printable", &text));
     for (size_t n = 980; n < 1020; n++) {
         buf_reset(&text);
         buf_z(&text, "short\n");
