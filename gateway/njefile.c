@@ -171,8 +171,10 @@ static void add_record(struct gather *ga, uint8_t control, struct cur record)
         control = cur_u8(&record);
     ga->item->print = ga->item->print || control != 0;
     ga->archive = ga->archive || (ga->item->fact.records == 0 && is_archive(record));
-    buf_be32(&ga->bytes, (uint32_t)cur_left(&record));
-    buf_u8(&ga->bytes, control);
+    uint32_t n = (uint32_t)cur_left(&record);
+    const uint8_t head[5] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n,
+                             control};
+    buf_add(&ga->bytes, head, sizeof head);
     buf_add(&ga->bytes, record.p, cur_left(&record));
     ga->item->fact.records++;
     judge_record(ga, record);
@@ -508,7 +510,7 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
     uint8_t cc;
     int v;
     while ((v = deck_reader_next(r, &cc, w)) == 1) {
-        struct cur record = buf_cur(&r->record);
+        struct cur record = r->data;
         if (r->data_set > data_set && (nd == NULL || over) && next_data_set(ga, r)) {
             nd = NULL, over = false;
             first = true;
@@ -584,7 +586,7 @@ int njefile_cards(struct cur deck, struct buf *out, struct why *w)
     if (v < 0)
         return v;
     while ((v = deck_reader_next(&r, &cc, w)) == 1)
-        buf_add(out, r.record.p, r.record.n);
+        buf_add(out, r.data.p, cur_left(&r.data));
     deck_reader_done(&r);
     if (v == 0 && out->over)
         v = why_set(w, E_LIMIT, 552, "5.3.4", "The file is larger than this gateway carries");

@@ -6,9 +6,9 @@
 
 #define BINARY_LRECL 8192u
 #define BLANK 0x40u
-#define HELD_MAX 262144u  /* cards kept until their number is known; more are made twice */
-#define DRAIN_AT 65536u   /* cards of a large file go to the disk in pieces of this size */
-#define RECORD_MAX 65535u /* of NETDATA */
+#define HELD_MAX (2u << 20) /* cards kept until their number is known; more are made twice */
+#define DRAIN_AT 65536u     /* cards of a large file go to the disk in pieces of this size */
+#define RECORD_MAX 65535u   /* of NETDATA */
 
 /* The cards of one deck on their way into a body. How many there will be stands before them: a
  * small file is held until that is known, of a large one they are counted first and made again. */
@@ -329,6 +329,12 @@ static int each_record(struct text_job *j, record_fn *fn, void *arg, size_t *rep
         buf_reset(&bytes);
         *replaced += ebc_from_utf8(&bytes, j->spec->page, line);
         size_t blanks = blanks_behind(j, &runs, bytes.n);
+        if (bytes.n <= most && !ebc_page_double(j->spec->page)) { /* nothing to cut */
+            v = fn(j, arg, with_blanks(j, buf_cur(&bytes), blanks)) < 0 ? -1 : 1;
+            if (v < 0)
+                break;
+            continue;
+        }
         ebc_cut_begin(&cut, j->spec->page, buf_cur(&bytes));
         while (v > 0 && ebc_cut_next(&cut, most, &record))
             v = fn(j, arg, with_blanks(j, record, blanks)) < 0 ? -1 : 1;

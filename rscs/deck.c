@@ -204,6 +204,16 @@ static int spanned(struct deck_reader *r, struct deck_item *item, uint8_t *cc, s
     return 1;
 }
 
+/* A record that its length byte does not pad, and no longer than one may be. */
+static bool as_it_lies(const struct deck_item *item, struct cur *record, uint8_t *cc)
+{
+    struct cur data = item->data;
+    size_t length = cur_u8(&data), control = has_control(item->srcb) ? 1 : 0;
+    *cc = control > 0 ? cur_u8(&data) : 0;
+    *record = data;
+    return !data.bad && cur_left(&data) + control >= length && cur_left(&data) <= SPANNED_MAX;
+}
+
 int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)
 {
     struct deck_item item;
@@ -219,9 +229,11 @@ int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)
         if (item.srcb < SRCB_DATA)
             return why_set(w, E_SYNTAX, 0, NULL, "a data record of unknown kind X'%02X'",
                            item.srcb);
-        if ((item.srcb & SPAN_BITS) != 0)
-            return spanned(r, &item, cc, w);
-        int err = deck_data(&item, &r->record, cc, w);
+        bool span = (item.srcb & SPAN_BITS) != 0;
+        if (!span && as_it_lies(&item, &r->data, cc))
+            return 1;
+        int err = span ? spanned(r, &item, cc, w) : deck_data(&item, &r->record, cc, w);
+        r->data = buf_cur(&r->record);
         return err < 0 ? err : 1;
     }
     return more;

@@ -38,12 +38,14 @@ int deck_data(const struct deck_item *item, struct buf *out, uint8_t *cc, struct
 struct deck_reader {
     struct cur rest;
     uint8_t kind;
-    struct buf record; /* the record given last */
+    struct cur data; /* the record given last: in the deck as it lies there, or in `record` */
+    struct buf record;
     struct cur dsh;    /* the data set header before it; none for a job's own data */
     unsigned data_set; /* how many of them were met */
 };
 int deck_reader_init(struct deck_reader *r, struct cur deck, struct why *w) MUST_CHECK;
-/* 1 a data record (in r->record, *cc its control or 0), 0 the end, negative malformed. */
+/* 1 a data record (r->data, valid until the next; *cc its control or 0), 0 the end, negative
+ * malformed. */
 int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w) MUST_CHECK;
 void deck_reader_done(struct deck_reader *r);
 

@@ -54,7 +54,7 @@ static void put_crlf_lines(struct buf *b, struct str text)
     struct str line;
     while (str_line(&text, &line)) {
         buf_str(b, line);
-        buf_z(b, "\r\n");
+        buf_add(b, "\r\n", 2);
     }
 }
 

@@ -13,7 +13,12 @@ static void put_some_lines(struct buf *b, struct str s, bool *cr)
     if (*cr && s.n > 0 && s.p[0] != '\n')
         buf_u8(b, '\n');
     *cr = *cr && s.n == 0;
+    bool nul = s.n > 0 && memchr(s.p, '\0', s.n) != NULL;
     for (size_t i = 0; i < s.n; i++) {
+        const char *cr_at = nul ? s.p + i : memchr(s.p + i, '\r', s.n - i);
+        if (cr_at == NULL)
+            break;
+        i = (size_t)(cr_at - s.p);
         if (s.p[i] != '\r' && s.p[i] != '\0')
             continue;
         buf_str(b, str_sub(s, start, i - start));

@@ -278,6 +278,15 @@ static void add_lines(struct buf *b, size_t times)
         buf_printf(b, "%zu line\n\n%sshorter\r\n  \u00FC\n", i, i % 3 == 0 ? "tab\t" : "");
 }
 
+static size_t lines(struct str text)
+{
+    struct str line;
+    size_t n = 0;
+    while (str_line(&text, &line))
+        n++;
+    return n;
+}
+
 /* The deck is the same however the text is cut: few lines and many, lines without end, no end. */
 START_TEST(texts_in_pieces)
 {
@@ -287,30 +296,38 @@ START_TEST(texts_in_pieces)
     struct store *s = open_store(loop);
     struct buf text;
     struct why w;
+    size_t most = _i == 3 ? 64u << 20 : 8u << 20;
     buf_init(&text, 4 << 20);
     if (_i == 0)
         add_lines(&text, 20);
     for (size_t i = 0; _i == 1 && i < 45000; i++) /* more than one line may have */
         buf_z(&text, "\u00E4\u20AC!");
-    if (_i == 2)
-        add_lines(&text, 20000);
+    if (_i >= 2) /* more than is held, too */
+        add_lines(&text, _i == 2 ? 20000 : 90000);
     buf_z(&text, "the end");
     for (int format = FORMAT_NETDATA; format <= FORMAT_PUNCH; format++) {
         struct njefile_spec spec = spec_of("1140", (enum file_format)format);
         struct njefile_out want, got;
-        ck_assert_int_eq(njefile_text(s, &spec, buf_text(&text), 8u << 20, &want, &w), 0);
+        ck_assert_int_eq(njefile_text(s, &spec, buf_text(&text), most, &want, &w), 0);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            if (text.n / sizes[i] > 500000)
+            if (text.n / sizes[i] > (_i == 3 ? 1000 : 500000))
                 continue;
             cut.text = buf_text(&text), cut.size = sizes[i];
             struct njefile_source from = {.arg = &cut, .size = text.n, .next = next_cut};
-            ck_assert_int_eq(njefile_lines(s, &spec, &from, 8u << 20, &got, &w), 0);
+            ck_assert_int_eq(njefile_lines(s, &spec, &from, most, &got, &w), 0);
             struct cur a = body_cur(want.deck, &w), b = body_cur(got.deck, &w);
             ck_assert_msg(str_eq(cur_str(&a), cur_str(&b)), "pieces of %zu", sizes[i]);
             ck_assert_uint_eq(got.records, want.records);
             ck_assert_uint_eq(got.replaced, want.replaced);
             body_free(&got.deck);
         }
+        struct njefile_in in;
+        struct arena *a = arena_new(256u << 20);
+        ck_assert_int_eq(njefile_read(a, body_cur(want.deck, &w), spec.page, STR(""), &in, &w), 0);
+        ck_assert_uint_eq(in.nitem, 1);
+        if (_i != 1 && format == FORMAT_NETDATA)
+            ck_assert_uint_eq(in.item[0].fact.records, lines(buf_text(&text)));
+        arena_free(&a);
         body_free(&want.deck);
     }
     buf_done(&text);
@@ -420,7 +437,7 @@ static Suite *njefile_suite(void)
     tcase_add_test(t, a_further_at_sign);
     tcase_add_test(t, files_there_and_back);
     tcase_add_test(t, long_double_lines);
-    tcase_add_loop_test(t, texts_in_pieces, 0, 3);
+    tcase_add_loop_test(t, texts_in_pieces, 0, 4);
     tcase_add_test(t, text_or_not);
     tcase_add_loop_test(t, small_text_or_not, 0, (int)(sizeof small_files / sizeof *small_files));
     tcase_add_test(t, texts_that_cannot_be);

@@ -284,9 +284,9 @@ START_TEST(data_records)
         ck_assert_msg(deck_reader_next(&r, &cc, &w) == t[i].want, "row %zu", i);
         if (t[i].want == 1) {
             ck_assert_uint_eq(cc, t[i].cc);
-            ck_assert_uint_eq(r.record.n, t[i].ntext);
+            ck_assert_uint_eq(cur_left(&r.data), t[i].ntext);
             if (t[i].ntext > 0)
-                ck_assert_mem_eq(r.record.p, t[i].text, t[i].ntext);
+                ck_assert_mem_eq(r.data.p, t[i].text, t[i].ntext);
             ck_assert_int_eq(deck_reader_next(&r, &cc, &w), 0);
         }
         deck_reader_done(&r);
@@ -448,8 +448,8 @@ START_TEST(spanned_records)
         ck_assert_msg(deck_reader_next(&r, &cc, &w) == t[i].want, "row %zu", i);
         if (t[i].want == 1) {
             ck_assert_uint_eq(cc, t[i].cc);
-            ck_assert_msg(str_eq(buf_text(&r.record), str_of(t[i].text)), "row %zu: '%.*s'", i,
-                          STR_ARG(buf_text(&r.record)));
+            ck_assert_msg(str_eq(cur_str(&r.data), str_of(t[i].text)), "row %zu: '%.*s'", i,
+                          STR_ARG(cur_str(&r.data)));
             ck_assert_int_eq(deck_reader_next(&r, &cc, &w), 0);
         }
         deck_reader_done(&r);
