@@ -46,7 +46,18 @@ static struct work_job *next_job(struct work *w, bool any)
     return j;
 }
 
-/* Called with the lock. */
+/* Called with the lock, as is_over. */
+static void add_waiting(struct work *w, struct work_job *j)
+{
+    struct work_job *at = TAILQ_FIRST(&w->waiting);
+    while (j->soon && at != NULL && at->soon)
+        at = TAILQ_NEXT(at, link);
+    if (j->soon && at != NULL)
+        TAILQ_INSERT_BEFORE(at, j, link);
+    else
+        TAILQ_INSERT_TAIL(&w->waiting, j, link);
+}
+
 static void is_over(struct work *w, struct work_job *j)
 {
     uint64_t one = 1;
@@ -162,7 +173,7 @@ void work_give(struct work *w, struct work_job *j)
         is_over(w, j);
     } else {
         j->state = WORK_WAITING;
-        TAILQ_INSERT_TAIL(&w->waiting, j, link);
+        add_waiting(w, j);
         (void)pthread_cond_broadcast(&w->given); /* one that takes only light ones may be woken */
     }
     (void)pthread_mutex_unlock(&w->lock);

@@ -5,9 +5,9 @@
  * the log or anything else of the loop's thread; it leaves its result in the job. `done` runs on
  * the loop's thread on a later turn, where the result becomes something.
  *
- * Jobs begin in the order they were given. Of the threads only the first takes jobs larger than
- * `light`, so that a few large jobs do not hold up the small ones. Threads begin with the first job
- * and stay. */
+ * Jobs begin in the order they were given, `soon` ones before the others. Of the threads only the
+ * first takes jobs larger than `light`, so that a few large jobs do not hold up the small ones.
+ * Threads begin with the first job and stay. */
 #ifndef BASE_WORK_H
 #define BASE_WORK_H
 
@@ -26,6 +26,7 @@ struct work_job {
     void (*done)(void *arg, bool ran); /* ran false: the work was closed before its turn */
     void *arg;
     uint64_t size; /* how much there is to do, in the measure of `light` */
+    bool soon;     /* before those that wait: it goes on with what fills memory already */
 };
 
 /* threads: 1 or more. When not a single thread can be had, jobs run in the loop's. */

@@ -136,6 +136,19 @@ static int check_receiver(struct question *q, struct str user, struct str node, 
     return rc;
 }
 
+void admit_copy(struct arena *a, struct admitted *to, const struct admitted *from)
+{
+    *to = *from;
+    to->user = arena_str(a, from->user);
+    to->node = arena_str(a, from->node);
+    to->mailbox = arena_str(a, from->mailbox);
+    to->forward = arena_str(a, from->forward);
+    to->original = arena_str(a, from->original);
+    to->orcpt = arena_str(a, from->orcpt);
+    to->more = NULL; /* those of a list stand beside it */
+    to->nmore = 0;
+}
+
 /* --- lists written out --- */
 
 unsigned admit_without_success(unsigned notify)

@@ -31,6 +31,8 @@ struct admitted {
  * stands there by himself gets the mail by a list again. */
 size_t admit_write_out(struct arena *a, const struct admitted *rcpt, size_t n,
                        const struct admitted **out);
+/* One of them with all he has in the arena. */
+void admit_copy(struct arena *a, struct admitted *to, const struct admitted *from);
 /* Of a recipient whose success is told elsewhere: NOTIFY_ bits without it. */
 unsigned admit_without_success(unsigned notify);
 /* Who wants to know. */

@@ -64,19 +64,6 @@ int filternje_take(struct gate *g, struct intake *in, const struct filternje_mai
 
 /* --- waiting --- */
 
-static void copy_rcpt(struct arena *a, struct admitted *to, const struct admitted *from)
-{
-    *to = *from;
-    to->user = arena_str(a, from->user);
-    to->node = arena_str(a, from->node);
-    to->mailbox = arena_str(a, from->mailbox);
-    to->forward = arena_str(a, from->forward);
-    to->original = arena_str(a, from->original);
-    to->orcpt = arena_str(a, from->orcpt);
-    to->more = NULL; /* those of a list stand beside it */
-    to->nmore = 0;
-}
-
 int filternje_add(struct filternje **list, const struct filternje_mail *m, struct why *w)
 {
     struct arena *a = arena_new(ARENA_MAX);
@@ -92,7 +79,7 @@ int filternje_add(struct filternje **list, const struct filternje_mail *m, struc
     one->mail.envid = arena_str(a, m->mail->envid);
     one->mail.rcpt = rcpt;
     for (size_t i = 0; i < m->mail->nrcpt; i++)
-        copy_rcpt(a, &rcpt[i], &m->mail->rcpt[i]);
+        admit_copy(a, &rcpt[i], &m->mail->rcpt[i]);
     one->mail.body = body_hold(m->mail->body);
     one->user = arena_str(a, m->user);
     one->node = arena_str(a, m->node);

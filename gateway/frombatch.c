@@ -107,7 +107,10 @@ static int batch_mail(void *arg, const struct bsmtp_mail *m, struct why *w)
     }
     j->ret = m->params.ret;
     j->envid = m->params.envid;
-    return job_post_822(j, m->content, rcpt, m->nrcpt, w);
+    /* What is made later must not be gone by then. */
+    struct str text =
+        intake_apart(j->g, m->content.n) ? arena_str(j->arena, m->content) : m->content;
+    return job_post_822(j, text, rcpt, m->nrcpt, w);
 }
 
 static int batch_who(void *arg, const struct smtp_path *p, struct buf *lines, struct why *w)
@@ -184,6 +187,7 @@ void job_batch(struct job *j, const struct njefile_item *text)
                             .max_rcpt = RCPTS_MAX,
                             .columns = j->file.netdata ? 0 : CARD_SIZE,
                             .disallow = (unsigned)j->g->conf->disallow};
+    j->batch = true;
     struct bsmtp *b = bsmtp_new(&set, &ops, j);
     struct str rest = text->content, line;
     while (str_line(&rest, &line))

@@ -6,20 +6,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "db/threadrow.h"
 #include "gateway/dsn.h"
 #include "gateway/filter.h"
-#include "gateway/filternje.h"
 #include "gateway/origin.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
-#include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"
 #include "gateway/mail/relabel.h"
 #include "gateway/snadsgate.h"
 #include "gateway/smtp/bsmtp.h"
-#include "rscs/punch.h"
 
 #define QUOTE_MAX 4096u
 #define THREAD_RCPTS 20u /* of a reply, asked for what they wrote */
@@ -30,20 +28,132 @@ static int job_allowed(struct job *j, struct why *w)
     return origin_check(j->g, j->in, j->deck, j->source, &j->file, w);
 }
 
-int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck,
+/* --- taking a file apart --- */
+
+struct fromnje_read {
+    struct work_job job;
+    struct body *deck;
+    struct arena *arena;
+    const struct ebc_page *page;
+    struct str atsign;
+    struct njefile_in file;
+    int v;
+    struct why why;
+    void (*fn)(void *arg, int v, const struct why *w);
+    void *arg;
+};
+
+/* The sender decides the page: the headers come first. */
+static struct fromnje_read *read_new(struct gate *g, struct body *deck)
+{
+    struct fromnje_read *r = mem_new(sizeof *r);
+    r->deck = body_hold(deck);
+    r->arena = arena_new((size_t)body_size(deck) * 16 + (8u << 20));
+    r->atsign = g->conf->atsign; /* configurations stay until the end */
+    struct cur bytes = body_cur(deck, &r->why);
+    r->v = cur_left(&bytes) == 0 ? r->why.err
+                                 : njefile_read_headers(r->arena, bytes, &r->file, &r->why);
+    if (r->v == 0)
+        r->page = conf_page_for(g->conf, r->file.from_user, r->file.from_node);
+    return r;
+}
+
+void fromnje_read_free(struct fromnje_read **rp)
+{
+    struct fromnje_read *r = *rp;
+    *rp = NULL;
+    if (r == NULL)
+        return;
+    body_free(&r->deck);
+    arena_free(&r->arena);
+    free(r);
+}
+
+/* In a work thread, it may be. */
+static void read_all(void *arg)
+{
+    struct fromnje_read *r = arg;
+    struct cur bytes = r->v == 0 ? body_cur(r->deck, &r->why) : cur_of(NULL, 0);
+    if (r->v == 0)
+        r->v = cur_left(&bytes) == 0
+                   ? r->why.err
+                   : njefile_read(r->arena, bytes, r->page, r->atsign, &r->file, &r->why);
+}
+
+static void read_over(void *arg, bool ran)
+{
+    struct fromnje_read *r = arg;
+    if (!ran)
+        r->v = why_set(&r->why, E_TEMP, 421, "4.3.2", "The gateway is stopping");
+    r->fn(r->arg, ran ? 0 : r->v, &r->why);
+}
+
+struct fromnje_read *fromnje_read_apart(struct gate *g, struct body *deck,
+                                        void (*fn)(void *arg, int v, const struct why *w),
+                                        void *arg)
+{
+    struct fromnje_read *r = read_new(g, deck);
+    r->fn = fn;
+    r->arg = arg;
+    r->job =
+        (struct work_job){.run = read_all, .done = read_over, .arg = r, .size = body_size(deck)};
+    work_give(g->work, &r->job);
+    return r;
+}
+
+/* --- the job --- */
+
+struct job *job_hold(struct job *j)
+{
+    j->holders++;
+    return j;
+}
+
+void job_free(struct job **jp)
+{
+    struct job *j = *jp;
+    *jp = NULL;
+    if (j == NULL || --j->holders > 0)
+        return;
+    for (size_t i = 0; i < j->nbeside; i++) {
+        struct job *beside = j->beside[i];
+        job_free(&beside);
+    }
+    body_free(&j->deck);
+    arena_free(&j->arena);
+    free(j);
+}
+
+void job_beside(struct job *j, struct job *const *beside, size_t n)
+{
+    struct job **all = arena_alloc(j->arena, (n + 1) * sizeof *all);
+    for (size_t i = 0; all != NULL && i < n; i++)
+        all[i] = job_hold(beside[i]);
+    j->beside = all;
+    j->nbeside = all != NULL ? n : 0;
+}
+
+int job_open(struct job **out, struct gate *g, struct intake *in, struct body *deck,
              enum policy_source source, struct why *w)
 {
-    *j = (struct job){.g = g, .in = in, .deck = deck, .source = source};
-    j->arena = arena_new((size_t)body_size(deck) * 16 + (8u << 20));
-    struct cur bytes = body_cur(deck, w);
-    if (cur_left(&bytes) == 0)
-        return w->err;
-    /* The sender decides the page: read the headers first. */
-    int v = njefile_read_headers(j->arena, bytes, &j->file, w);
-    if (v == 0)
-        v = njefile_read(j->arena, bytes,
-                         conf_page_for(g->conf, j->file.from_user, j->file.from_node),
-                         g->conf->atsign, &j->file, w);
+    struct job *j = *out = mem_new(sizeof *j);
+    struct fromnje_read *r = intake_read(in, deck);
+    if (r == NULL) {
+        r = read_new(g, deck);
+        read_all(r);
+    }
+    *j = (struct job){.holders = 1,
+                      .g = g,
+                      .in = in,
+                      .deck = body_hold(deck),
+                      .source = source,
+                      .arena = r->arena,
+                      .file = r->file};
+    int v = r->v;
+    if (v < 0)
+        *w = r->why;
+    r->arena = NULL;
+    fromnje_read_free(&r);
     j->asker = j->origin_sender =
         arena_printf(j->arena, "%.*s@%.*s", STR_ARG(j->file.from_user), STR_ARG(j->file.from_node));
     j->sender = admit_internet(g, j->arena, j->file.from_user, j->file.from_node);
@@ -51,7 +161,7 @@ int job_open(struct job *j, struct gate *g, struct intake *in, struct body *deck
     return v;
 }
 
-static struct njefile_item *text_item(struct job *j)
+struct njefile_item *job_text(struct job *j)
 {
     for (size_t i = 0; i < j->file.nitem; i++)
         if (j->file.item[i].text && !j->file.item[i].ack && !j->file.item[i].member)
@@ -70,7 +180,7 @@ static bool only_acks(const struct job *j)
 }
 
 /* What the sender wrote to his file (INMTERM before the data set), NULL nothing. */
-static struct njefile_item *message_item(struct job *j)
+struct njefile_item *job_message(struct job *j)
 {
     return j->file.nitem > 1 && j->file.item[0].note ? &j->file.item[0] : NULL;
 }
@@ -112,125 +222,6 @@ static struct str message_id(struct job *j, msg_id id)
                         (long long)wall_now().us, STR_ARG(j->g->names.hostname));
 }
 
-static struct str fact_field(struct job *j, const struct filefact *f)
-{
-    struct buf b;
-    buf_init(&b, 1024);
-    filefact_put(&b, f);
-    struct str value = arena_str(j->arena, buf_text(&b));
-    buf_done(&b);
-    return value;
-}
-
-static void add_file(struct job *j, struct mime_file *to, const struct njefile_item *it)
-{
-    *to = (struct mime_file){
-        .name = it->name, .type = STR(""), .content = cur_of_str(it->content), .text = it->text};
-    if (it->fact.form == FACT_NONE)
-        return;
-    to->nje_file = fact_field(j, &it->fact);
-    to->nje_records = it->fact.lengths;
-}
-
-/* What the text shows of a file is not all there was (controls, carriage control), or its records
- * are too many to tell: the transmission itself, or the cards, go along. */
-static bool add_exact(struct job *j, struct mime_file *to, const struct njefile_item *it)
-{
-    struct why w;
-    struct buf cards;
-    struct filefact f = it->fact;
-    struct cur deck = body_cur(j->deck, &w);
-    if (!j->file.netdata && (it->print || !it->text))
-        return false;
-    buf_init(&cards, cur_left(&deck) * 16 + 65536);
-    bool ok = njefile_cards(deck, &cards, &w) == 0;
-    struct str bytes = arena_str(j->arena, buf_text(&cards));
-    buf_done(&cards);
-    f.form = j->file.netdata ? FACT_NETDATA : FACT_BYTES;
-    if (!j->file.netdata) {
-        bytes = str_sub(bytes, j->file.headed ? CARD_SIZE : 0, bytes.n);
-        f.lengths = arena_printf(j->arena, "%u*%llu", CARD_SIZE, (unsigned long long)f.records);
-        ok = ok && bytes.n == f.records * CARD_SIZE;
-    }
-    *to = (struct mime_file){.name = arena_printf(j->arena, "%.*s.%s", STR_ARG(it->name),
-                                                  j->file.netdata ? "xmi" : "cards"),
-                             .type = STR("application/octet-stream"),
-                             .content = cur_of_str(bytes),
-                             .nje_file = fact_field(j, &f),
-                             .nje_records = j->file.netdata ? STR("") : f.lengths};
-    return ok;
-}
-
-/* Attachments: every item of the file but the one that is the text. */
-static size_t collect_files(struct job *j, const struct njefile_item *text,
-                            struct mime_file **files)
-{
-    size_t n = 0;
-    bool whole = false; /* the transmission is there already */
-    for (size_t i = 0; i < j->file.nitem; i++)
-        whole = whole || j->file.item[i].fact.form == FACT_NETDATA;
-    bool parts = whole; /* all else is only shown */
-    *files = arena_alloc(j->arena, (2 * j->file.nitem + 2) * sizeof **files);
-    for (size_t i = 0; i < j->file.nitem; i++) {
-        struct njefile_item *it = &j->file.item[i];
-        if (it == text || it->ack)
-            continue;
-        struct mime_file *file = &(*files)[n];
-        it->fact.shown = parts && it->fact.form != FACT_NETDATA;
-        add_file(j, file, it);
-        bool exact = it->fact.form == FACT_NONE && !whole && add_exact(j, &file[1], it);
-        if (exact && it->text) { /* to be read, and behind it to be used */
-            struct filefact f = it->fact;
-            f.form = FACT_TEXT;
-            f.shown = true;
-            file->nje_file = fact_field(j, &f);
-        } else if (exact) {
-            file[0] = file[1];
-        }
-        bool in_whole = !exact && whole && !it->text && it->fact.form == FACT_NONE;
-        n += exact && it->text ? 2 : in_whole ? 0 : 1;
-        whole = whole || (exact && j->file.netdata);
-    }
-    return n;
-}
-
-/* The same of this file and of those that go along. */
-static size_t all_files(struct job *j, const struct njefile_item *text, struct mime_file **files)
-{
-    size_t n = collect_files(j, text, files);
-    for (size_t i = 0; i < j->nbeside; i++) {
-        struct mime_file *more, *all;
-        size_t nmore = collect_files(j->beside[i], message_item(j->beside[i]), &more);
-        all = arena_alloc(j->arena, (n + nmore + 1) * sizeof *all);
-        if (all == NULL)
-            return n;
-        if (n > 0)
-            memcpy(all, *files, n * sizeof *all);
-        if (nmore > 0)
-            memcpy(all + n, more, nmore * sizeof *all);
-        *files = all;
-        n += nmore;
-    }
-    return n;
-}
-
-static bool goes_out(const struct admitted *rcpt, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (rcpt[i].to == DOOR_SMTP)
-            return true;
-    return false;
-}
-
-/* The files beside the text. */
-static size_t attachments(struct job *j)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < j->file.nitem; i++)
-        n += !j->file.item[i].ack;
-    return (n > 0 && text_item(j) != NULL ? n - 1 : n) + j->nbeside;
-}
-
 /* Only such an envelope lets a header have addresses that are not ASCII. */
 static bool needs_utf8(const struct job *j, const struct admitted *rcpt, size_t n)
 {
@@ -241,42 +232,6 @@ static bool needs_utf8(const struct job *j, const struct admitted *rcpt, size_t 
             ascii = ascii && text_is_ascii(rcpt[i].more[k].mailbox);
     }
     return !ascii;
-}
-
-static int post(struct job *j, struct buf *content, const struct admitted *rcpt, size_t nrcpt,
-                struct why *w)
-{
-    nrcpt = admit_write_out(j->arena, rcpt, nrcpt, &rcpt);
-    if (content->over || arena_full(j->arena) || nrcpt == 0)
-        return why_set(w, E_LIMIT, 552, "5.3.4", "The mail would be larger than %lld bytes",
-                       (long long)j->g->conf->max_mail_bytes);
-    struct mail m = {.from = j->from,
-                     .origin_sender = j->origin_sender,
-                     .sender = j->sender,
-                     .content = buf_cur(content),
-                     .rcpt = rcpt,
-                     .nrcpt = nrcpt,
-                     .ret = j->ret,
-                     .envid = j->envid,
-                     .utf8 = j->utf8};
-    struct body_writer *bw = body_writer_new(j->g->store);
-    int v = body_write(bw, content->p, content->n, w);
-    m.body = v == 0 ? body_writer_end(&bw, w) : NULL;
-    body_writer_drop(&bw);
-    if (m.body == NULL)
-        return w->err;
-    struct filternje_mail f = {.mail = &m,
-                               .user = j->file.from_user,
-                               .node = j->file.from_node,
-                               .facts =
-                                   arena_printf(j->arena, "file=%.*s.%.*s attachments=%zu job=%u",
-                                                STR_ARG(j->file.fn), STR_ARG(j->file.ft),
-                                                attachments(j), j->file.njh.job_id)};
-    v = goes_out(rcpt, nrcpt) && filters_at(j->g->filters, DOOR_NJE)
-            ? intake_filter(j->in, &f, w)
-            : filternje_take(j->g, j->in, &f, w);
-    body_free(&m.body);
-    return v;
 }
 
 /* --- notes --- */
@@ -357,7 +312,7 @@ static void find_thread(struct job *j, const struct note *n, const struct note_m
 }
 
 static void build_note(struct job *j, const struct note *n, const struct njefile_item *text,
-                       struct buf *b)
+                       struct letter *l)
 {
     msg_id id = intake_id(j->in);
     struct note_mail_rcpt *to = arena_alloc(j->arena, (n->nrcpt + 1) * sizeof *to);
@@ -379,31 +334,27 @@ static void build_note(struct job *j, const struct note *n, const struct njefile
                           .reply_to = n->reply_to,
                           .utf8 = j->utf8};
     find_thread(j, n, to, &m);
-    put_received(j, b, id);
-    note_mail_header(b, &m);
-    struct mime_file *files;
-    size_t nfiles = all_files(j, text, &files);
-    mime_put_text(b, n->text, files, nfiles, m.message_id);
-}
-
-static size_t content_max(const struct job *j)
-{
-    return (size_t)j->g->conf->max_mail_bytes * 2 + (1u << 20);
+    put_received(j, &l->b, id);
+    note_mail_header(&l->b, &m);
+    l->form = LETTER_NOTE;
+    l->text = n->text;
+    l->item = text;
+    l->seed = m.message_id;
 }
 
 static int post_note(struct job *j, const struct njefile_item *text, const struct note *n,
                      const struct admitted *rcpt, size_t nrcpt, struct why *w)
 {
-    struct buf b;
     j->utf8 = needs_utf8(j, rcpt, nrcpt);
-    buf_init(&b, content_max(j));
-    build_note(j, n, text, &b);
-    int v = post(j, &b, rcpt, nrcpt, w);
-    buf_done(&b);
-    return v;
+    struct letter *l = letter_new(j, rcpt, nrcpt);
+    build_note(j, n, text, l);
+    uint64_t size = body_size(j->deck);
+    for (size_t i = 0; i < j->nbeside; i++)
+        size += body_size(j->beside[i]->deck);
+    return letter_post(&l, size, w);
 }
 
-static void refuse(struct job *j, struct str recipient, const struct why *why, struct str text)
+void job_refuse(struct job *j, struct str recipient, const struct why *why, struct str text)
 {
     dsn_refused_file(j->g, j->in, j->file.from_user, j->file.from_node, STR("Undeliverable mail"),
                      recipient, why, str_sub(text, 0, QUOTE_MAX));
@@ -454,8 +405,8 @@ static int note_by_header(struct job *j, const struct njefile_item *text, const 
         if (job_recipient(j, own, a->user, a->node, &rcpt[nrcpt], &refusal) == 0)
             nrcpt++;
         else
-            refuse(j, arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->user), STR_ARG(a->node)),
-                   &refusal, n->text);
+            job_refuse(j, arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->user), STR_ARG(a->node)),
+                       &refusal, n->text);
     }
     if (seen == 0) {
         struct why none;
@@ -523,16 +474,6 @@ static struct str outward(struct job *j, const struct hdr_field *f)
     return encode_addresses(j, value);
 }
 
-static void put_body_lines(struct buf *b, struct str body)
-{
-    struct str line;
-    buf_z(b, "\r\n");
-    while (str_line(&body, &line)) {
-        buf_str(b, line);
-        buf_z(b, "\r\n");
-    }
-}
-
 /* What a code page had is UTF-8 now, whatever the labels of the mail's parts say. */
 static struct str true_labels(struct job *j, struct str text)
 {
@@ -561,8 +502,9 @@ static int check_hops(const struct job *j, const struct hdr *h, struct why *w)
 
 /* Write RFC 822 text as a mail of today: what is missing is added, EBCDIC's own characters are
  * declared. */
-static int build_822(struct job *j, struct str text, struct buf *b, struct why *w)
+static int build_822(struct job *j, struct str text, struct letter *l, struct why *w)
 {
+    struct buf *b = &l->b;
     struct hdr h;
     msg_id id = intake_id(j->in);
     int v = hdr_parse(j->arena, text, &h, w);
@@ -595,13 +537,11 @@ static int build_822(struct job *j, struct str text, struct buf *b, struct why *
                 j->sender.n > 0
                     ? j->sender
                     : admit_internet(j->g, j->arena, j->file.from_user, j->file.from_node));
-    struct str mid = message_id(j, id), body = str_sub(text, h.size, text.n);
+    l->seed = message_id(j, id);
     if (hdr_get(&h, "Message-ID", 0) == NULL)
-        hdr_put(b, "Message-ID", mid);
-    if (mime)
-        put_body_lines(b, body);
-    else
-        mime_put_text(b, body, NULL, 0, mid);
+        hdr_put(b, "Message-ID", l->seed);
+    l->form = mime ? LETTER_MIME : LETTER_PLAIN;
+    l->text = str_sub(text, h.size, text.n);
     return 0;
 }
 
@@ -619,13 +559,12 @@ static bool looks_822(struct job *j, const struct njefile_item *text)
 int job_post_822(struct job *j, struct str text, const struct admitted *rcpt, size_t nrcpt,
                  struct why *w)
 {
-    struct buf b;
     j->utf8 = needs_utf8(j, rcpt, nrcpt);
-    buf_init(&b, content_max(j));
-    int v = build_822(j, text, &b, w);
+    struct letter *l = letter_new(j, rcpt, nrcpt);
+    int v = build_822(j, text, l, w);
     if (v == 0)
-        v = post(j, &b, rcpt, nrcpt, w);
-    buf_done(&b);
+        v = letter_post(&l, text.n, w);
+    letter_drop(&l);
     return v;
 }
 
@@ -633,7 +572,7 @@ int job_post_822(struct job *j, struct str text, const struct admitted *rcpt, si
 static struct str add_names(struct job *j, struct str names, struct job *from)
 {
     for (size_t i = 0; i < from->file.nitem; i++)
-        if (&from->file.item[i] != message_item(from) && !from->file.item[i].member &&
+        if (&from->file.item[i] != job_message(from) && !from->file.item[i].member &&
             !from->file.item[i].ack)
             names = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(names), names.n > 0 ? ", " : "",
                                  STR_ARG(from->file.item[i].name));
@@ -644,7 +583,7 @@ static struct str add_names(struct job *j, struct str names, struct job *from)
  * members of libraries. */
 static struct str words_of(struct job *j, struct job *from, struct str words)
 {
-    const struct njefile_item *message = message_item(from);
+    const struct njefile_item *message = job_message(from);
     if (message != NULL)
         words = arena_printf(j->arena, "%.*s%s%.*s", STR_ARG(words), words.n > 0 ? "\n" : "",
                              STR_ARG(message->content));
@@ -671,11 +610,11 @@ static int post_file(struct job *j, const struct admitted *rcpt, struct why *w)
     to.addr.node = at > 0 ? str_sub(rcpt->mailbox, (size_t)at + 1, rcpt->mailbox.n) : rcpt->node;
     n.rcpt = &to, n.nrcpt = 1;
     n.text =
-        message_item(j) != NULL
+        job_message(j) != NULL
             ? said
             : arena_printf(j->arena, "%s %.*s from %.*s at %.*s.\n%.*s", files, STR_ARG(names),
                            STR_ARG(j->file.from_user), STR_ARG(j->file.from_node), STR_ARG(said));
-    return post_note(j, message_item(j), &n, rcpt, 1, w);
+    return post_note(j, job_message(j), &n, rcpt, 1, w);
 }
 
 static bool is_found(const struct admitted *to)
@@ -707,7 +646,7 @@ static int take_note(struct job *j, const struct njefile_item *text, const struc
 int job_take(struct job *j, const struct admitted *to, const struct why *reason, struct why *w)
 {
     struct why denied;
-    const struct njefile_item *text = text_item(j);
+    const struct njefile_item *text = job_text(j);
     if (to->nick && admit_access(j->g, j->file.from_user, j->file.from_node, &denied) < 0)
         return fromnje_return(j->g, j->in, j->deck, &denied, w);
     if (text != NULL && note_looks(text->content))
@@ -723,20 +662,20 @@ static int take_mailbox(struct gate *g, struct intake *in, struct body *deck,
                         enum policy_source source, const struct admitted *to,
                         const struct why *reason, struct why *w)
 {
-    struct job j;
+    struct job *j;
     int v = job_open(&j, g, in, deck, source, w);
-    if (v == 0 && only_acks(&j))
+    if (v == 0 && only_acks(j))
         intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
-                       STR_ARG(j.origin_sender));
-    else if (v == 0 && (v = job_allowed(&j, w)) > 0)
-        v = job_take(&j, to, reason, w);
-    arena_free(&j.arena);
+                       STR_ARG(j->origin_sender));
+    else if (v == 0 && (v = job_allowed(j, w)) > 0)
+        v = job_take(j, to, reason, w);
+    job_free(&j);
     return v;
 }
 
 int job_alone(struct job *j, const struct admitted *to, struct why *w)
 {
-    const struct njefile_item *text = text_item(j);
+    const struct njefile_item *text = job_text(j);
     if (only_acks(j)) {
         intake_journal(j->in, "dropped", "from=%.*s a NETDATA acknowledgement",
                        STR_ARG(j->origin_sender));
@@ -752,7 +691,7 @@ int job_alone(struct job *j, const struct admitted *to, struct why *w)
 
 bool job_is_note(struct job *j)
 {
-    const struct njefile_item *text = text_item(j);
+    const struct njefile_item *text = job_text(j);
     return text != NULL && note_looks(text->content);
 }
 
@@ -774,29 +713,29 @@ int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum p
 int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                    struct why *w)
 {
-    struct job j;
+    struct job *j;
     struct note n;
     int v = job_open(&j, g, in, deck, source, w);
-    const struct njefile_item *text = v == 0 ? text_item(&j) : NULL;
-    if (v == 0 && only_acks(&j)) {
+    const struct njefile_item *text = v == 0 ? job_text(j) : NULL;
+    if (v == 0 && only_acks(j)) {
         intake_journal(in, "dropped", "from=%.*s a NETDATA acknowledgement",
-                       STR_ARG(j.origin_sender));
-    } else if (v < 0 || (v = job_allowed(&j, w)) <= 0) {
+                       STR_ARG(j->origin_sender));
+    } else if (v < 0 || (v = job_allowed(j, w)) <= 0) {
         text = NULL; /* v says what came of it */
     } else if (text != NULL && bsmtp_looks(first_line(text->content))) {
-        job_batch(&j, text);
+        job_batch(j, text);
         v = 0;
     } else if (text != NULL && note_looks(text->content)) {
-        v = note_parse(j.arena, text->content, &n, w);
+        v = note_parse(j->arena, text->content, &n, w);
         if (v == 0)
-            v = note_by_header(&j, text, &n, w);
+            v = note_by_header(j, text, &n, w);
     } else {
         struct why neither;
         why_set(&neither, E_SYNTAX, 554, "5.6.0",
                 "the file is neither batch SMTP nor a note with an Internet recipient");
         v = fromnje_return(g, in, deck, &neither, w);
     }
-    arena_free(&j.arena);
+    job_free(&j);
     return v;
 }
 

@@ -14,6 +14,14 @@ int fromnje_mailer(struct gate *g, struct intake *in, struct body *deck, enum po
                    struct why *w) MUST_CHECK; /* to SMTP, MAILER, BSMTP at LOCAL */
 int fromnje_mailbox(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,
                     const struct admitted *to, struct why *w) MUST_CHECK; /* to a nickname */
+/* A large file is taken apart in a work thread before it is given to one of the functions here:
+ * fn(arg, v, w) follows on a later turn, v negative: it was not, the gateway stops. Then it is the
+ * caller's, to free or to give to the intake (intake_set_read) of the file's. */
+struct fromnje_read;
+struct fromnje_read *fromnje_read_apart(struct gate *g, struct body *deck,
+                                        void (*fn)(void *arg, int v, const struct why *w),
+                                        void *arg);
+void fromnje_read_free(struct fromnje_read **r);
 /* To a name at DIMNODE that nobody has: mail when the note itself says who is meant (a temporary
  * nickname), else it goes back for that reason. */
 int fromnje_unknown(struct gate *g, struct intake *in, struct body *deck, enum policy_source source,

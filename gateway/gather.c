@@ -107,8 +107,7 @@ static int take_set(struct job **set, size_t n, const struct admitted *to, struc
     struct job *first = set[lead];
     memmove(set + 1, set, lead * sizeof(struct job *));
     set[0] = first;
-    first->beside = set + 1;
-    first->nbeside = n - 1;
+    job_beside(first, set + 1, n - 1);
     if (n > 1)
         intake_journal(first->in, "joined", "from=%.*s files=%zu", STR_ARG(first->origin_sender),
                        n);
@@ -119,13 +118,13 @@ static int take_set(struct job **set, size_t n, const struct admitted *to, struc
 static int take_files(struct gate *g, struct intake *in, struct body *const *deck, size_t n,
                       const struct admitted *to, struct why *w)
 {
-    struct job all[GATHER_MOST], *set[GATHER_MOST];
+    struct job *all[GATHER_MOST] = {NULL}, *set[GATHER_MOST];
     size_t nset = 0, opened = 0;
     bool noted = false;
     int v = 0;
     for (; opened < n && v >= 0; opened++) {
-        struct job *j = &all[opened];
-        v = job_open(j, g, in, deck[opened], FROM_NJE, w);
+        v = job_open(&all[opened], g, in, deck[opened], FROM_NJE, w);
+        struct job *j = all[opened];
         if (v < 0 || (v = job_alone(j, to, w)) <= 0)
             continue;
         if (job_is_note(j) && noted) {
@@ -138,7 +137,7 @@ static int take_files(struct gate *g, struct intake *in, struct body *const *dec
     if (v >= 0 && nset > 0)
         v = take_set(set, nset, to, w);
     for (size_t i = 0; i < opened; i++)
-        arena_free(&all[i].arena);
+        job_free(&all[i]);
     return v < 0 ? v : 0;
 }
 

@@ -28,11 +28,25 @@ struct intake *intake_new(struct gate *g)
     in->arena = arena_new(1u << 20);
     in->tell_end = &in->tell;
     in->carry_end = &in->carry;
+    in->task_end = &in->task;
     return in;
+}
+
+static void free_tasks(struct intake *in)
+{
+    for (struct intake_task *t = in->task, *next; t != NULL; t = next) {
+        next = t->next;
+        t->free(t);
+    }
+    in->task = NULL;
+    in->task_end = &in->task;
 }
 
 static void intake_free(struct intake *in)
 {
+    free_tasks(in);
+    fromnje_read_free(&in->read);
+    body_free(&in->read_of);
     intake_carry_free(in);
     filternje_free(&in->filtering);
     body_free(&in->origin.deck);
@@ -380,6 +394,11 @@ void intake_origin(struct intake *in, struct body *deck, const struct njefile_in
     o->to_node = arena_str(in->arena, file->to_node);
 }
 
+void intake_give_back(struct intake *in)
+{
+    in->give_back = true;
+}
+
 void intake_again(struct intake *in, const struct message *row)
 {
     in->origin.row = row->id;
@@ -480,14 +499,89 @@ static void converted(struct intake *in, const struct why *w)
     intake_free(in);
 }
 
+static void convert(struct intake *in)
+{
+    if (in->carry != NULL)
+        intake_convert(in, converted);
+    else
+        commit(in);
+}
+
+/* --- what is made beside the loop's thread --- */
+
+bool intake_apart(const struct gate *g, uint64_t size)
+{
+    return g->work != NULL && size > INTAKE_LARGE;
+}
+
+void intake_task(struct intake *in, struct intake_task *t)
+{
+    t->in = in;
+    *in->task_end = t;
+    in->task_end = &t->next;
+}
+
+void intake_set_read(struct intake *in, struct fromnje_read *r, struct body *deck)
+{
+    in->read = r;
+    in->read_of = body_hold(deck);
+}
+
+struct fromnje_read *intake_read(struct intake *in, const struct body *deck)
+{
+    struct fromnje_read *r = in->read_of == deck ? in->read : NULL;
+    if (r != NULL)
+        in->read = NULL;
+    return r;
+}
+
+static void run_task(void *arg)
+{
+    struct intake_task *t = arg;
+    t->run(t);
+}
+
+/* The last one back brings all of them into the change. */
+static void task_over(void *arg, bool ran)
+{
+    struct intake_task *t = arg;
+    struct intake *in = t->in;
+    struct why w;
+    int v = 0;
+    in->stopped = in->stopped || !ran;
+    if (--in->converting > 0)
+        return;
+    if (in->stopped)
+        v = why_set(&w, E_TEMP, 421, "4.3.2", "The gateway is stopping, try again later");
+    for (t = in->task; t != NULL && v == 0; t = t->next)
+        v = t->finish(t, in, &w);
+    if (v < 0 && in->give_back && !why_is_temp(&w)) {
+        struct why reason = w;
+        v = fromnje_return(in->g, in, in->origin.deck, &reason, &w);
+    }
+    if (in->carry == NULL) /* else what they lend is needed on */
+        free_tasks(in);
+    if (v < 0)
+        converted(in, &w);
+    else
+        convert(in);
+}
+
 void intake_commit(struct intake **in, intake_fn *fn, void *arg)
 {
     struct intake *unit = *in;
     *in = NULL;
     unit->fn = fn;
     unit->arg = arg;
-    if (unit->carry != NULL)
-        intake_convert(unit, converted);
-    else
-        commit(unit);
+    if (unit->task == NULL) {
+        convert(unit);
+        return;
+    }
+    for (struct intake_task *t = unit->task; t != NULL; t = t->next)
+        unit->converting++;
+    for (struct intake_task *t = unit->task; t != NULL; t = t->next) {
+        t->job = (struct work_job){
+            .run = run_task, .done = task_over, .arg = t, .size = t->size, .soon = true};
+        work_give(unit->g->work, &t->job);
+    }
 }

@@ -9,8 +9,11 @@
 #include "gateway/admit.h"
 #include "gateway/gate.h"
 
+#define INTAKE_LARGE 262144u /* octets: more is converted in a work thread; 4 ms */
+
 struct intake;
 struct njefile_in;
+struct fromnje_read;
 
 /* A mail in Internet form, from any door. Borrowed during the call. */
 struct mail {
@@ -37,6 +40,25 @@ void intake_number(struct intake *in, msg_id id); /* it has one already, from st
 /* Add a mail: outputs for every recipient. What it leads to belongs to message *id (may be NULL).
  */
 int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w) MUST_CHECK;
+/* Is so much better not converted in the loop's thread? */
+bool intake_apart(const struct gate *g, uint64_t size);
+/* Something that is made in a work thread before the intake is committed, embedded in its owner. */
+struct intake_task {
+    struct intake_task *next; /* this and the next two are the intake's */
+    struct intake *in;
+    struct work_job job;
+    void (*run)(struct intake_task *t); /* in the work thread: see base/work.h */
+    /* On the loop's thread, when all of the intake have run, in the order they were given: negative
+     * and nothing of the intake is taken. */
+    int (*finish)(struct intake_task *t, struct intake *in, struct why *w);
+    void (*free)(struct intake_task *t); /* the last of it */
+    uint64_t size;
+};
+void intake_task(struct intake *in, struct intake_task *t);
+/* The file it comes from was taken apart beforehand: the intake's from here on, and asked for when
+ * the file (deck) becomes mail; then the caller's. NULL: it was not. */
+void intake_set_read(struct intake *in, struct fromnje_read *r, struct body *deck);
+struct fromnje_read *intake_read(struct intake *in, const struct body *deck);
 /* Add a deck as it stands for a local reader or another NJE node. */
 int intake_deck(struct intake *in, struct body *deck, enum door from, struct str origin_sender,
                 const struct admitted *to, struct why *w) MUST_CHECK;
@@ -53,6 +75,8 @@ void intake_origin(struct intake *in, struct body *deck, const struct njefile_in
 /* Keep a file in the queue until then; the runner has it sorted (nje_resume). */
 void intake_wait(struct intake *in, struct body *deck, const struct njefile_in *file,
                  struct wall due, const char *reason);
+/* When a task of it fails for good the file goes back instead. */
+void intake_give_back(struct intake *in);
 /* It is kept so already, as this message. */
 void intake_again(struct intake *in, const struct message *row);
 /* ... and it is one of several that become one mail: these rows are kept as it is. Borrowed until

@@ -17,7 +17,6 @@
 #include "gateway/njefile.h"
 
 #define THREADS_A_MAIL 20u /* recipients whose replies will know what they answer */
-#define LARGE 262144u      /* octets: more may be converted apart; 4 ms */
 
 /* One file made for one recipient, not yet part of the change. */
 struct made {
@@ -374,7 +373,7 @@ static void carry_done(struct carry *c)
 int intake_mail(struct intake *in, const struct mail *m, msg_id *id, struct why *w)
 {
     struct carry here, *c = &here;
-    bool apart = m->apart && m->body != NULL && body_size(m->body) > LARGE;
+    bool apart = m->apart && m->body != NULL && body_size(m->body) > INTAKE_LARGE;
     if (apart)
         c = mem_new(sizeof *c);
     int v = begin(c, in, m, w);

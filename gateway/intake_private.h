@@ -36,9 +36,13 @@ struct intake {
     unsigned mails; /* the first has the intake's own number */
     bool resumed;   /* which a row that goes away with this change still has */
     msg_id id;
-    struct carry *carry, **carry_end; /* mails to be converted beside the loop's thread */
-    size_t converting;                /* how many of them have not come back */
-    struct filternje *filtering;      /* mails the filters have yet to see */
+    struct carry *carry, **carry_end;     /* mails to be converted beside the loop's thread */
+    struct intake_task *task, **task_end; /* what is made beside it before them */
+    size_t converting;                    /* how many of either have not come back */
+    struct fromnje_read *read;            /* the file, taken apart */
+    struct body *read_of;
+    bool give_back, stopped;
+    struct filternje *filtering; /* mails the filters have yet to see */
     struct origin origin;
     intake_fn *fn;
     void *arg;

@@ -9,11 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "db/queue.h"
-#include "gateway/dsn.h"
 #include "gateway/fromnje.h"
 #include "gateway/gather.h"
-#include "gateway/origin.h"
 #include "gateway/relay.h"
 #include "gateway/listening.h"
 #include "gateway/snadsgate.h"
@@ -35,6 +32,10 @@ struct arriving {
     struct buf head;
     bool headed, raised;
     char name[9]; /* of the link */
+    /* One that takes its time to become mail: by what it is known when it comes again meanwhile,
+     * and those that came so. */
+    char *key;
+    struct arriving *next, *behind;
 };
 
 static const struct link_ops link_ops;
@@ -69,18 +70,6 @@ bool nje_origin_ok(struct line *l, struct str node)
 
 /* --- arriving files --- */
 
-static struct str origin_text(struct arena *a, const struct njefile_in *f)
-{
-    return arena_printf(a, "%.*s@%.*s", STR_ARG(f->from_user), STR_ARG(f->from_node));
-}
-
-static bool is_ours(struct nje *n, struct arena *a, const struct njefile_in *f)
-{
-    return admit_is_local_node(n->g, f->to_node) ||
-           str_eq_nocase(f->to_node, n->g->conf->dim_node) ||
-           snadsgate_takes(n->g, origin_text(a, f), f->to_node);
-}
-
 static int file_open(void *arg, struct link_in *in, struct why *w)
 {
     struct line *l = arg;
@@ -108,8 +97,11 @@ static int head_known(const struct line *l, struct arriving *ar, struct why *w)
     struct arena *a = arena_new(65536);
     struct deck_item njh;
     struct cur deck = buf_cur(&ar->head);
-    if (njefile_read_headers(a, deck, &f, &unread) == 0 && f.njh.hops < UINT16_MAX &&
-        !is_ours(l->nje, a, &f)) {
+    bool known = njefile_read_headers(a, deck, &f, &unread) == 0,
+         ours = known && nje_is_ours(l->nje, a, &f);
+    if (ours) /* mail is made of most */
+        body_writer_passing(ar->content);
+    if (known && !ours && f.njh.hops < UINT16_MAX) {
         cur_skip(&deck, 1);
         ar->raised = deck_next(&deck, &njh, &unread) == 1 && njh.srcb == SRCB_NJH &&
                      njh_set_hops(ar->head.p + (njh.data.p - ar->head.p), cur_left(&njh.data),
@@ -133,9 +125,16 @@ static int file_record(void *arg, struct link_in *in, uint8_t srcb, struct cur d
         return srcb == SRCB_DSH ? head_known(arg, ar, w) : 0;
     }
     int v = ar->headed ? 0 : head_known(arg, ar, w);
+    uint8_t item[sizeof head + 256]; /* most records: their bytes are written at once */
+    size_t n = cur_left(&data);
+    if (v >= 0 && n <= sizeof item - sizeof head) {
+        memcpy(item, head, sizeof head);
+        memcpy(item + sizeof head, data.p, n);
+        return body_write(ar->content, item, sizeof head + n, w);
+    }
     if (v >= 0)
         v = body_write(ar->content, head, sizeof head, w);
-    return v < 0 ? v : body_write(ar->content, data.p, cur_left(&data), w);
+    return v < 0 ? v : body_write(ar->content, data.p, n, w);
 }
 
 static void arriving_free(struct arriving *ar)
@@ -143,6 +142,7 @@ static void arriving_free(struct arriving *ar)
     ar->nje->open--;
     body_writer_drop(&ar->content);
     buf_done(&ar->head);
+    free(ar->key);
     free(ar);
 }
 
@@ -158,9 +158,8 @@ static void file_abort(void *arg, struct link_in *in, const struct why *w)
         arriving_free(ar);
 }
 
-static void file_durable(void *arg, const struct why *w)
+static void answer_file(struct arriving *ar, const struct why *w)
 {
-    struct arriving *ar = arg;
     if (w != NULL)
         log_event(LOG_ERROR, 0, "file-not-stored", "link=%s error=%s", ar->name,
                   log_quote(str_of(w->text)));
@@ -175,6 +174,19 @@ static void file_durable(void *arg, const struct why *w)
     arriving_free(ar);
 }
 
+static void file_durable(void *arg, const struct why *w)
+{
+    struct arriving *ar = arg, **p = &ar->nje->converting;
+    while (*p != NULL && *p != ar)
+        p = &(*p)->next;
+    if (*p != NULL)
+        *p = ar->next;
+    for (struct arriving *behind; ar != NULL; ar = behind) {
+        behind = ar->behind;
+        answer_file(ar, w);
+    }
+}
+
 /* The same file again, because our acknowledgement was lost: origin, job, time, count, destination
  * agree. */
 static struct str seen_key(struct arena *a, const struct njefile_in *f)
@@ -184,136 +196,77 @@ static struct str seen_key(struct arena *a, const struct njefile_in *f)
                         f->dsh.dsno, f->dsh.records, STR_ARG(f->to_node), STR_ARG(f->to_user));
 }
 
-/* On its way to another node: the same deck, the hop count one higher. */
-static int forward_copy(struct gate *g, struct intake *in, struct body *deck,
-                        const struct njefile_in *f, const struct admitted *to, struct arena *a,
-                        struct why *w)
+/* The same file while the one before is still becoming mail: its answer is theirs, too. */
+static bool is_converting(struct nje *n, struct arriving *ar, struct str key)
 {
-    struct body *copy;
-    struct njefile_edit edit = {.set_hops = true, .hops = (uint16_t)(f->njh.hops + 1)};
-    if (f->raised)
-        return intake_deck(in, deck, DOOR_NJE, origin_text(a, f), to, w);
-    struct cur bytes = body_cur(deck, w);
-    int v = cur_left(&bytes) > 0 ? njefile_copy(g->store, bytes, &edit, &copy, w) : w->err;
-    if (v < 0)
-        return v;
-    v = intake_deck(in, copy, DOOR_NJE, origin_text(a, f), to, w);
-    body_free(&copy);
-    return v;
+    for (struct arriving *first = n->converting; first != NULL; first = first->next)
+        if (str_eq(str_of(first->key), key)) {
+            ar->behind = first->behind;
+            first->behind = ar;
+            return true;
+        }
+    return false;
 }
 
-static int forward_file(struct nje *n, struct intake *in, struct body *deck,
-                        const struct njefile_in *f, const char *from_link, struct arena *a,
-                        struct why *w)
-{
-    struct why reason;
-    struct line *l = nje_line_to(n, f->to_node);
-    struct admitted to = {.to = DOOR_NJE, .user = f->to_user, .node = f->to_node};
-    unsigned crossed = f->njh.hops - (f->raised ? 1u : 0u);
-    if (l == NULL)
-        why_set(&reason, E_ABSENT, 550, "5.1.2", "node %.*s is not known here",
-                STR_ARG(f->to_node));
-    else if (from_link != NULL && strcmp(l->name, from_link) == 0)
-        why_set(&reason, E_PERM, 554, "5.4.6",
-                "node %.*s lies where the file came from (routing loop)", STR_ARG(f->to_node));
-    else if (crossed >= n->g->conf->maxhops)
-        why_set(&reason, E_PERM, 554, "5.4.6", "the file has crossed %u nodes (routing loop)",
-                crossed);
-    else
-        return forward_copy(n->g, in, deck, f, &to, a, w);
-    return fromnje_return(n->g, in, deck, &reason, w);
-}
+enum take {
+    TAKE_DONE,  /* the intake has all there is to do */
+    TAKE_SORT,  /* it is to be sorted */
+    TAKE_AGAIN, /* we have it */
+    TAKE_BEHIND /* we may soon: is_converting */
+};
 
-static int local_file(struct nje *n, struct intake *in, struct body *deck,
-                      const struct njefile_in *f, bool fresh, enum policy_source source,
-                      struct arena *a, struct why *w)
-{
-    struct gate *g = n->g;
-    struct admitted to = {.original = f->to_user};
-    struct why reason;
-    if (admit_is_mailer(f->to_user))
-        return fromnje_mailer(g, in, deck, source, w);
-    int known = admit_user(g, (struct asker){source, origin_text(a, f)}, f->to_user, f->to_node, a,
-                           &to, &reason);
-    if (f->kind == DECK_SYSIN && (known < 0 || to.to != DOOR_LOCAL)) {
-        why_set(&reason, E_DENIED, 554, "5.3.2", "node %.*s is a mail gateway and runs no jobs",
-                STR_ARG(f->to_node));
-        return fromnje_return(g, in, deck, &reason, w);
-    }
-    if (known < 0)
-        return str_eq_nocase(f->to_node, g->conf->dim_node) && reason.err == E_ABSENT
-                   ? fromnje_unknown(g, in, deck, source, &reason, w)
-                   : fromnje_return(g, in, deck, &reason, w);
-    if ((to.to == DOOR_SMTP || to.list) && fresh && g->conf->wait_files > 0) {
-        gather_keep(n->gather, in, deck, f);
-        return 0;
-    }
-    if (to.to == DOOR_SMTP || to.list)
-        return fromnje_mailbox(g, in, deck, source, &to, w);
-    int v = intake_deck(in, deck, DOOR_NJE, origin_text(a, f), &to, w);
-    if (v == 0 && to.to == DOOR_LOCAL && source == FROM_NJE)
-        intake_spooled(in, f, to.user);
-    if (v == 0 && to.forward.n > 0 && origin_may(g, f->from_user, f->from_node)) {
-        struct admitted net = {.to = DOOR_SMTP, .mailbox = to.forward, .original = to.forward};
-        v = fromnje_mailbox(g, in, deck, source, &net, w);
-    }
-    return v;
-}
-
-/* What the file is and where it goes; everything into the intake. */
-static int sort_file(struct nje *n, struct intake *in, struct body *deck,
-                     const struct njefile_in *f, const char *from_link, enum policy_source source,
-                     struct arena *a, struct why *w)
-{
-    db_refresh(store_reader(n->g->store));
-    bool ours = is_ours(n, a, f);
-    intake_journal(in, "received",
-                   "from=%.*s@%.*s to=%.*s@%.*s file=%.*s.%.*s job=%u size=%llu link=%s",
-                   STR_ARG(f->from_user), STR_ARG(f->from_node), STR_ARG(f->to_user),
-                   STR_ARG(f->to_node), STR_ARG(f->fn), STR_ARG(f->ft), f->njh.job_id,
-                   (unsigned long long)body_size(deck), from_link != NULL ? from_link : "here");
-    intake_origin(in, deck, f);
-    bool fresh = from_link != NULL; /* not one that waited, was held or deferred */
-    return ours ? local_file(n, in, deck, f, fresh, source, a, w)
-                : forward_file(n, in, deck, f, from_link, a, w);
-}
-
-static int take_file(struct line *l, struct intake *in, struct body *deck, bool raised,
-                     struct arena *a, bool *again, struct why *w)
+/* One of these, or negative. */
+static int take_file(struct line *l, struct sorting *s, struct arriving *ar, struct why *w)
 {
     struct nje *n = l->nje;
-    struct njefile_in f;
+    struct njefile_in *f = &s->f;
     struct why reason;
-    struct cur bytes = body_cur(deck, w);
+    struct cur bytes = body_cur(s->deck, w);
     if (cur_left(&bytes) == 0)
         return w->err;
-    if (njefile_read_headers(a, bytes, &f, &reason) < 0) {
+    if (njefile_read_headers(s->a, bytes, f, &reason) < 0) {
         /* Kept for the administrator: its bytes are evidence. */
-        f = (struct njefile_in){.from_user = STR("UNKNOWN"),
-                                .from_node = str_of(l->name),
-                                .to_user = STR("UNKNOWN"),
-                                .to_node = STR("UNKNOWN")};
-        return intake_hold(in, deck, &f, RCPT_HELD, &reason);
+        *f = (struct njefile_in){.from_user = STR("UNKNOWN"),
+                                 .from_node = str_of(l->name),
+                                 .to_user = STR("UNKNOWN"),
+                                 .to_node = STR("UNKNOWN")};
+        return intake_hold(s->in, s->deck, f, RCPT_HELD, &reason);
     }
-    f.raised = raised;
-    struct str key = seen_key(a, &f);
-    if (store_seen(n->g->store, key)) {
-        *again = true;
+    f->raised = ar->raised;
+    struct str key = seen_key(s->a, f);
+    bool behind = is_converting(n, ar, key);
+    if (behind || store_seen(n->g->store, key)) {
         log_event(LOG_INFO, 0, "duplicate", "link=%s file=%s", l->name, log_quote(key));
-        return 0;
+        return behind ? TAKE_BEHIND : TAKE_AGAIN;
     }
-    intake_seen(in, key, (struct wall){wall_now().us + SEEN_HOURS * 3600 * US_PER_S});
-    if (!nje_origin_ok(l, f.from_node) && !fromnje_goes_home(n->g, &f)) {
+    intake_seen(s->in, key, (struct wall){wall_now().us + SEEN_HOURS * 3600 * US_PER_S});
+    if (intake_apart(n->g, body_size(s->deck))) {
+        ar->key = mem_copy(key.p, key.n);
+        ar->next = n->converting;
+        n->converting = ar;
+    }
+    if (!nje_origin_ok(l, f->from_node) && !fromnje_goes_home(n->g, f)) {
         why_set(&reason, E_DENIED, 0, NULL, "node %.*s does not lie behind link %s (ORIGIN=VERIFY)",
-                STR_ARG(f.from_node), l->name);
-        return intake_hold(in, deck, &f, RCPT_HELD_ORIGIN, &reason);
+                STR_ARG(f->from_node), l->name);
+        return intake_hold(s->in, s->deck, f, RCPT_HELD_ORIGIN, &reason);
     }
-    int v = sort_file(n, in, deck, &f, l->name, FROM_NJE, a, w);
+    return TAKE_SORT;
+}
+
+static void file_sorted(struct sorting *s, int v, struct why *w)
+{
+    struct arriving *ar = s->arg;
     if (v < 0 && !why_is_temp(w)) { /* its inside is malformed or too large: back with the reason */
-        reason = *w;
-        v = fromnje_return(n->g, in, deck, &reason, w);
+        struct why reason = *w;
+        v = fromnje_return(s->n->g, s->in, s->deck, &reason, w);
     }
-    return v;
+    if (v < 0) {
+        file_durable(ar, w);
+    } else {
+        intake_give_back(s->in);
+        intake_commit(&s->in, file_durable, ar);
+    }
+    nje_sorting_free(&s);
 }
 
 static void file_end(void *arg, struct link_in *in)
@@ -321,195 +274,24 @@ static void file_end(void *arg, struct link_in *in)
     struct line *l = arg;
     struct arriving *ar = in->user;
     struct why w = {0};
-    struct arena *a = arena_new(4u << 20);
-    struct intake *unit = intake_new(l->nje->g);
-    bool again = false;
     struct body *deck = body_writer_end(&ar->content, &w);
-    int v = deck != NULL ? take_file(l, unit, deck, ar->raised, a, &again, &w) : w.err;
-    if (v < 0 || again) {
-        intake_drop(&unit);
-        file_durable(ar, again ? NULL : &w);
-    } else {
-        intake_commit(&unit, file_durable, ar);
+    if (deck == NULL) {
+        file_durable(ar, &w);
+        return;
     }
+    struct sorting *s = nje_sorting(l->nje, deck, FROM_NJE, file_sorted, ar);
+    str_copy(s->from_link, sizeof s->from_link, str_of(l->name));
     body_free(&deck);
-    arena_free(&a);
-}
-
-/* --- our own files, and held ones set free --- */
-
-struct submitting {
-    nje_submit_fn *fn;
-    void *arg;
-};
-
-static void submitted(void *arg, const struct why *w)
-{
-    struct submitting *s = arg;
-    s->fn(s->arg, w);
-    free(s);
-}
-
-void nje_submit(struct nje *n, struct body *deck, const struct admitted *net, nje_submit_fn *fn,
-                void *arg)
-{
-    struct njefile_in f;
-    struct why w = {0};
-    struct arena *a = arena_new(4u << 20);
-    struct intake *in = intake_new(n->g);
-    struct cur bytes = body_cur(deck, &w);
-    int v = njefile_read_headers(a, bytes, &f, &w);
-    if (v == 0)
-        v = net != NULL ? fromnje_mailbox(n->g, in, deck, FROM_LOCAL, net, &w)
-                        : sort_file(n, in, deck, &f, NULL, FROM_LOCAL, a, &w);
-    if (v < 0) {
-        intake_drop(&in);
-        fn(arg, &w);
-    } else {
-        struct submitting *s = mem_new(sizeof *s);
-        *s = (struct submitting){fn, arg};
-        n->g->stat.from_local++;
-        intake_commit(&in, submitted, s);
+    int v = take_file(l, s, ar, &w);
+    if (v == TAKE_SORT) {
+        nje_sort(s);
+        return;
     }
-    arena_free(&a);
-}
-
-bool nje_resuming(const struct nje *n, msg_id id)
-{
-    for (const struct resumed *r = n->resumed; r != NULL; r = r->next)
-        for (size_t i = 0; i < r->n; i++)
-            if (r->id[i] == id)
-                return true;
-    return false;
-}
-
-static void hold_again(struct nje *n, msg_id id)
-{
-    struct change *c = change_new(n->g->store);
-    change_state(c, id, RCPT_HELD);
-    change_commit(&c, NULL, NULL);
-}
-
-static void resumed_done(void *arg, const struct why *w)
-{
-    struct resumed *gone = arg, **p = &gone->nje->resumed;
-    if (w != NULL) {
-        log_event(LOG_ERROR, gone->id[0], "held", "error=%s", log_quote(str_of(w->text)));
-        if (w->smtp >= 500) /* the mail cannot be what it should become */
-            for (size_t i = 0; i < gone->n; i++)
-                hold_again(gone->nje, gone->id[i]);
-        else
-            relay_again(gone->nje->g->relay);
-    }
-    while (*p != gone)
-        p = &(*p)->next;
-    *p = gone->next;
-    free(gone);
-}
-
-static struct resumed *resumed_new(struct nje *n, const msg_id *id, size_t count)
-{
-    struct resumed *r = mem_new(sizeof *r + count * sizeof *id);
-    r->next = n->resumed;
-    r->nje = n;
-    r->n = count;
-    memcpy(r->id, id, count * sizeof *id);
-    n->resumed = r;
-    return r;
-}
-
-static void resume_one(struct nje *n, struct message *m)
-{
-    struct njefile_in f;
-    struct why w = {0};
-    struct arena *a = arena_new(4u << 20);
-    struct intake *in = intake_new(n->g);
-    struct body *deck = queue_body(store_reader(n->g->store), n->g->store, m->id, &w);
-    struct cur bytes = deck != NULL ? body_cur(deck, &w) : cur_of(NULL, 0);
-    int v = deck == NULL           ? w.err
-            : m->form == BODY_MAIL ? 0
-                                   : njefile_read_headers(a, bytes, &f, &w);
-    if (v == 0 && m->form == BODY_MAIL) {
-        m->body = body_hold(deck);
-        v = intake_resume(in, m, &w);
-    } else if (v == 0) {
-        change_remove(intake_change(in), m->id);
-        intake_again(in, m);
-        v = sort_file(n, in, deck, &f, NULL, FROM_NJE, a, &w);
-    }
-    if (v < 0) {
-        log_event(LOG_ERROR, m->id, "held", "error=%s", log_quote(str_of(w.text)));
-        intake_drop(&in);
-        hold_again(n, m->id);
-    } else {
-        intake_commit(&in, resumed_done, resumed_new(n, &m->id, 1));
-    }
-    body_free(&deck);
-    arena_free(&a);
-}
-
-/* The files that waited with it, as one mail with it; false: there are none, or they cannot be. */
-static bool resume_together(struct nje *n, const struct message *m)
-{
-    struct why w = {0};
-    msg_id id[GATHER_MOST];
-    int count = m->form == BODY_DECK
-                    ? queue_companions(store_reader(n->g->store), m, id, GATHER_MOST, &w)
-                    : 0;
-    int kept = 0; /* one that goes alone now may still be seen */
-    for (int i = 0; i < count; i++)
-        if (!nje_resuming(n, id[i]))
-            id[kept++] = id[i];
-    count = kept;
-    if (count < 2)
-        return false;
-    struct intake *in = intake_new(n->g);
-    if (gather_join(n->g, in, m, id, (size_t)count, &w) < 0) {
-        log_event(LOG_WARN, m->id, "not-joined", "reason=%s", log_quote(str_of(w.text)));
-        intake_drop(&in);
-        return false;
-    }
-    intake_commit(&in, resumed_done, resumed_new(n, id, (size_t)count));
-    return true;
-}
-
-void nje_resume(struct nje *n, struct message *m)
-{
-    if (!nje_resuming(n, m->id) && !resume_together(n, m))
-        resume_one(n, m);
-    message_free(&m);
-}
-
-int nje_reroute(struct nje *n, struct intake *in, const struct message *m, struct str user,
-                struct str node, struct why *w)
-{
-    struct njefile_in f;
-    struct njefile_edit edit = {.to_user = user, .to_node = node};
-    struct body *copy = NULL;
-    if (m->form != BODY_DECK)
-        return why_set(w, E_DENIED, 0, NULL,
-                       "message " MSG_ID_FMT " is mail for the Internet, no NJE file",
-                       MSG_ID_ARG(m->id));
-    if (!admit_is_local_node(n->g, node) && nje_line_to(n, node) == NULL)
-        return why_set(w, E_ABSENT, 0, NULL, "node %.*s is not known here", STR_ARG(node));
-    struct body *deck = queue_body(store_reader(n->g->store), n->g->store, m->id, w);
-    if (deck == NULL)
-        return w->err;
-    struct arena *a = arena_new(4u << 20);
-    struct cur bytes = body_cur(deck, w);
-    int v = cur_left(&bytes) > 0 ? njefile_copy(n->g->store, bytes, &edit, &copy, w) : w->err;
-    if (v == 0)
-        v = njefile_read_headers(a, body_cur(copy, w), &f, w);
-    if (v == 0) {
-        change_remove(intake_change(in), m->id);
-        change_journal(intake_change(in), m->origin, "rerouted", "to=%.*s@%.*s", STR_ARG(user),
-                       STR_ARG(node));
-        v = sort_file(n, in, copy, &f, NULL, FROM_LOCAL, a, w);
-    }
-    body_free(&copy);
-    body_free(&deck);
-    arena_free(&a);
-    return v;
+    if (v == TAKE_DONE)
+        intake_commit(&s->in, file_durable, ar);
+    else if (v != TAKE_BEHIND)
+        file_durable(ar, v == TAKE_AGAIN ? NULL : &w);
+    nje_sorting_free(&s);
 }
 
 /* --- leaving files --- */

@@ -1,10 +1,12 @@
 /* gateway/nje_private.h -- what the files of the NJE door share; nobody else includes it.
  *
  *  nje.c     links and their configuration; files in and out
+ *  njesort.c what becomes of a file
  *  njemsg.c  messages and commands (NMR) */
 #ifndef GATEWAY_NJE_PRIVATE_H
 #define GATEWAY_NJE_PRIVATE_H
 
+#include "gateway/fromnje.h"
 #include "gateway/nje.h"
 #include "gateway/pace.h"
 #include "gateway/njetls.h"
@@ -35,7 +37,8 @@ struct nje {
     struct listening *ports;
     size_t open;
     struct resumed *resumed;
-    struct gather *gather; /* WAITFILES */
+    struct gather *gather;       /* WAITFILES */
+    struct arriving *converting; /* files that are becoming mail in a work thread */
 };
 /* A held, deferred or waiting file that is being sorted anew, or several that become one mail. */
 struct resumed {
@@ -49,6 +52,31 @@ struct line *nje_line_named(struct nje *n, const char *name); /* NULL: none */
 struct line *nje_line_to(struct nje *n, struct str node);     /* the route's; NULL: none */
 /* Does the node that a message or file claims to come from lie behind this link? */
 bool nje_origin_ok(struct line *l, struct str node);
+/* Is the file for us, or does it only pass? */
+bool nje_is_ours(struct nje *n, struct arena *a, const struct njefile_in *f);
+
+/* A file that is being sorted. fn is called once, now or later: v negative with *w, or all of it is
+ * in `in`, to be committed; then it is the owner's to free. */
+struct sorting;
+typedef void nje_sorted_fn(struct sorting *s, int v, struct why *w);
+struct sorting {
+    struct nje *n;
+    struct intake *in;
+    struct body *deck;
+    struct arena *a;
+    struct njefile_in f; /* the headers, in a */
+    char from_link[9];   /* "": it is from here */
+    enum policy_source source;
+    struct fromnje_read *read;
+    nje_sorted_fn *fn;
+    void *arg;
+};
+/* deck is held; may be NULL when nothing is to be sorted. */
+struct sorting *nje_sorting(struct nje *n, struct body *deck, enum policy_source source,
+                            nje_sorted_fn *fn, void *arg);
+void nje_sorting_free(struct sorting **s);
+void nje_sort(struct sorting *s);
+
 void nje_got_message(void *arg, const struct nmr *m); /* link_ops.message; arg is the line */
 
 /* A pace_fn: a line without sender user, so that nothing answers it. */

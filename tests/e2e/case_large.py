@@ -3,8 +3,10 @@ acknowledged is lost whatever happens while they are converted."""
 import base64
 import os
 import random
+import threading
 
 import milterd
+import njefile
 import world as wd
 
 SIZE = 8 << 20
@@ -238,3 +240,181 @@ def case_size_counts_what_came(w):
             c.expect(code)
             c.close()
     assert len(gw.json('reader', 'list', 'U')) == 2
+
+
+# --- from NJE to the Internet ------------------------------------------------------------------------
+
+LINES = 50000
+
+
+def lines_of(n, seed=1):
+    more = random.Random(seed)
+    return ['%d ' % k + 'abcdefghij ' * more.randrange(1, 12) + 'end' for k in range(n)]
+
+
+def nick(gw, *names):
+    for name in names:
+        gw.cli('nick', 'add', name, name.lower() + '@example.org')
+
+
+def large_note(to='STEVE', n=LINES):
+    return njefile.note('BOB', 'MVSA', to, 'GATE', lines_of(n), 'large')
+
+
+def converting(gw, n=1):
+    gw.until(lambda: gw.read_log().count('event=converting ') >= n, what='a file that is being converted')
+
+
+def body_lines(copy):
+    return copy.data.partition(b'\r\n\r\n')[2].decode().split('\r\n')[:-1]
+
+
+def case_large_notes_to_internet(w):
+    """A note, a file, a batch of two mails and a note to a reader with a mailbox: line for line the same."""
+    gw, p, sink = w.pair(['LOCALUSER U MBOX=u@example.org'])
+    nick(gw, 'STEVE')
+    p.send(large_note(n=LINES // 4)).wait()
+    copy = sink.take(limit=60)
+    assert copy.rcpts == ['steve@example.org'] and body_lines(copy) == lines_of(LINES // 4)
+    p.send(njefile.netdata('BOB', 'MVSA', 'STEVE', 'GATE', lines_of(LINES // 4), 'BIG', 'DATA')).wait()
+    parts = list(sink.take(limit=60).mail.iter_attachments())
+    assert [x.get_filename() for x in parts] == ['BIG.DATA'], parts
+    assert parts[0].get_content().splitlines() == lines_of(LINES // 4)
+    batch = ['HELO MVSA', 'VERB ON']
+    for k in (1, 2):
+        batch += ['MAIL FROM:<BOB@MVSA>', 'RCPT TO:<r%d@example.org>' % k, 'DATA', 'From: BOB@MVSA', 'Subject: %d' % k, '']
+        batch += [ln[:80] for ln in lines_of(LINES // 8, k)] + ['.']
+    p.send(njefile.bsmtp('BOB', 'MVSA', 'MAILER', 'GATE', batch + ['QUIT'])).wait()
+    copies = sorted((sink.take(limit=60) for _ in range(2)), key=lambda c: c.rcpts)
+    for k, copy in enumerate(copies, 1):
+        assert copy.rcpts == ['r%d@example.org' % k] and copy.mail['Subject'] == str(k), copy.rcpts
+        got, sent = body_lines(copy), [ln[:80].rstrip() for ln in lines_of(LINES // 8, k)]
+        assert [x.rstrip() for x in got] == sent
+    p.send(njefile.netdata('BOB', 'MVSA', 'U', 'GATE', lines_of(LINES // 4), 'BIG', 'DATA')).wait()
+    assert sink.take(limit=60).rcpts == ['u@example.org']
+    assert [r['fn'] for r in gw.json('reader', 'list', 'U')] == ['BIG']
+    assert gw.read_log().count('event=converting ') == 4
+    gw.empty()
+
+
+case_large_notes_to_internet.limit = 240
+
+
+def case_others_are_served_while_a_note_is_converted(w):
+    """Small mails of an SMTP session are taken between the end of a large note and its acknowledgement."""
+    gw, p, sink = w.pair([USER])
+    nick(gw, 'STEVE')
+    over = threading.Event()
+
+    def small():
+        with gw.client() as c:
+            while not over.is_set():
+                wd.send(c, 'ann@example.org', ['u@' + gw.fqdn], b'Subject: small\r\n\r\nhello\r\n')
+    t = threading.Thread(target=small)
+    sent = p.send(large_note())
+    t.start()
+    try:
+        assert sent.wait(120) == 'taken'
+    finally:
+        over.set()
+        t.join()
+    during = gw.read_log().split('event=converting ')[1].split('via=nje')[0]
+    assert during.count('via=smtp') >= 2, during
+    assert body_lines(sink.take(limit=60)) == lines_of(LINES)
+
+
+case_others_are_served_while_a_note_is_converted.limit = 240
+
+
+def case_killed_while_a_note_is_converted(w):
+    """The power goes meanwhile: the note was not acknowledged, nothing of it is there; sent again it arrives once."""
+    gw, p, sink = w.pair([USER])
+    nick(gw, 'STEVE')
+    note = large_note()
+    sent = p.send(note)
+    converting(gw)
+    gw.kill()
+    assert sent.wait() == 'cut', sent.fate
+    gw.start()
+    p.wait_up()
+    assert gw.json('queue', 'list') == []
+    left = [f for d, _, names in os.walk(gw.dir) for f in names if os.path.basename(d) == 'tmp']
+    assert left == [], left
+    assert p.send(note).wait(120) == 'taken'
+    assert body_lines(sink.take(limit=60)) == lines_of(LINES)
+    gw.empty()
+    assert not sink.messages, 'it came twice'
+
+
+case_killed_while_a_note_is_converted.limit = 240
+
+
+def case_note_again_while_it_is_converted(w):
+    """The link breaks before the answer, and the same file comes again before the first one is safe: acknowledged
+    with it, one mail. A filter that thinks makes the time long enough."""
+    f = milterd.Filter((w.address, 0))
+    w.others.append(f.stop)
+    thinking, go_on = threading.Event(), threading.Event()
+
+    def think(*_):
+        thinking.set()
+        go_on.wait(wd.LIMIT)
+        return [milterd.packet('c')]
+    f.on('E', think)
+    gw, p, sink = w.pair([USER, 'MILTER %s NJE' % f.where])
+    nick(gw, 'STEVE')
+    note = large_note(n=LINES // 8)
+    assert p.send(note, without_c0=True).wait(120) == 'cut'
+    assert thinking.wait(wd.LIMIT)
+    p.wait_up()
+    again = p.send(note)
+    gw.until(lambda: 'event=duplicate ' in gw.read_log(), what='the second copy')
+    assert again.fate is None, again.fate
+    go_on.set()
+    assert again.wait() == 'taken'
+    assert body_lines(sink.take(limit=60)) == lines_of(LINES // 8)
+    gw.empty()
+    assert gw.read_log().count('event=converting ') == 1 and not sink.messages
+
+
+case_note_again_while_it_is_converted.limit = 240
+
+
+def case_large_file_that_is_broken(w):
+    """What is wrong inside is found beside the loop: back it goes. Larger as mail than may be: so, too."""
+    gw, p, sink = w.pair([USER, 'MAXMAILBYTES 1000000'])
+    nick(gw, 'STEVE')
+    cut = njefile.netdata('BOB', 'MVSA', 'STEVE', 'GATE', lines_of(6000), 'CUT', 'OFF')
+    cut.cards = cut.cards[:-200]
+    p.allow.add('nd-segment')  # it comes back as it was
+    assert p.send(cut).wait(60) == 'taken'
+    back = p.take_file(limit=60)
+    assert (back.fn, back.dest) == ('CUT', ('BOB', 'MVSA')), back.summary()
+    assert 'cut off' in p.take_message()['text']
+    more = njefile.note('BOB', 'MVSA', 'STEVE', 'GATE', ['\u00e9aaa' * 18] * 20000, 'quoted')
+    assert p.send(more).wait(60) == 'taken'
+    assert p.take_file(limit=60).dest == ('BOB', 'MVSA')
+    assert 'would be larger' in p.take_message()['text']
+    gw.empty()
+    assert not sink.messages
+
+
+def case_stopped_while_a_note_is_converted(w):
+    """A stop waits for it, or leaves it to its sender: never both, never neither."""
+    gw, p, sink = w.pair([USER, 'DRAINTIME 0'])
+    nick(gw, 'STEVE')
+    note = large_note()
+    sent = p.send(note)
+    converting(gw)
+    gw.stop()
+    fate = sent.wait()
+    gw.start()
+    p.wait_up()
+    if fate != 'taken':
+        assert p.send(note).wait(120) == 'taken'
+    assert body_lines(sink.take(limit=60)) == lines_of(LINES)
+    gw.empty()
+    assert not sink.messages
+
+
+case_stopped_while_a_note_is_converted.limit = 240

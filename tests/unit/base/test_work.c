@@ -138,6 +138,29 @@ START_TEST(small_jobs_pass_large_ones)
 }
 END_TEST
 
+/* And keep their order among themselves. */
+START_TEST(what_is_soon_passes_what_waits)
+{
+    sem_t begun, go;
+    struct job a = {.begun = &begun, .go = &go}, b = {0}, c = {0}, d = {0}, e = {0};
+    sem_init(&begun, 0, 0);
+    sem_init(&go, 0, 0);
+    c.job.soon = d.job.soon = true;
+    work = work_new(loop, 1, LIGHT);
+    give(&a, "a", 1);
+    sem_wait(&begun);
+    give(&b, "b", 1);
+    give(&c, "c", 1);
+    give(&d, "d", 1);
+    give(&e, "e", 1);
+    sem_post(&go);
+    finish();
+    ck_assert_str_eq(trace, "a c d b e ");
+    sem_destroy(&begun);
+    sem_destroy(&go);
+}
+END_TEST
+
 START_TEST(the_end_waits_for_what_runs)
 {
     sem_t begun, go;
@@ -194,6 +217,7 @@ static Suite *test_work_suite(void)
     tcase_add_test(t, a_job_runs_elsewhere_and_ends_here);
     tcase_add_test(t, one_thread_keeps_the_order);
     tcase_add_test(t, small_jobs_pass_large_ones);
+    tcase_add_test(t, what_is_soon_passes_what_waits);
     tcase_add_test(t, the_end_waits_for_what_runs);
     tcase_add_test(t, a_job_can_be_withdrawn_before_it_begins);
     suite_add_tcase(s, t);
