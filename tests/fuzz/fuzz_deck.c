@@ -26,9 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int more = deck_reader_init(&r, deck, &w);
     while (more >= 0 && (more = deck_reader_next(&r, &cc, &w)) == 1) {
         buf_reset(&line);
-        punch_line(&line, buf_cur(&r.record), ebc_page_default());
+        punch_line(&line, r.data, ebc_page_default());
         (void)punch_text(buf_text(&line), ebc_page_default(), count_card, &bytes);
-        (void)punch_read_card(buf_cur(&r.record), &fn, &ft);
+        (void)punch_read_card(r.data, &fn, &ft);
     }
     if (bytes % CARD_SIZE != 0)
         __builtin_trap();
