@@ -126,7 +126,7 @@ void job_free(struct job **jp)
 
 void job_beside(struct job *j, struct job *const *beside, size_t n)
 {
-    struct job **all = arena_alloc(j->arena, (n + 1) * sizeof *all);
+    struct job **all = arena_alloc(j->arena, (n + 1) * sizeof(void *));
     for (size_t i = 0; all != NULL && i < n; i++)
         all[i] = job_hold(beside[i]);
     j->beside = all;

@@ -151,7 +151,7 @@ int deck_data(const struct deck_item *item, struct buf *out, uint8_t *cc, struct
 int deck_reader_init(struct deck_reader *r, struct cur deck, struct why *w)
 {
     *r = (struct deck_reader){.rest = deck};
-    buf_init(&r->record, SPANNED_MAX + 256); /* a last piece may be padded past the most */
+    buf_init(&r->joined, SPANNED_MAX + 256); /* a last piece may be padded past the most */
     return deck_kind(&r->rest, &r->kind, w);
 }
 
@@ -171,8 +171,8 @@ static int join_pieces(struct deck_reader *r, uint8_t form, struct why *w)
         size_t length = cur_u8(&item.data);
         if (item.data.bad)
             return why_set(w, E_SYNTAX, 0, NULL, "a piece of a spanned record without length byte");
-        add_padded(&r->record, item.data, length);
-        if (r->record.over || r->record.n > SPANNED_MAX)
+        add_padded(&r->joined, item.data, length);
+        if (r->joined.over || r->joined.n > SPANNED_MAX)
             return why_set(w, E_LIMIT, 0, NULL, "a spanned record longer than %u bytes",
                            SPANNED_MAX);
         if (span == SRCB_SPAN_LAST)
@@ -192,14 +192,14 @@ static int spanned(struct deck_reader *r, struct deck_item *item, uint8_t *cc, s
         return why_set(w, E_SYNTAX, 0, NULL,
                        "the first piece of a spanned record is too short for its lengths");
     size_t read = control ? 3 : 2; /* what the length byte counts and has been taken */
-    add_padded(&r->record, item->data, length > read ? length - read : 0);
+    add_padded(&r->joined, item->data, length > read ? length - read : 0);
     int err = join_pieces(r, form, w);
     if (err < 0)
         return err;
-    if (total > SPANNED_MAX || r->record.n + (control ? 1 : 0) > total)
+    if (total > SPANNED_MAX || r->joined.n + (control ? 1 : 0) > total)
         return why_set(w, E_SYNTAX, 0, NULL, "a spanned record of %zu bytes says it has %zu",
-                       r->record.n, total);
-    buf_fill(&r->record, BLANK, total - r->record.n - (control ? 1 : 0));
+                       r->joined.n, total);
+    buf_fill(&r->joined, BLANK, total - r->joined.n - (control ? 1 : 0));
     *cc = got;
     return 1;
 }
@@ -218,7 +218,7 @@ int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)
 {
     struct deck_item item;
     int more;
-    buf_reset(&r->record);
+    buf_reset(&r->joined);
     while ((more = deck_next(&r->rest, &item, w)) == 1) {
         if (item.srcb == SRCB_DSH) {
             r->dsh = item.data;
@@ -232,8 +232,8 @@ int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)
         bool span = (item.srcb & SPAN_BITS) != 0;
         if (!span && as_it_lies(&item, &r->data, cc))
             return 1;
-        int err = span ? spanned(r, &item, cc, w) : deck_data(&item, &r->record, cc, w);
-        r->data = buf_cur(&r->record);
+        int err = span ? spanned(r, &item, cc, w) : deck_data(&item, &r->joined, cc, w);
+        r->data = buf_cur(&r->joined);
         return err < 0 ? err : 1;
     }
     return more;
@@ -241,7 +241,7 @@ int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)
 
 void deck_reader_done(struct deck_reader *r)
 {
-    buf_done(&r->record);
+    buf_done(&r->joined);
 }
 
 /* --- writing --- */

@@ -38,8 +38,8 @@ int deck_data(const struct deck_item *item, struct buf *out, uint8_t *cc, struct
 struct deck_reader {
     struct cur rest;
     uint8_t kind;
-    struct cur data; /* the record given last: in the deck as it lies there, or in `record` */
-    struct buf record;
+    struct cur data; /* the record given last: in the deck as it lies there, or joined */
+    struct buf joined;
     struct cur dsh;    /* the data set header before it; none for a job's own data */
     unsigned data_set; /* how many of them were met */
 };

@@ -121,7 +121,7 @@ static bool say_netdata(struct side *s, struct deck_reader *cards, struct arena 
     bool ended = false;
     int more;
     while ((more = deck_reader_next(cards, &cc, &w)) == 1) {
-        struct cur in = buf_cur(&cards->record), record;
+        struct cur in = cards->data, record;
         struct nd_file f;
         for (int item = ND_END; item != ND_MORE || cur_left(&in) > 0;) {
             item = nd_reader_next(r, &in, &f, &record, &w);
@@ -146,8 +146,8 @@ static void say_cards(struct side *s, struct deck_reader *cards)
     uint8_t cc;
     int more;
     while ((more = deck_reader_next(cards, &cc, &w)) == 1) {
-        buf_printf(s->out, "  | %02X %zu ", cc, cards->record.n);
-        say_bytes(s->out, cards->record.p, cards->record.n);
+        buf_printf(s->out, "  | %02X %zu ", cc, cur_left(&cards->data));
+        say_bytes(s->out, cards->data.p, cur_left(&cards->data));
         buf_z(s->out, "\n");
     }
     ck_assert_msg(more == 0, "%s", w.text);
@@ -160,7 +160,7 @@ static void say_file(struct side *s, struct cur deck)
     uint8_t cc;
     say_headers(s, deck);
     ck_assert_int_eq(deck_reader_init(&r, deck, &w), OK);
-    bool netdata = deck_reader_next(&r, &cc, &w) == 1 && nd_looks(buf_cur(&r.record));
+    bool netdata = deck_reader_next(&r, &cc, &w) == 1 && nd_looks(r.data);
     deck_reader_done(&r);
     ck_assert_int_eq(deck_reader_init(&r, deck, &w), OK);
     if (netdata) {
