@@ -185,7 +185,7 @@ int main(void)
                             .node = STR("MVS1"),
                             .rscs_domain = STR("acmenet")};
     buf_init(&mail, 1u << 20);
-    buf_init(&page, 8u << 20);
+    buf_init(&page, 9u << 20);
     buf_init(&cards, 64u << 20);
     text_mail(2048);
     printf("text_2k %.1f us\n", each(mail_to_note) * 1e6);
