@@ -475,20 +475,28 @@ const struct ebc_page *conf_page_of(const struct conf *c, struct str node)
     return c->page;
 }
 
+static const struct conf_person *person_of(const struct conf *c, struct str user, struct str node)
+{
+    for (size_t i = 0; i < c->nperson; i++)
+        if (str_eq_nocase(c->person[i].user, user) && str_eq_nocase(c->person[i].node, node))
+            return &c->person[i];
+    return NULL;
+}
+
 const struct ebc_page *conf_page_for(const struct conf *c, struct str user, struct str node)
 {
-    for (size_t i = 0; i < c->nterminal; i++)
-        if (str_eq_nocase(c->terminal[i].user, user) && str_eq_nocase(c->terminal[i].node, node))
-            return c->terminal[i].page;
+    const struct conf_person *p = person_of(c, user, node);
+    if (p != NULL && p->page != NULL)
+        return p->page;
     const struct conf_user *u = str_eq_nocase(node, c->local) ? conf_user_of(c, user) : NULL;
     return u != NULL && u->page != NULL ? u->page : conf_page_of(c, node);
 }
 
 enum mail_style conf_style_for(const struct conf *c, struct str user, struct str node)
 {
-    for (size_t i = 0; i < c->nstyled; i++)
-        if (str_eq_nocase(c->styled[i].user, user) && str_eq_nocase(c->styled[i].node, node))
-            return c->styled[i].style;
+    const struct conf_person *p = person_of(c, user, node);
+    if (p != NULL && p->style >= 0)
+        return (enum mail_style)p->style;
     const struct conf_node *n = conf_node_of(c, node);
     return n != NULL && n->style >= 0 ? (enum mail_style)n->style : STYLE_NOTE;
 }

@@ -29,10 +29,8 @@ struct conf {
     size_t nnode;
     struct conf_user *user;
     size_t nuser;
-    struct conf_terminal *terminal;
-    size_t nterminal;
-    struct conf_styled *styled;
-    size_t nstyled;
+    struct conf_person *person;
+    size_t nperson;
     int64_t maxhops;
 
     /* gateway */

@@ -508,17 +508,23 @@ void parse_dimnode(struct conf_reader *r, struct str rest)
         conf_error(r, "DIMNODE: \"%.*s\" must be OPEN or CLOSED", STR_ARG(word));
 }
 
-static bool user_at_node(struct conf_reader *r, const char *statement, struct str word,
-                         struct str *user, struct str *node)
+/* The row of user@node, a new one when nothing has been said of him; NULL: it is none. */
+static struct conf_person *person(struct conf_reader *r, const char *statement, struct str word)
 {
+    struct conf *c = r->c;
+    struct conf_person p = {.style = -1};
     ptrdiff_t at = str_find_last(word, '@');
     if (at <= 0 || (size_t)at + 1 >= word.n) {
         conf_error(r, "%s: \"%.*s\" must be user@node", statement, STR_ARG(word));
-        return false;
+        return NULL;
     }
-    *user = conf_name(r, str_sub(word, 0, (size_t)at), statement);
-    *node = conf_name(r, str_sub(word, (size_t)at + 1, word.n), statement);
-    return true;
+    p.user = conf_name(r, str_sub(word, 0, (size_t)at), statement);
+    p.node = conf_name(r, str_sub(word, (size_t)at + 1, word.n), statement);
+    for (size_t i = 0; i < c->nperson; i++)
+        if (str_eq(c->person[i].user, p.user) && str_eq(c->person[i].node, p.node))
+            return &c->person[i];
+    APPEND(r, c->person, c->nperson) = p;
+    return &c->person[c->nperson - 1];
 }
 
 void parse_style(struct conf_reader *r, struct str rest)
@@ -526,27 +532,14 @@ void parse_style(struct conf_reader *r, struct str rest)
     struct str style = str_word(&rest), word = str_word(&rest);
     if (!conf_need(r, word, "STYLE NOTE|RFC822|PROFS user@node ..."))
         return;
-    enum mail_style is = (enum mail_style)conf_one_of(r, "STYLE", style, "NOTE|RFC822|PROFS");
+    int is = conf_one_of(r, "STYLE", style, "NOTE|RFC822|PROFS");
     for (; word.n > 0; word = str_word(&rest)) {
-        struct conf_styled s = {.style = is};
-        if (!user_at_node(r, "STYLE", word, &s.user, &s.node))
-            continue;
-        for (size_t i = 0; i < r->c->nstyled; i++)
-            if (str_eq(r->c->styled[i].user, s.user) && str_eq(r->c->styled[i].node, s.node))
-                conf_error(r, "STYLE: %.*s has one already", STR_ARG(word));
-        APPEND(r, r->c->styled, r->c->nstyled) = s;
+        struct conf_person *p = person(r, "STYLE", word);
+        if (p != NULL && p->style >= 0)
+            conf_error(r, "STYLE: %.*s has one already", STR_ARG(word));
+        if (p != NULL)
+            p->style = is;
     }
-}
-
-static void terminal(struct conf_reader *r, const struct ebc_page *page, struct str word)
-{
-    struct conf_terminal t = {.page = page};
-    if (!user_at_node(r, "CODEPAGE", word, &t.user, &t.node))
-        return;
-    for (size_t i = 0; i < r->c->nterminal; i++)
-        if (str_eq(r->c->terminal[i].user, t.user) && str_eq(r->c->terminal[i].node, t.node))
-            conf_error(r, "CODEPAGE: %.*s has one already", STR_ARG(word));
-    APPEND(r, r->c->terminal, r->c->nterminal) = t;
 }
 
 void parse_codepage(struct conf_reader *r, struct str rest)
@@ -557,8 +550,13 @@ void parse_codepage(struct conf_reader *r, struct str rest)
     const struct ebc_page *page = page_named(r, word);
     if (str_trim(rest).n == 0)
         r->c->page_given = (r->c->page = page) != NULL;
-    while (page != NULL && (word = str_word(&rest)).n > 0)
-        terminal(r, page, word);
+    while (page != NULL && (word = str_word(&rest)).n > 0) {
+        struct conf_person *p = person(r, "CODEPAGE", word);
+        if (p != NULL && p->page != NULL)
+            conf_error(r, "CODEPAGE: %.*s has one already", STR_ARG(word));
+        if (p != NULL)
+            p->page = page;
+    }
 }
 
 void parse_notify(struct conf_reader *r, struct str rest)

@@ -55,12 +55,15 @@ static void show_links(const struct conf *c, struct buf *out)
                    c->user[i].mailbox.n > 0 ? " MBOX=" : "", STR_ARG(c->user[i].mailbox),
                    c->user[i].page != NULL ? " CODEPAGE=" : "",
                    c->user[i].page != NULL ? ebc_page_name(c->user[i].page) : "");
-    for (size_t i = 0; i < c->nterminal; i++)
-        buf_printf(out, "CODEPAGE %s %.*s@%.*s\n", ebc_page_name(c->terminal[i].page),
-                   STR_ARG(c->terminal[i].user), STR_ARG(c->terminal[i].node));
-    for (size_t i = 0; i < c->nstyled; i++)
-        buf_printf(out, "STYLE %s %.*s@%.*s\n", styles[c->styled[i].style],
-                   STR_ARG(c->styled[i].user), STR_ARG(c->styled[i].node));
+    for (size_t i = 0; i < c->nperson; i++) {
+        const struct conf_person *p = &c->person[i];
+        if (p->page != NULL)
+            buf_printf(out, "CODEPAGE %s %.*s@%.*s\n", ebc_page_name(p->page), STR_ARG(p->user),
+                       STR_ARG(p->node));
+        if (p->style >= 0)
+            buf_printf(out, "STYLE %s %.*s@%.*s\n", styles[p->style], STR_ARG(p->user),
+                       STR_ARG(p->node));
+    }
     for (size_t i = 0; i < c->nnode; i++)
         show_node(&c->node[i], out);
 }

@@ -77,15 +77,11 @@ struct conf_user {
     struct str userid, mailbox;  /* mailbox "" none */
     const struct ebc_page *page; /* NULL: of the node */
 };
-/* CODEPAGE page user@node: the terminal of one user, whatever his node has. */
-struct conf_terminal {
+/* CODEPAGE and STYLE with user@node: what one user has, whatever his node has. */
+struct conf_person {
     struct str user, node;
-    const struct ebc_page *page;
-};
-/* STYLE style user@node: how one user wants his mail, whatever his node does. */
-struct conf_styled {
-    struct str user, node;
-    enum mail_style style;
+    const struct ebc_page *page; /* NULL: not given */
+    int style;                   /* enum mail_style, -1 not given */
 };
 enum tls_need { TLS_OFFERED, TLS_NEVER, TLS_NEEDED };
 /* MAILER: a machine that takes mail as batch SMTP and carries it further. */
