@@ -78,6 +78,12 @@ struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain
     return arena_join(a, left, '@', right);
 }
 
+struct str addr_domain(struct str mailbox)
+{
+    ptrdiff_t at = str_find_last(mailbox, '@');
+    return at < 0 ? STR("") : str_sub(mailbox, (size_t)at + 1, mailbox.n);
+}
+
 struct str addr_fold_domain(struct arena *a, struct str mailbox)
 {
     char *p = arena_cstr(a, mailbox);

@@ -43,5 +43,6 @@ bool addr_reserved(struct str userid); /* SMTP MAILER BSMTP DIM POSTMASTER, QSM 
 struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain);
 /* The same of a whole mailbox; what has no domain stays as it is. */
 struct str addr_fold_domain(struct arena *a, struct str mailbox);
+struct str addr_domain(struct str mailbox); /* behind the last '@', "" none */
 
 #endif

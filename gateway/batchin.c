@@ -7,6 +7,7 @@
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
+#include "gateway/ownmail.h"
 #include "gateway/smtp/bsmtp.h"
 
 #define ARENA_MAX ((size_t)64 << 20)
@@ -172,7 +173,7 @@ static void report(struct batch *b, const struct bsmtp *s)
 {
     unsigned errors = bsmtp_errors(s);
     struct str to = b->outer->sender, host = b->g->names.hostname;
-    struct buf text, mail, date;
+    struct buf text, mail;
     struct why w;
     msg_id id;
     intake_journal(b->in, "batch", "mails=%u errors=%u", b->taken, errors);
@@ -180,27 +181,20 @@ static void report(struct batch *b, const struct bsmtp *s)
         return;
     buf_init(&text, bsmtp_report(s).n + REPORT_WORDS);
     buf_init(&mail, 4 * text.max + 65536);
-    buf_init(&date, 100);
     buf_printf(&text,
                "This is the mail gateway %.*s.\n\nOf the batch you have sent %u mail%s taken; "
                "commands that failed: %u.\nThe commands and their replies:\n\n",
                STR_ARG(host), b->taken, b->taken == 1 ? " was" : "s were", errors);
     buf_str(&text, bsmtp_report(s));
-    date_put(&date, wall_now(), 0);
-    hdr_put(&mail, "Date", buf_text(&date));
-    hdr_put(&mail, "From",
-            arena_printf(b->arena, "Mail gateway <MAILER-DAEMON@%.*s>", STR_ARG(host)));
-    hdr_put(&mail, "To", arena_printf(b->arena, "<%.*s>", STR_ARG(to)));
-    hdr_put(&mail, "Subject",
-            errors > 0 ? STR("Errors in your batch SMTP mail") : STR("Batch SMTP replies"));
-    struct str mid =
-        arena_printf(b->arena, "<" MSG_ID_FMT ".%lld.replies@%.*s>", MSG_ID_ARG(intake_id(b->in)),
-                     (long long)wall_now().us, STR_ARG(host));
-    hdr_put(&mail, "Message-ID", mid);
-    struct str about = hdr_message_id(cur_str(&b->outer->content));
-    if (about.n > 0)
-        hdr_put(&mail, "In-Reply-To", about);
-    hdr_put(&mail, "Auto-Submitted", STR("auto-replied"));
+    struct ownmail own = {.host = host,
+                          .to = to,
+                          .subject = errors > 0 ? STR("Errors in your batch SMTP mail")
+                                                : STR("Batch SMTP replies"),
+                          .about = hdr_message_id(cur_str(&b->outer->content)),
+                          .id = intake_id(b->in),
+                          .kind = ".replies",
+                          .automatic = "auto-replied"};
+    struct str mid = ownmail_put(&mail, b->arena, &own);
     mime_put_text(&mail, buf_text(&text), NULL, 0, mid);
     struct admitted rcpt = {.to = DOOR_SMTP, .mailbox = to, .original = to, .notify = NOTIFY_NEVER};
     struct mail m = {.from = DOOR_LOCAL,
@@ -212,7 +206,6 @@ static void report(struct batch *b, const struct bsmtp *s)
         log_event(LOG_ERROR, intake_id(b->in), "notice", "error=%s", log_quote(str_of(w.text)));
     buf_done(&text);
     buf_done(&mail);
-    buf_done(&date);
 }
 
 /* --- the mail that holds it --- */

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+#include "aliases/addr.h"
 #include "base/idn.h"
 #include "base/text.h"
-#include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
+#include "gateway/ownmail.h"
 #include "gateway/smtp/bsmtp.h"
 
 #define GROUP 57u             /* octets in a line of base64 */
@@ -26,11 +27,15 @@ struct str batchout_mailbox(const struct admitted *r)
     return r->to == DOOR_SMTP ? r->mailbox : r->to == DOOR_NJE ? STR("") : r->forward;
 }
 
+unsigned batchout_notify(const struct admitted *r)
+{
+    return r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify);
+}
+
 struct str batchout_of(const struct conf *c, struct str mailbox)
 {
     char ascii[IDN_MAX];
-    ptrdiff_t at = str_find_last(mailbox, '@');
-    struct str domain = at < 0 ? STR("") : str_sub(mailbox, (size_t)at + 1, mailbox.n);
+    struct str domain = addr_domain(mailbox);
     if (domain.n > 0 && idn_ascii(domain, ascii))
         domain = str_of(ascii);
     return conf_batch_of(c, domain);
@@ -131,30 +136,19 @@ static struct str subject_of(struct arena *a, const struct mail *m, const struct
 static void put_header(struct buf *h, const struct conf *c, struct arena *a, const struct mail *m,
                        msg_id id, const struct batchout *b)
 {
-    struct buf date;
-    buf_init(&date, 100);
-    date_put(&date, wall_now(), 0);
-    hdr_put(h, "Date", buf_text(&date));
-    buf_done(&date);
-    hdr_put(h, "From", arena_printf(a, "Mail gateway <MAILER-DAEMON@%.*s>", STR_ARG(c->hostname)));
-    hdr_put(h, "To", arena_printf(a, "<%.*s>", STR_ARG(b->mailbox)));
-    hdr_put(h, "Subject", subject_of(a, m, b));
-    hdr_put(h, "Message-ID",
-            arena_printf(a, "<" MSG_ID_FMT ".%lld.batch@%.*s>", MSG_ID_ARG(id),
-                         (long long)wall_now().us, STR_ARG(c->hostname)));
-    hdr_put(h, "Auto-Submitted", STR("auto-generated"));
+    struct ownmail own = {.host = c->hostname,
+                          .to = b->mailbox,
+                          .subject = subject_of(a, m, b),
+                          .id = id,
+                          .kind = ".batch",
+                          .automatic = "auto-generated"};
+    (void)ownmail_put(h, a, &own);
     hdr_put(h, "MIME-Version", STR("1.0"));
     hdr_put(h, "Content-Type",
             m->utf8 ? STR("application/batch-SMTP; required-extensions=SMTPUTF8")
                     : STR("application/batch-SMTP"));
     hdr_put(h, "Content-Transfer-Encoding", STR("base64"));
     buf_z(h, "\r\n");
-}
-
-/* Of a copy that a local user has forwarded, success is told where his reader has the mail. */
-static unsigned notify_of(const struct admitted *r)
-{
-    return r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify);
 }
 
 static void put_batch(struct encoder *e, const struct conf *c, struct arena *a,
@@ -164,7 +158,7 @@ static void put_batch(struct encoder *e, const struct conf *c, struct arena *a,
     struct smtp_rcpt_params *params = arena_alloc(a, b->nrcpt * sizeof *params);
     for (size_t i = 0; i < b->nrcpt; i++) {
         rcpt[i] = batchout_mailbox(b->rcpt[i]);
-        params[i] = (struct smtp_rcpt_params){notify_of(b->rcpt[i]), b->rcpt[i]->orcpt};
+        params[i] = (struct smtp_rcpt_params){batchout_notify(b->rcpt[i]), b->rcpt[i]->orcpt};
     }
     struct bsmtp_out out = {.helo = c->hostname.p,
                             .sender = m->sender,
@@ -208,7 +202,6 @@ int batchout_make(const struct conf *c, struct store *s, const struct mail *m, m
 
 void batchout_row(const struct batchout *b, struct message *out)
 {
-    ptrdiff_t at = str_find_last(b->mailbox, '@');
     unsigned notify = 0;
     bool never = true;
     out->to = DOOR_SMTP;
@@ -216,9 +209,8 @@ void batchout_row(const struct batchout *b, struct message *out)
     out->body = body_hold(b->body);
     out->size = body_size(b->body);
     out->utf8 = out->utf8 && !text_is_ascii(out->sender);
-    struct rcpt *to =
-        message_add_rcpt(out, arena_str(out->arena, b->mailbox),
-                         arena_str(out->arena, str_sub(b->mailbox, (size_t)at + 1, b->mailbox.n)));
+    struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, b->mailbox),
+                                       arena_str(out->arena, addr_domain(b->mailbox)));
     for (size_t i = 0; i < b->nrcpt; i++) {
         never = never && b->rcpt[i]->notify == NOTIFY_NEVER;
         notify |= b->rcpt[i]->notify != 0 ? b->rcpt[i]->notify : NOTIFY_FAILURE | NOTIFY_DELAY;

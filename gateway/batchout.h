@@ -20,6 +20,9 @@ struct str batchout_of(const struct conf *c, struct str mailbox);
 /* The Internet mailbox of an admitted recipient: his own, or the one he is forwarded to; "" none.
  */
 struct str batchout_mailbox(const struct admitted *r);
+/* NOTIFY_ bits of the mail to it: of a copy that a local user has forwarded, success is told where
+ * his reader has the mail. */
+unsigned batchout_notify(const struct admitted *r);
 /* Sort the recipients of m who are meant into batches: how many, 0 none. E_LIMIT: the arena is
  * full. */
 int batchout_sort(const struct conf *c, struct arena *a, const struct mail *m,

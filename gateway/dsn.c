@@ -17,20 +17,12 @@
 #include "gateway/mail/note.h"
 #include "gateway/nje.h"
 #include "gateway/njefile.h"
+#include "gateway/ownmail.h"
 #include "gateway/relay.h"
 
 #define QUOTE_LINES 40u
 #define NOTICE_MAX (256u << 10)
 #define PART_RCPTS 64u /* named in one report: with their reasons they fit; more get another */
-
-static void now_date(struct buf *b)
-{
-    int offset;
-    char zone[8];
-    struct wall now = wall_now();
-    zone_local(now, &offset, zone);
-    date_put(b, now, offset);
-}
 
 /* The mail itself, when it is at hand as one; else empty. */
 static struct str whole_mail(struct gate *g, struct message *m)
@@ -176,19 +168,17 @@ static void put_original(struct gate *g, struct buf *b, enum dsn_kind kind, stru
 static void put_fields(struct gate *g, struct buf *b, enum dsn_kind kind, const struct message *m,
                        msg_id id, struct str boundary, struct arena *a)
 {
-    struct buf date;
-    buf_init(&date, 100);
-    now_date(&date);
-    hdr_put(b, "Date", buf_text(&date));
-    buf_done(&date);
-    hdr_put(b, "From",
-            arena_printf(a, "Mail gateway <MAILER-DAEMON@%.*s>", STR_ARG(g->names.hostname)));
-    hdr_put(b, "To", arena_printf(a, "<%.*s>", STR_ARG(m->origin_sender)));
-    hdr_put(b, "Subject", str_of(kinds[kind].subject));
-    hdr_put(b, "Message-ID",
-            arena_printf(a, "<" MSG_ID_FMT ".%lld@%.*s>", MSG_ID_ARG(id), (long long)wall_now().us,
-                         STR_ARG(g->names.hostname)));
-    hdr_put(b, "Auto-Submitted", STR("auto-replied"));
+    int offset;
+    char zone[8];
+    zone_local(wall_now(), &offset, zone);
+    struct ownmail own = {.host = g->names.hostname,
+                          .to = m->origin_sender,
+                          .subject = str_of(kinds[kind].subject),
+                          .id = id,
+                          .kind = "",
+                          .automatic = "auto-replied",
+                          .offset = offset};
+    (void)ownmail_put(b, a, &own);
     hdr_put(b, "MIME-Version", STR("1.0"));
     hdr_put(b, "Content-Type",
             arena_printf(a, "multipart/report; report-type=%sdelivery-status; boundary=\"%.*s\"",

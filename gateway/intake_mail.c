@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aliases/addr.h"
 #include "base/mem.h"
 #include "db/readerrow.h"
 #include "gateway/batchout.h"
@@ -62,12 +63,6 @@ struct carry {
     void (*fn)(struct intake *in, const struct why *w);
 };
 
-static struct str domain_of(struct str mailbox)
-{
-    ptrdiff_t at = str_find_last(mailbox, '@');
-    return at >= 0 ? str_sub(mailbox, (size_t)at + 1, mailbox.n) : STR("");
-}
-
 /* All Internet recipients share one message, but for those who get a batch. */
 static void add_net(struct carry *c, struct message *out)
 {
@@ -83,9 +78,8 @@ static void add_net(struct carry *c, struct message *out)
         if (mailbox.n == 0 || batchout_of(c->conf, mailbox).n > 0)
             continue;
         struct rcpt *to = message_add_rcpt(out, arena_str(out->arena, mailbox),
-                                           arena_str(out->arena, domain_of(mailbox)));
-        intake_notify(out, to, r,
-                      r->to == DOOR_SMTP ? r->notify : admit_without_success(r->notify));
+                                           arena_str(out->arena, addr_domain(mailbox)));
+        intake_notify(out, to, r, batchout_notify(r));
     }
     intake_keep(in, out);
 }
