@@ -69,7 +69,7 @@ static struct str style_of(const struct node *node, char room[1001])
     size_t n = 0;
     for (size_t i = 0; i < s.n && n < 1000; i++)
         if ((unsigned char)s.p[i] > ' ')
-            room[n++] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]);
+            room[n++] = ascii_lower(s.p[i]);
     room[n] = '\0';
     return (struct str){room, n};
 }
