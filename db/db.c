@@ -437,6 +437,20 @@ void db_rollback(struct db *d)
         return;
 }
 
+int db_pair(struct db *d, const char *sql, uint64_t *first, uint64_t *second, struct why *w)
+{
+    struct sqlite3_stmt *st = db_stmt(d, sql, w);
+    if (st == NULL)
+        return (int)w->err;
+    int rc = db_step(st, w);
+    if (rc > 0) {
+        *first = (uint64_t)sqlite3_column_int64(st, 0);
+        *second = (uint64_t)sqlite3_column_int64(st, 1);
+    }
+    db_done(st);
+    return rc < 0 ? rc : OK;
+}
+
 void db_bind_str(struct sqlite3_stmt *st, int n, struct str s)
 {
     sqlite3_bind_text64(st, n, s.n > 0 ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8);

@@ -50,6 +50,9 @@ struct sqlite3_stmt *db_stmt(struct db *d, const char *sql, struct why *w);
 void db_done(struct sqlite3_stmt *st);
 int db_step(struct sqlite3_stmt *st, struct why *w) MUST_CHECK; /* 1 row, 0 done, negative */
 int db_fail(struct db *d, const char *what, struct why *w); /* why from the connection's error */
+/* The two numbers of a query's first row; they stay when it has none. */
+int db_pair(struct db *d, const char *sql, uint64_t *first, uint64_t *second,
+            struct why *w) MUST_CHECK;
 void db_bind_str(struct sqlite3_stmt *st, int n, struct str s);
 struct str db_col_str(struct sqlite3_stmt *st, int n); /* borrowed until the next step */
 struct sqlite3 *db_handle(struct db *d);

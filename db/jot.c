@@ -75,17 +75,7 @@ static int has_jots(struct db *d, struct why *w)
 
 int jot_count(struct db *d, uint64_t *n, msg_id *top, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT ifnull(sum(n), 0), ifnull(max(top), 0) FROM jot", w);
-    if (st == NULL)
-        return (int)w->err;
-    int rc = db_step(st, w);
-    if (rc > 0) {
-        *n = (uint64_t)sqlite3_column_int64(st, 0);
-        *top = (msg_id)sqlite3_column_int64(st, 1);
-    }
-    db_done(st);
-    return rc < 0 ? rc : OK;
+    return db_pair(d, "SELECT ifnull(sum(n), 0), ifnull(max(top), 0) FROM jot", n, top, w);
 }
 
 static int by_message(const void *a, const void *b)

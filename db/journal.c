@@ -110,17 +110,8 @@ static int tell_next(struct telling *t, msg_id id)
 
 static int range(struct db *d, msg_id *first, msg_id *last, struct why *w)
 {
-    struct sqlite3_stmt *st =
-        db_stmt(d, "SELECT (SELECT min(msg) FROM journal), (SELECT max(msg) FROM journal)", w);
-    if (st == NULL)
-        return (int)w->err;
-    int rc = db_step(st, w);
-    if (rc > 0) {
-        *first = (msg_id)sqlite3_column_int64(st, 0);
-        *last = (msg_id)sqlite3_column_int64(st, 1);
-    }
-    db_done(st);
-    return rc < 0 ? rc : OK;
+    return db_pair(d, "SELECT (SELECT min(msg) FROM journal), (SELECT max(msg) FROM journal)",
+                   first, last, w);
 }
 
 /* The index names a few messages too many: the text decides. instr, not LIKE: an address may hold %
