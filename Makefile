@@ -42,16 +42,17 @@ LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl -lidn2 \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------
-FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway cli
-MAY_base         := base
-MAY_db           := base db
-MAY_rscs         := base rscs
-MAY_security     := base db security
-MAY_aliases      := base db security aliases
-MAY_gateway_smtp := base db security gateway/smtp
-MAY_gateway_mail := base rscs security aliases gateway/mail
-MAY_gateway      := base db rscs security aliases gateway
-MAY_cli          := base db rscs security aliases gateway cli
+FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway cli
+MAY_base           := base
+MAY_db             := base db
+MAY_rscs           := base rscs
+MAY_security       := base db security
+MAY_aliases        := base db security aliases
+MAY_gateway_smtp   := base db security gateway/smtp
+MAY_gateway_mail   := base rscs security aliases gateway/mail
+MAY_gateway_config := base db rscs security aliases gateway/smtp gateway/mail gateway/config
+MAY_gateway        := $(MAY_gateway_config) gateway
+MAY_cli            := $(MAY_gateway) cli
 
 flat     = $(subst /,_,$(1))
 ar       = $(BUILD)/lib$(flat).a
@@ -94,10 +95,12 @@ deps:
 	$(call need,$(DEBS_BUILD))
 
 # --- include roots ------------------------------------------------------------------------------------
-# build/inc/<folder, flat>/ holds links to just the folders that <folder> may include.
+# build/inc/<folder, flat>/ holds links to just the folders that <folder> may include. Sorted: the link to a
+# folder holds those within it already.
 $(BUILD)/inc/%/.made: Makefile
 	@rm -rf $(dir $@); mkdir -p $(dir $@)
-	@for f in $(MAY_$*); do mkdir -p $(dir $@)$$(dirname $$f); ln -sfn $(CURDIR)/$$f $(dir $@)$$f; done
+	@for f in $(sort $(MAY_$*)); do [ -e $(dir $@)$$f ] || \
+	   { mkdir -p $(dir $@)$$(dirname $$f); ln -s $(CURDIR)/$$f $(dir $@)$$f; }; done
 	@touch $@
 
 $(BUILD)/gen/schema_sql.h: $(wildcard db/*.sql) Makefile
@@ -116,7 +119,7 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # Archives in link order: the user before the used.
-ARCHIVES := $(foreach f,gateway gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
+ARCHIVES := $(foreach f,gateway gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
 $(BUILD)/njegated: $(BUILD)/gateway/njegated.o $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/njegate: $(BUILD)/cli/njegate.o $(call ar,cli) $(ARCHIVES)
@@ -124,7 +127,7 @@ $(BUILD)/njegate: $(BUILD)/cli/njegate.o $(call ar,cli) $(ARCHIVES)
 
 # --- unit tests -------------------------------------------------------------------------------------
 # tests/unit/<folder>/test_*.c make one runner per folder, linked with that folder whole and with only
-# the archives it may use. `gateway` tests see everything.
+# the archives it may use.
 TEST_CFLAGS = $(filter-out -Wmissing-prototypes,$(CFLAGS)) -Wno-conversion
 test_name   = $(subst /,_,$(subst gateway/,,$(1)))
 define test_rules
@@ -133,7 +136,7 @@ $(BUILD)/tests/unit/$(call test_name,$(1))/%.o: tests/unit/$(call test_name,$(1)
 	@mkdir -p $$(dir $$@)
 	$(Q)$(CC) $$(TEST_CFLAGS) -I$(call inc,$(1)) -Itests -I$(BUILD)/gen $$(SYSINC) -MMD -MP -c $$< -o $$@
 $(BUILD)/check_$(call test_name,$(1)): $$(call objs,$$(TESTS_$(1))) $(BUILD)/tests/unit/main.o \
-    $(BUILD)/tests/unit/feed.o $(foreach m,$(if $(filter gateway cli,$(1)),$(FOLDERS),$(call may,$(1))),$(call ar,$(m)))
+    $(BUILD)/tests/unit/feed.o $(foreach m,$(call may,$(1)),$(call ar,$(m)))
 	$(Q)$(CC) $(LDFLAGS) $$(filter %.o,$$^) -Wl,--start-group -Wl,--whole-archive $(call ar,$(1)) \
 	  -Wl,--no-whole-archive $$(filter-out $(call ar,$(1)),$$(filter %.a,$$^)) -Wl,--end-group \
 	  $$(call pkg,--libs,check) $$(LIBS) -o $$@

@@ -5,7 +5,7 @@
 #define CLI_CLI_H
 
 #include "db/db.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "cli/table.h"
 
 enum { CLI_DONE = 0, CLI_REFUSED = 1, CLI_USAGE = 2, CLI_NO_DAEMON = 3, CLI_INTERNAL = 4 };

@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "db/history.h"
 #include "gateway/smtp/syntax.h"
-#include "gateway/snadsgate.h"
 
 /* --- looking --- */
 
@@ -97,7 +96,7 @@ static int check_nick(struct cli *c, struct str nick)
 /* An address outside. A nickname for an address of our own would send mail in a circle. */
 static int read_mailbox(struct cli *c, struct arena *a, struct str word, struct str *mailbox)
 {
-    struct addr_names names = snadsgate_names(c->conf);
+    struct addr_names names = conf_names(c->conf);
     struct smtp_path box;
     struct why w;
     if (smtp_parse_mailbox(word, a, &box, &w) < 0 || box.domain.n == 0)

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "gateway/headrules.h"
+#include "gateway/config/headrules.h"
 
 /* --- check --- */
 

@@ -14,7 +14,6 @@
 #include "base/mem.h"
 #include "db/backup.h"
 #include "cli/cli.h"
-#include "gateway/daemon.h"
 #include "gateway/smtp/syntax.h"
 
 #define SERVICE_USER "njegate"
@@ -281,7 +280,7 @@ static int write_conf(const char *path, struct answers *a, bool replace)
     struct conf *c = NULL;
     if (fclose(f) != 0 || !written)
         status = cli_error(CLI_INTERNAL, "cannot write %s: %s", part, strerror(errno));
-    else if ((c = conf_load(part, daemon_report, NULL)) == NULL)
+    else if ((c = conf_load(part, conf_report_stderr, NULL)) == NULL)
         status = cli_error(CLI_REFUSED, "init: these answers make no configuration");
     else if (replace ? rename(part, path) != 0 : link(part, path) != 0)
         status = cli_error(CLI_REFUSED, "%s: %s", path,

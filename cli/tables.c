@@ -15,7 +15,6 @@
 #include "db/queue.h"
 #include "db/readerrow.h"
 #include "cli/cli.h"
-#include "gateway/daemon.h"
 #include "gateway/njefile.h"
 
 int cli_error(int status, const char *fmt, ...)
@@ -32,7 +31,7 @@ int cli_error(int status, const char *fmt, ...)
 int cli_conf(struct cli *c)
 {
     if (c->conf == NULL)
-        c->conf = conf_load(c->config, daemon_report, NULL);
+        c->conf = conf_load(c->config, conf_report_stderr, NULL);
     return c->conf != NULL
                ? CLI_DONE
                : cli_error(CLI_REFUSED, "the configuration %s cannot be used", c->config);
@@ -389,7 +388,7 @@ int cli_config_check(struct cli *c)
 {
     if (c->nword > 2)
         c->config = c->word[2];
-    c->conf = conf_load(c->config, daemon_report, NULL);
+    c->conf = conf_load(c->config, conf_report_stderr, NULL);
     return c->conf != NULL ? CLI_DONE : CLI_REFUSED;
 }
 

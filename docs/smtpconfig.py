@@ -4,7 +4,7 @@
     smtpconfig.py NJEGATE > docs/SMTP-CONFIG.md
 
 The statements, their usual spelling and IBM's defaults are listed here; what becomes of them is asked of the program,
-which answers from gateway/conf.def. tests/e2e/case_config.py goes through the same list: each example must do what
+which answers from gateway/config/conf.def. tests/e2e/case_config.py goes through the same list: each example must do what
 the column says, and the page must be the one this program writes."""
 import json
 import subprocess
@@ -87,7 +87,7 @@ STATEMENTS = [
 ]
 HEAD = '''# The statements of SMTP CONFIG (VM) and SMTPCONF (MVS)
 
-<!-- Written by docs/smtpconfig.py from gateway/conf.def; change those. -->
+<!-- Written by docs/smtpconfig.py from gateway/config/conf.def; change those. -->
 
 An existing file runs unchanged: write a small njegate.conf and take it in.
 

@@ -10,10 +10,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/clockwatch.h"
+#include "gateway/config/headrules.h"
 #include "gateway/ctl.h"
 #include "gateway/filter.h"
 #include "gateway/gate.h"
-#include "gateway/headrules.h"
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
@@ -44,15 +44,6 @@ struct daemon {
     struct mono deadline;
     bool stopping;
 };
-
-void daemon_report(void *arg, const char *file, unsigned line, bool error, const char *text)
-{
-    (void)arg;
-    if (line > 0)
-        fprintf(stderr, "%s:%u: %s%s\n", file, line, error ? "" : "warning: ", text);
-    else
-        fprintf(stderr, "%s: %s%s\n", file, error ? "" : "warning: ", text);
-}
 
 /* --- the configuration in use --- */
 
@@ -118,13 +109,7 @@ static int adopt(struct daemon *d, struct conf *c, struct why *w)
     d->gate.routes = routes;
     d->gate.conf = c;
     gate_log_level(&d->gate);
-    d->gate.names = (struct addr_names){.hostname = c->hostname,
-                                        .alt = c->alt_host,
-                                        .nalt = c->nalt_host,
-                                        .local_node = c->local,
-                                        .rscs_domain = c->rscs_domain,
-                                        .alt_rscs_domain = c->alt_rscs_domain,
-                                        .dim_node = c->dim_node};
+    d->gate.names = conf_names(c);
     set_zone(d, c);
     d->conf = mem_grow(d->conf, d->nconf + 1, sizeof(struct conf *));
     d->conf[d->nconf++] = c;

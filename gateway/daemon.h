@@ -2,11 +2,9 @@
 #ifndef GATEWAY_DAEMON_H
 #define GATEWAY_DAEMON_H
 
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 
 /* Run until told to stop; the exit status. Takes the configuration. */
 int daemon_run(struct conf *c);
-/* A configuration problem, for standard error: "file:line: text". */
-void daemon_report(void *arg, const char *file, unsigned line, bool error, const char *text);
 
 #endif

@@ -3,8 +3,8 @@
 #ifndef GATEWAY_FROMNJE_PRIVATE_H
 #define GATEWAY_FROMNJE_PRIVATE_H
 
+#include "gateway/config/headrules.h"
 #include "gateway/fromnje.h"
-#include "gateway/headrules.h"
 #include "gateway/mail/note.h"
 
 /* A file that becomes mail. It lives until the last of its letters is in the change. */

@@ -9,7 +9,7 @@
 #include "base/loop.h"
 #include "base/work.h"
 #include "db/store.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "rscs/route.h"
 #include "security/tls.h"
 

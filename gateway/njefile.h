@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "db/store.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "gateway/filefact.h"
 #include "rscs/deck.h"
 #include "rscs/netdata.h"

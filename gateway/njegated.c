@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         return fputs(usage, stderr), 2;
-    struct conf *c = conf_load(path, daemon_report, NULL);
+    struct conf *c = conf_load(path, conf_report_stderr, NULL);
     if (c == NULL)
         return 1;
     if (check) {

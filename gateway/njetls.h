@@ -3,7 +3,7 @@
 #ifndef GATEWAY_NJETLS_H
 #define GATEWAY_NJETLS_H
 
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "rscs/port.h"
 #include "security/tls.h"
 

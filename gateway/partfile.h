@@ -3,7 +3,7 @@
 #ifndef GATEWAY_PARTFILE_H
 #define GATEWAY_PARTFILE_H
 
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "gateway/filefact.h"
 #include "gateway/mail/mime.h"
 

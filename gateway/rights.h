@@ -3,7 +3,7 @@
 #ifndef GATEWAY_RIGHTS_H
 #define GATEWAY_RIGHTS_H
 
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 
 /* Before any thread is started. Fails when the USER does not exist or cannot be become; a kernel
  * without Landlock is only logged. */

@@ -3,17 +3,6 @@
 
 #include <stdio.h>
 
-struct addr_names snadsgate_names(const struct conf *c)
-{
-    return (struct addr_names){.hostname = c->hostname,
-                               .alt = c->alt_host,
-                               .nalt = c->nalt_host,
-                               .local_node = c->local,
-                               .rscs_domain = c->rscs_domain,
-                               .alt_rscs_domain = c->alt_rscs_domain,
-                               .dim_node = c->dim_node};
-}
-
 static bool is_scheme(void *arg, struct str node)
 {
     const struct gate *g = arg;

@@ -6,8 +6,6 @@
 #include "aliases/snads.h"
 #include "gateway/gate.h"
 
-/* The names of a gateway with this configuration. Borrows from it. */
-struct addr_names snadsgate_names(const struct conf *c);
 /* Good until the next reload. */
 struct snads_world snadsgate_world(struct gate *g);
 /* Is a file for this node ours to turn into mail: SNADSADDRESS, or a node without a link that the

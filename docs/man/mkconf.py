@@ -2,7 +2,7 @@
 """Write docs/man/njegate.conf.5 from the table that reads the configuration: mkconf.py NJEGATE > page."""
 import json, subprocess, sys
 
-HEAD = r'''.\" Written by docs/man/mkconf.py from gateway/conf.def; change that.
+HEAD = r'''.\" Written by docs/man/mkconf.py from gateway/config/conf.def; change that.
 .Dd November 21, 2026
 .Dt NJEGATE.CONF 5
 .Os

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/journal.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "gateway/fromnje.h"
 #include "gateway/intake.h"
 #include "gateway/nje.h"

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "gateway/batchin.h"
 #include "gateway/batchout.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/transfer.h"
 #include "unit/gateway/cross.h"

@@ -1,9 +1,9 @@
-/* gateway/conf_private.h -- between conf.c (reading, table) and conf_parse.c (statements with a
- * form of their own). */
-#ifndef GATEWAY_CONF_PRIVATE_H
-#define GATEWAY_CONF_PRIVATE_H
+/* gateway/config/conf_private.h -- between conf.c (reading, table) and conf_parse.c (statements
+ * with a form of their own). */
+#ifndef GATEWAY_CONFIG_CONF_PRIVATE_H
+#define GATEWAY_CONFIG_CONF_PRIVATE_H
 
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 
 struct conf_reader {
     struct conf *c;
@@ -55,18 +55,18 @@ void conf_finish(struct conf_reader *r);
 void finish_ibm(struct conf_reader *r); /* conf_ibm.c */
 /* conf_show.c: the statements whose value is not one field. */
 void conf_show_own_forms(const struct conf *c, struct buf *out);
-/* gateway/conf_host.c */
+/* gateway/config/conf_host.c */
 conf_parser parse_smarthost, parse_destination, parse_tlspolicy;
 void conf_show_hosts(const struct conf *c, struct buf *out);
-/* gateway/filterconf.c */
+/* gateway/config/conf_filter.c */
 conf_parser parse_milter, parse_exitdirection;
 void finish_filters(struct conf_reader *r);
 void show_filters(const struct conf *c, struct buf *out);
-/* gateway/conf_smtp.c */
+/* gateway/config/conf_smtp.c */
 void conf_limit_defaults(struct conf *c);
 void conf_show_smtp(const struct conf *c, struct buf *out);
 void finish_smtp(struct conf_reader *r);
-/* gateway/headrules.c */
+/* gateway/config/headrules.c */
 conf_parser parse_rewrite;
 void finish_rules(struct conf_reader *r);
 

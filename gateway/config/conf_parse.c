@@ -1,5 +1,5 @@
-/* gateway/conf_parse.c -- the configuration statements with a form of their own, and the final
- * checks. */
+/* gateway/config/conf_parse.c -- the configuration statements with a form of their own, and the
+ * final checks. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "base/idn.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 
 void *conf_append(struct arena *a, void **array, size_t *count, size_t size)
 {

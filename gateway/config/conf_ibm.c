@@ -1,10 +1,10 @@
-/* gateway/conf_ibm.c -- statements of the VM and MVS SMTP CONFIG file that are another thing here,
- * and those of the running daemon: METRICS. */
+/* gateway/config/conf_ibm.c -- statements of the VM and MVS SMTP CONFIG file that are another thing
+ * here, and those of the running daemon: METRICS. */
 #include <string.h>
 
 #include "aliases/addr.h"
 #include "base/text.h"
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 
 void parse_atsign(struct conf_reader *r, struct str rest)
 {

@@ -1,8 +1,8 @@
-/* gateway/conf_show.c -- the effective configuration: the statements whose value is not one field
- * (the others: conf.c). What is shown can be read again, but for passwords. */
+/* gateway/config/conf_show.c -- the effective configuration: the statements whose value is not one
+ * field (the others: conf.c). What is shown can be read again, but for passwords. */
 #include <string.h>
 
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 
 static const char *const styles[] = {
     [STYLE_NOTE] = "NOTE", [STYLE_RFC822] = "RFC822", [STYLE_PROFS] = "PROFS"};

@@ -1,14 +1,14 @@
-/* gateway/conf.h -- the configuration file: the statements of the VM/MVS SMTP CONFIG file, the node
- * and link statements of RSCS, and njegate's own. Each statement is a row of gateway/conf.def;
- * docs/man/njegate.conf.5 describes them. A loaded configuration is constant; a reload makes a new
- * one. */
-#ifndef GATEWAY_CONF_H
-#define GATEWAY_CONF_H
+/* gateway/config/conf.h -- the configuration file: the statements of the VM/MVS SMTP CONFIG file,
+ * the node and link statements of RSCS, and njegate's own. Each statement is a row of
+ * gateway/config/conf.def; docs/man/njegate.conf.5 describes them. A loaded configuration is
+ * constant; a reload makes a new one. */
+#ifndef GATEWAY_CONFIG_CONF_H
+#define GATEWAY_CONFIG_CONF_H
 
 #include "aliases/snads.h"
 #include "base/arena.h"
 #include "db/restrictrow.h"
-#include "gateway/confrow.h"
+#include "gateway/config/confrow.h"
 
 struct conf {
     struct arena *arena;
@@ -128,6 +128,8 @@ struct conf {
 /* Told of each problem: an error, or a warning, with file, line and text. */
 typedef void conf_report_fn(void *arg, const char *file, unsigned line, bool error,
                             const char *text);
+/* To standard error: "file:line: text". */
+void conf_report_stderr(void *arg, const char *file, unsigned line, bool error, const char *text);
 
 /* Read and check path; every problem is reported. NULL when the file cannot be read or holds an
  * error. */
@@ -136,6 +138,8 @@ void conf_free(struct conf **c);
 /* Effective values, one statement a line, as they could stand in the file. */
 void conf_show(const struct conf *c, struct buf *out);
 
+/* The names this gateway has. Borrows from c. */
+struct addr_names conf_names(const struct conf *c);
 /* Does TRUST name this client? */
 bool conf_trusts(const struct conf *c, const union endpoint *peer);
 const char *conf_limit_name(enum conf_limit_kind kind);

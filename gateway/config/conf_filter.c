@@ -1,8 +1,8 @@
-/* gateway/filterconf.c -- the statements about filters. */
+/* gateway/config/conf_filter.c -- the statements about filters. */
 #include <string.h>
 #include <sys/un.h>
 
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 
 #define SECONDS_MAX 3600
 

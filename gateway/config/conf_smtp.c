@@ -1,9 +1,9 @@
-/* gateway/conf_smtp.c -- the statements about SMTP clients: listeners and their options, limits,
- * who is trusted. */
+/* gateway/config/conf_smtp.c -- the statements about SMTP clients: listeners and their options,
+ * limits, who is trusted. */
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 #include "gateway/smtp/syntax.h"
 
 static const char *const kinds[] = {

@@ -1,7 +1,7 @@
-/* gateway/confrow.h -- what single statements of the configuration say: links, nodes, users, hosts,
- * filters, limits. gateway/conf.h holds them together. */
-#ifndef GATEWAY_CONFROW_H
-#define GATEWAY_CONFROW_H
+/* gateway/config/confrow.h -- what single statements of the configuration say: links, nodes, users,
+ * hosts, filters, limits. gateway/config/conf.h holds them together. */
+#ifndef GATEWAY_CONFIG_CONFROW_H
+#define GATEWAY_CONFIG_CONFROW_H
 
 #include "base/stream.h"
 #include "rscs/ebcdic.h"

@@ -1,10 +1,10 @@
-/* gateway/headrules.h -- REWRITE822HEADER and RULES: the rule set of a configuration, and what the
- * rules' keywords stand for in this gateway (gateway/mail/rewrite.h). */
-#ifndef GATEWAY_HEADRULES_H
-#define GATEWAY_HEADRULES_H
+/* gateway/config/headrules.h -- REWRITE822HEADER and RULES: the rule set of a configuration, and
+ * what the rules' keywords stand for in this gateway (gateway/mail/rewrite.h). */
+#ifndef GATEWAY_CONFIG_HEADRULES_H
+#define GATEWAY_CONFIG_HEADRULES_H
 
 #include "db/db.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "gateway/mail/rewrite.h"
 
 /* What struct rules_ask answers from; its arg. Borrowed. */

@@ -1,5 +1,6 @@
-/* gateway/headrules.c -- the header rules of a configuration, and what their keywords mean here. */
-#include "gateway/headrules.h"
+/* gateway/config/headrules.c -- the header rules of a configuration, and what their keywords mean
+ * here. */
+#include "gateway/config/headrules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "db/nickrow.h"
-#include "gateway/conf_private.h"
-#include "gateway/snadsgate.h"
+#include "gateway/config/conf_private.h"
 #include "security/sectab.h"
 
 /* --- statements --- */
@@ -192,7 +192,7 @@ static bool secure_mailbox(struct headrules *h, struct str local, struct str dom
                            struct str *mailbox)
 {
     const struct conf *c = h->conf;
-    struct addr_names names = snadsgate_names(c);
+    struct addr_names names = conf_names(c);
     struct str nick;
     struct why w;
     if (!c->secure || str_find(local, '%') < 0)
@@ -233,7 +233,7 @@ static bool is_user(void *arg, struct str user)
 static bool snads_mailbox(struct headrules *h, struct str user, struct str node,
                           struct str *mailbox)
 {
-    struct addr_names names = snadsgate_names(h->conf);
+    struct addr_names names = conf_names(h->conf);
     struct why w;
     struct snads_world s = {.d = h->db,
                             .set = &h->conf->snads,

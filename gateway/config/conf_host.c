@@ -1,4 +1,4 @@
-/* gateway/conf_host.c -- the statements that say which host gets mail, and how: SMARTHOST,
+/* gateway/config/conf_host.c -- the statements that say which host gets mail, and how: SMARTHOST,
  * DESTINATION, TLSPOLICY. */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 
 #define PASSWORD_MAX 1024u
 #define PORT_SMTP 25

@@ -1,10 +1,10 @@
-/* tests/unit/gateway/test_conf.c -- the configuration: values, every problem with its line, IBM's
+/* tests/unit/config/test_conf.c -- the configuration: values, every problem with its line, IBM's
  * manners. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "unit/unit.h"
 
 struct heard {

@@ -1,6 +1,7 @@
-/* gateway/conf.c -- reads the configuration: lines, the table of statements, values with one form.
+/* gateway/config/conf.c -- reads the configuration: lines, the table of statements, values with one
+ * form.
  */
-#include "gateway/conf_private.h"
+#include "gateway/config/conf_private.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +12,7 @@
 
 #include "aliases/addr.h"
 #include "base/mem.h"
-#include "gateway/conf.h"
+#include "gateway/config/conf.h"
 #include "gateway/mail/rewrite.h"
 
 #define INCLUDE_DEPTH 8u
@@ -72,7 +73,7 @@ static const struct row rows[] = {
 #define SAME(n, o) {.name = #n, .kind = K_SAME, .text = #o},
 #define WARN(n, s) {.name = #n, .kind = K_WARN, .sentence = s},
 #define REFUSE(n, s) {.name = #n, .kind = K_REFUSE, .sentence = s},
-#include "gateway/conf.def"
+#include "gateway/config/conf.def"
 #undef FLAG
 #undef CLEAR
 #undef NUM
@@ -406,6 +407,15 @@ static void set_defaults(struct conf *c)
     c->notify_delayed = c->notify_failed = true;
 }
 
+void conf_report_stderr(void *arg, const char *file, unsigned line, bool error, const char *text)
+{
+    (void)arg;
+    if (line > 0)
+        fprintf(stderr, "%s:%u: %s%s\n", file, line, error ? "" : "warning: ", text);
+    else
+        fprintf(stderr, "%s: %s%s\n", file, error ? "" : "warning: ", text);
+}
+
 struct conf *conf_load(const char *path, conf_report_fn *report_fn, void *arg)
 {
     struct conf *c = mem_new(sizeof *c);
@@ -432,6 +442,17 @@ void conf_free(struct conf **c)
     arena_free(&(*c)->arena);
     free(*c);
     *c = NULL;
+}
+
+struct addr_names conf_names(const struct conf *c)
+{
+    return (struct addr_names){.hostname = c->hostname,
+                               .alt = c->alt_host,
+                               .nalt = c->nalt_host,
+                               .local_node = c->local,
+                               .rscs_domain = c->rscs_domain,
+                               .alt_rscs_domain = c->alt_rscs_domain,
+                               .dim_node = c->dim_node};
 }
 
 const struct conf_user *conf_user_of(const struct conf *c, struct str userid)
