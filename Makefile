@@ -42,7 +42,7 @@ LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl -lidn2 \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------
-FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway cli
+FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway/file gateway cli
 MAY_base           := base
 MAY_db             := base db
 MAY_rscs           := base rscs
@@ -51,7 +51,8 @@ MAY_aliases        := base db security aliases
 MAY_gateway_smtp   := base db security gateway/smtp
 MAY_gateway_mail   := base rscs security aliases gateway/mail
 MAY_gateway_config := base db rscs security aliases gateway/smtp gateway/mail gateway/config
-MAY_gateway        := $(MAY_gateway_config) gateway
+MAY_gateway_file   := $(MAY_gateway_config) gateway/file
+MAY_gateway        := $(MAY_gateway_file) gateway
 MAY_cli            := $(MAY_gateway) cli
 
 flat     = $(subst /,_,$(1))
@@ -119,7 +120,7 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # Archives in link order: the user before the used.
-ARCHIVES := $(foreach f,gateway gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
+ARCHIVES := $(foreach f,gateway gateway/file gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
 $(BUILD)/njegated: $(BUILD)/gateway/njegated.o $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/njegate: $(BUILD)/cli/njegate.o $(call ar,cli) $(ARCHIVES)

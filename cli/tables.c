@@ -15,7 +15,7 @@
 #include "db/queue.h"
 #include "db/readerrow.h"
 #include "cli/cli.h"
-#include "gateway/njefile.h"
+#include "gateway/file/njefile.h"
 
 int cli_error(int status, const char *fmt, ...)
 {

@@ -17,7 +17,7 @@
 #include "gateway/oper.h"
 #include "gateway/relay.h"
 #include "gateway/rscscmd.h"
-#include "gateway/njefile.h"
+#include "gateway/file/njefile.h"
 
 #define IDS_MAX 1000u
 #define MAIL_MAX (200u << 20)

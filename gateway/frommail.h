@@ -6,8 +6,8 @@
 #ifndef GATEWAY_FROMMAIL_H
 #define GATEWAY_FROMMAIL_H
 
+#include "gateway/file/njefile.h"
 #include "gateway/intake.h"
-#include "gateway/njefile.h"
 
 struct frommail;
 

@@ -4,8 +4,8 @@
 #ifndef GATEWAY_FROMNJE_H
 #define GATEWAY_FROMNJE_H
 
+#include "gateway/file/njefile.h"
 #include "gateway/intake.h"
-#include "gateway/njefile.h"
 
 /* What a file leads to is added to the intake: mails, notices, returned files. Negative only when
  * nothing could be done (our disk, our limits): the file must not be acknowledged as taken then, or

@@ -4,8 +4,8 @@
 #ifndef GATEWAY_GATHER_H
 #define GATEWAY_GATHER_H
 
+#include "gateway/file/njefile.h"
 #include "gateway/intake.h"
-#include "gateway/njefile.h"
 
 #define GATHER_MOST 50u /* files of one mail */
 

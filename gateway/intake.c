@@ -16,7 +16,7 @@
 #include "gateway/fromnje.h"
 #include "gateway/frommail.h"
 #include "gateway/ibmlog.h"
-#include "gateway/njefile.h"
+#include "gateway/file/njefile.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 

@@ -12,10 +12,10 @@
 #include "db/readerrow.h"
 #include "gateway/batchout.h"
 #include "gateway/dsn.h"
+#include "gateway/file/njefile.h"
 #include "gateway/frommail.h"
 #include "gateway/ibmlog.h"
 #include "gateway/intake_private.h"
-#include "gateway/njefile.h"
 
 #define THREADS_A_MAIL 20u /* recipients whose replies will know what they answer */
 

@@ -3,8 +3,8 @@
 #ifndef GATEWAY_ORIGIN_H
 #define GATEWAY_ORIGIN_H
 
+#include "gateway/file/njefile.h"
 #include "gateway/intake.h"
-#include "gateway/njefile.h"
 
 /* 1: he may. 0: he may not, and the file is done with in the intake: purged, returned, transferred,
  * or answered with the memo. Negative: nothing could be done. */

@@ -12,8 +12,8 @@
 #include "db/queue.h"
 #include "db/readerrow.h"
 #include "gateway/admit.h"
+#include "gateway/file/njefile.h"
 #include "gateway/nje.h"
-#include "gateway/njefile.h"
 #include "gateway/oper.h"
 
 /* Anyone may ask, so an answer and the work for it have bounds. */

@@ -16,7 +16,7 @@
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
-#include "gateway/passcheck.h"
+#include "gateway/smtp/passcheck.h"
 #include "gateway/smtp/server.h"
 
 #define PENDING_MAX 20000u /* changes given to the store and not yet durable */

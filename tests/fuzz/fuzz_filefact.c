@@ -2,7 +2,7 @@
  * believed can be written again and means the same. First line: the one, the rest: the other. */
 #include <stdlib.h>
 
-#include "gateway/filefact.h"
+#include "gateway/file/filefact.h"
 
 #define ASKED 10000u
 

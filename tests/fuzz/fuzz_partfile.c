@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/partfile.h"
+#include "gateway/file/partfile.h"
 
 #define PARTS 40u
 

@@ -5,8 +5,8 @@
 #define TESTS_UNIT_GATEWAY_CROSS_H
 
 #include "db/message.h"
+#include "gateway/file/njefile.h"
 #include "gateway/gate.h"
-#include "gateway/njefile.h"
 
 extern struct gate cross;
 

@@ -1,5 +1,5 @@
-/* gateway/passcheck.c -- passwords checked beside the loop's thread: see passcheck.h */
-#include "gateway/passcheck.h"
+/* gateway/smtp/passcheck.c -- passwords checked beside the loop's thread: see passcheck.h */
+#include "gateway/smtp/passcheck.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* gateway/atsign.h -- X'7C' as '@' in mail from nodes whose code page has '@' elsewhere. Programs
- * that know no pages (CMS NOTE, RSCS mailers, typed by hand from a manual) write X'7C', which 273
- * reads as a section sign and 297 as an a with grave: nobody has that in an address. */
-#ifndef GATEWAY_ATSIGN_H
-#define GATEWAY_ATSIGN_H
+/* gateway/file/atsign.h -- X'7C' as '@' in mail from nodes whose code page has '@' elsewhere.
+ * Programs that know no pages (CMS NOTE, RSCS mailers, typed by hand from a manual) write X'7C',
+ * which 273 reads as a section sign and 297 as an a with grave: nobody has that in an address. */
+#ifndef GATEWAY_FILE_ATSIGN_H
+#define GATEWAY_FILE_ATSIGN_H
 
 #include "rscs/ebcdic.h"
 

@@ -1,11 +1,11 @@
-/* gateway/njefile.c -- decks to text and bytes, and copies of them. njeout.c writes them. */
-#include "gateway/njefile.h"
+/* gateway/file/njefile.c -- decks to text and bytes, and copies of them. njeout.c writes them. */
+#include "gateway/file/njefile.h"
 
 #include <string.h>
 
 #include "base/text.h"
-#include "gateway/atsign.h"
-#include "gateway/printfile.h"
+#include "gateway/file/atsign.h"
+#include "gateway/file/printfile.h"
 #include "rscs/punch.h"
 #include "rscs/unload.h"
 #include "rscs/wire.h"

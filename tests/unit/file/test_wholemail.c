@@ -1,10 +1,10 @@
-/* tests/unit/gateway/test_wholemail.c -- mail as RFC 822 text and as a batch: what reads it again
+/* tests/unit/file/test_wholemail.c -- mail as RFC 822 text and as a batch: what reads it again
  * line by line finds one mail and all of it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "gateway/wholemail.h"
+#include "gateway/file/wholemail.h"
 #include "rscs/punch.h"
 #include "unit/unit.h"
 

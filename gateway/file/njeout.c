@@ -1,7 +1,7 @@
-/* gateway/njeout.c -- text and bytes to decks (gateway/njefile.h). */
+/* gateway/file/njeout.c -- text and bytes to decks (gateway/file/njefile.h). */
 #include <string.h>
 
-#include "gateway/njefile.h"
+#include "gateway/file/njefile.h"
 #include "rscs/punch.h"
 
 #define BINARY_LRECL 8192u

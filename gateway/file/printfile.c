@@ -1,5 +1,5 @@
-/* gateway/printfile.c -- see printfile.h */
-#include "gateway/printfile.h"
+/* gateway/file/printfile.c -- see printfile.h */
+#include "gateway/file/printfile.h"
 
 #include "rscs/punch.h"
 

@@ -1,13 +1,13 @@
-/* tests/unit/gateway/test_files.c -- files that cross Internet mail: what is told of them, the
+/* tests/unit/file/test_files.c -- files that cross Internet mail: what is told of them, the
  * records they get back, names, print files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/filefact.h"
-#include "gateway/njefile.h"
-#include "gateway/partfile.h"
-#include "gateway/printfile.h"
+#include "gateway/file/filefact.h"
+#include "gateway/file/njefile.h"
+#include "gateway/file/partfile.h"
+#include "gateway/file/printfile.h"
 #include "unit/unit.h"
 
 static struct arena *a;

@@ -1,8 +1,8 @@
-/* gateway/printfile.h -- a print file as text: its carriage control (ASA characters or machine
+/* gateway/file/printfile.h -- a print file as text: its carriage control (ASA characters or machine
  * codes, IBM GA27-3056 and SC26-4922) becomes lines, blank lines and form feeds, and what is
  * printed over a line is put into it. Pure. */
-#ifndef GATEWAY_PRINTFILE_H
-#define GATEWAY_PRINTFILE_H
+#ifndef GATEWAY_FILE_PRINTFILE_H
+#define GATEWAY_FILE_PRINTFILE_H
 
 #include "rscs/ebcdic.h"
 

@@ -1,10 +1,10 @@
-/* gateway/partfile.h -- the attachments of a mail as files of the NJE world: what each is called,
- * which records it has, and the list of them that stands under the note. */
-#ifndef GATEWAY_PARTFILE_H
-#define GATEWAY_PARTFILE_H
+/* gateway/file/partfile.h -- the attachments of a mail as files of the NJE world: what each is
+ * called, which records it has, and the list of them that stands under the note. */
+#ifndef GATEWAY_FILE_PARTFILE_H
+#define GATEWAY_FILE_PARTFILE_H
 
 #include "gateway/config/conf.h"
-#include "gateway/filefact.h"
+#include "gateway/file/filefact.h"
 #include "gateway/mail/mime.h"
 
 struct partfile {

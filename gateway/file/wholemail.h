@@ -1,9 +1,9 @@
-/* gateway/wholemail.h -- a mail as its own text for the NJE world: RFC 822, or batch SMTP for a
- * mailer. The lines are such that no record of the file can be taken for something else than it
+/* gateway/file/wholemail.h -- a mail as its own text for the NJE world: RFC 822, or batch SMTP for
+ * a mailer. The lines are such that no record of the file can be taken for something else than it
  * was: nothing is longer than a record, and dots are doubled in what the code page makes of a line.
  */
-#ifndef GATEWAY_WHOLEMAIL_H
-#define GATEWAY_WHOLEMAIL_H
+#ifndef GATEWAY_FILE_WHOLEMAIL_H
+#define GATEWAY_FILE_WHOLEMAIL_H
 
 #include "base/arena.h"
 #include "base/bytes.h"

@@ -1,4 +1,4 @@
-/* gateway/filefact.h -- what a file of the NJE world was, told in fields of the MIME part that
+/* gateway/file/filefact.h -- what a file of the NJE world was, told in fields of the MIME part that
  * carries it through Internet mail, so that another gateway makes the same file of it, record for
  * record:
  *
@@ -9,8 +9,8 @@
  * blanks, or with recfm F as many as fill the record). form=bytes: the second field has the length
  * of each record. form=netdata: the content is a NETDATA transmission. shown=yes: this part is for
  * people, the next one is the same file exactly. Pure. docs/NOTE.md. */
-#ifndef GATEWAY_FILEFACT_H
-#define GATEWAY_FILEFACT_H
+#ifndef GATEWAY_FILE_FILEFACT_H
+#define GATEWAY_FILE_FILEFACT_H
 
 #include "base/arena.h"
 #include "base/bytes.h"

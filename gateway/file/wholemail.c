@@ -1,5 +1,5 @@
-/* gateway/wholemail.c -- see wholemail.h */
-#include "gateway/wholemail.h"
+/* gateway/file/wholemail.c -- see wholemail.h */
+#include "gateway/file/wholemail.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
-/* gateway/njefile.h -- files of ours for the NJE world: text or bytes to a deck (rscs/deck.h), as
- * NETDATA or cards; and decks of theirs to text and bytes. */
-#ifndef GATEWAY_NJEFILE_H
-#define GATEWAY_NJEFILE_H
+/* gateway/file/njefile.h -- files of ours for the NJE world: text or bytes to a deck (rscs/deck.h),
+ * as NETDATA or cards; and decks of theirs to text and bytes. */
+#ifndef GATEWAY_FILE_NJEFILE_H
+#define GATEWAY_FILE_NJEFILE_H
 
 #include "base/arena.h"
 #include "db/store.h"
 #include "gateway/config/conf.h"
-#include "gateway/filefact.h"
+#include "gateway/file/filefact.h"
 #include "rscs/deck.h"
 #include "rscs/netdata.h"
 

@@ -1,5 +1,5 @@
-/* gateway/atsign.c -- see atsign.h */
-#include "gateway/atsign.h"
+/* gateway/file/atsign.c -- see atsign.h */
+#include "gateway/file/atsign.h"
 
 #include <string.h>
 

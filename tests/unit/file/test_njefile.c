@@ -1,11 +1,11 @@
-/* tests/unit/gateway/test_njefile.c -- gateway/njefile with code pages: '@' that moves, records of
- * double-byte text. */
+/* tests/unit/file/test_njefile.c -- gateway/file/njefile with code pages: '@' that moves, records
+ * of double-byte text. */
 #include <iconv.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/atsign.h"
-#include "gateway/njefile.h"
+#include "gateway/file/atsign.h"
+#include "gateway/file/njefile.h"
 #include "unit/unit.h"
 
 static const struct ebc_page *page(const char *name)

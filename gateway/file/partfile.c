@@ -1,5 +1,5 @@
-/* gateway/partfile.c -- see partfile.h */
-#include "gateway/partfile.h"
+/* gateway/file/partfile.c -- see partfile.h */
+#include "gateway/file/partfile.h"
 
 #include <stdio.h>
 #include <string.h>

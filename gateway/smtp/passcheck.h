@@ -1,8 +1,8 @@
-/* gateway/passcheck.h -- passwords of SUBMISSION clients, checked beside the loop's thread: a good
- * hash takes milliseconds. A few at a time, the others wait their turn; a session that ends takes
- * its question with it. */
-#ifndef GATEWAY_PASSCHECK_H
-#define GATEWAY_PASSCHECK_H
+/* gateway/smtp/passcheck.h -- passwords of SUBMISSION clients, checked beside the loop's thread: a
+ * good hash takes milliseconds. A few at a time, the others wait their turn; a session that ends
+ * takes its question with it. */
+#ifndef GATEWAY_SMTP_PASSCHECK_H
+#define GATEWAY_SMTP_PASSCHECK_H
 
 #include "base/loop.h"
 #include "gateway/smtp/server.h"

@@ -1,5 +1,5 @@
-/* gateway/filefact.c -- see filefact.h */
-#include "gateway/filefact.h"
+/* gateway/file/filefact.c -- see filefact.h */
+#include "gateway/file/filefact.h"
 
 #include <string.h>
 
