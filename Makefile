@@ -42,7 +42,7 @@ LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl -lidn2 \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------
-FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway/file gateway cli
+FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway/file gateway operator daemon cli
 MAY_base           := base
 MAY_db             := base db
 MAY_rscs           := base rscs
@@ -53,7 +53,9 @@ MAY_gateway_mail   := base rscs security aliases gateway/mail
 MAY_gateway_config := base db rscs security aliases gateway/smtp gateway/mail gateway/config
 MAY_gateway_file   := $(MAY_gateway_config) gateway/file
 MAY_gateway        := $(MAY_gateway_file) gateway
-MAY_cli            := $(MAY_gateway) cli
+MAY_operator       := $(MAY_gateway) operator
+MAY_daemon         := $(MAY_operator) daemon
+MAY_cli            := $(MAY_operator) cli
 
 flat     = $(subst /,_,$(1))
 ar       = $(BUILD)/lib$(flat).a
@@ -63,7 +65,7 @@ may      = $(MAY_$(flat))
 srcs     = $(sort $(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # The two programs' main files stay out of the gateway archive.
-PROGRAM_SRCS := gateway/njegated.c cli/njegate.c
+PROGRAM_SRCS := daemon/njegated.c cli/njegate.c
 
 .PHONY: all demo check unit standalone e2e replay lint asan bench fuzz install help clean deps longest format manuals
 all: deps $(BUILD)/njegated $(BUILD)/njegate
@@ -120,9 +122,9 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # Archives in link order: the user before the used.
-ARCHIVES := $(foreach f,gateway gateway/file gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
-$(BUILD)/njegated: $(BUILD)/gateway/njegated.o $(ARCHIVES)
-	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
+ARCHIVES := $(foreach f,operator gateway gateway/file gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
+$(BUILD)/njegated: $(BUILD)/daemon/njegated.o $(call ar,daemon) $(ARCHIVES)
+	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(call ar,daemon) $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/njegate: $(BUILD)/cli/njegate.o $(call ar,cli) $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(call ar,cli) $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 
@@ -167,9 +169,9 @@ asan: deps
 # --- fuzzing ----------------------------------------------------------------------------------------
 # tests/fuzz/fuzz_<t>.c with seeds in tests/fuzz/seeds/<t>/. Replayed (gcc, ASan) by make check.
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(BUILD)/inc/gateway/.made
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(BUILD)/inc/operator/.made
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/gateway -Itests $(SYSINC) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) -I$(BUILD)/inc/operator -Itests $(SYSINC) -MMD -MP -c $< -o $@
 $(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(ARCHIVES)
@@ -217,7 +219,7 @@ format:
 	clang-format -i $(C_FILES)
 manuals: all
 	$(PYTHON) docs/man/mkconf.py $(BUILD)/njegate > docs/man/njegate.conf.5
-	$(PYTHON) docs/man/mkcommands.py gateway > docs/man/njegate-commands.7
+	$(PYTHON) docs/man/mkcommands.py operator > docs/man/njegate-commands.7
 	$(PYTHON) docs/man/mktables.py docs/njegate-tables.rng > docs/man/njegate-tables.5
 longest:
 	@tests/longest $(C_FILES)

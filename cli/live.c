@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/screen.h"
-#include "gateway/ctl.h"
+#include "operator/ctl.h"
 
 #define INPUT_MAX (200u << 20)
 

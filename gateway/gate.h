@@ -1,5 +1,5 @@
-/* gateway/gate.h -- what the parts of the daemon share: borrowed pointers, set once by daemon.c.
- * Each part takes what it needs from here and owns nothing of it. */
+/* gateway/gate.h -- what the parts of the daemon share: borrowed pointers, set once by
+ * daemon/daemon.c. Each part takes what it needs from here and owns nothing of it. */
 #ifndef GATEWAY_GATE_H
 #define GATEWAY_GATE_H
 
@@ -15,6 +15,7 @@
 
 struct filters;
 struct nje;
+struct nje_asked;
 struct metrics;
 struct relay;
 struct service;
@@ -36,6 +37,7 @@ struct gate {
     struct sts *sts;         /* gateway/sts.h */
     struct filters *filters; /* gateway/filter.h */
     struct nje *nje;
+    void (*asked)(struct gate *g, const struct nje_asked *q); /* messages for us */
     struct relay *relay;
     struct metrics *metrics;
     struct clockwatch *clock; /* gateway/clockwatch.h */

@@ -23,6 +23,16 @@ size_t nje_open(const struct nje *n); /* files under way in either direction */
  * him now. */
 bool nje_tell(struct nje *n, struct str from_user, struct str from_node, struct str user,
               struct str node, struct str text);
+/* A message or command for us, given to g->asked; borrowed. nje_reply answers it, now or later. */
+struct nje_asked {
+    struct str user, node; /* whose; user "": a console, or a program's notice */
+    const char *link;      /* it came over that one */
+    struct str to_user, to_node;
+    struct str text;
+    bool command;
+};
+/* Without sender user, so that nothing answers it; what is long comes a screen at a time. */
+void nje_reply(struct nje *n, struct str user, struct str node, struct str line);
 /* Hand a message or command on towards m->to_node (a message longer than NMR_TEXT_MAX in pieces),
  * but not over the link it came from ("" from here): two nodes with default routes would play
  * ping-pong. Negative with the words for its sender: E_ABSENT no way there, E_TEMP not now. */

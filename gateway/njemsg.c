@@ -4,12 +4,9 @@
 #include "base/log.h"
 #include "db/readerrow.h"
 #include "gateway/admit.h"
-#include "gateway/dim.h"
 #include "gateway/file/njefile.h"
 #include "gateway/intake.h"
 #include "gateway/nje_private.h"
-#include "gateway/oper.h"
-#include "gateway/rscscmd.h"
 #include "gateway/snadsgate.h"
 
 #define NO_BLANK 40u /* a piece of a long text this short is not ended at its blank */
@@ -132,47 +129,15 @@ int nje_route(struct nje *n, const struct nmr *m, const char *from_link, struct 
 
 /* --- what comes --- */
 
-struct asking {
-    struct nje *nje;
-    struct str user, node;
-};
-
 void nje_answer(void *arg, struct str user, struct str node, struct str line)
 {
     struct nje *n = arg;
     (void)nje_tell(n, STR(""), n->g->conf->local, user, node, line);
 }
 
-/* Long answers come a screen at a time. */
-static void answer_paced(void *arg, struct str line)
+void nje_reply(struct nje *n, struct str user, struct str node, struct str line)
 {
-    const struct asking *as = arg;
-    pace_say(as->nje->pace, as->user, as->node, line);
-}
-
-static void answer_dim(struct gate *g, struct str user, struct str node, struct str line)
-{
-    pace_say(g->nje->pace, user, node, line);
-}
-
-static void local_message(struct line *l, const struct nmr *m, struct asking *as,
-                          struct str to_user, struct str to_node, struct str text)
-{
-    struct gate *g = l->nje->g;
-    const struct oper_asker by = {as->user, as->node, l->name};
-    if (m->command) {
-        const struct rscscmd_asker who = {as->user, as->node, l->name};
-        rscscmd_run(g, &who, text, answer_paced, as);
-    } else if (as->user.n == 0 || (text.n > 0 && text.p[0] == '*')) {
-        /* A notice of another system, or RSCS's comment: an answer would be answered again. */
-        (void)tell_local(l->nje, as->user, as->node, to_user, text);
-    } else if (str_is(to_user, "DIM")) {
-        dim_command(g, &by, text, answer_dim);
-    } else if (admit_is_mailer(to_user)) {
-        oper_smsg(g, &by, text, answer_paced, as);
-    } else if (!tell_local(l->nje, as->user, as->node, to_user, text)) {
-        dim_absent(g, as->user, as->node, to_user, to_node, answer_dim);
-    }
+    pace_say(n->pace, user, node, line);
 }
 
 void nje_got_message(void *arg, const struct nmr *m)
@@ -180,27 +145,33 @@ void nje_got_message(void *arg, const struct nmr *m)
     struct line *l = arg;
     struct nje *n = l->nje;
     char fu[9], fn[9], tu[9], tn[9];
+    struct str user = ebc_name_text(&m->from_user, fu);
     struct str from_node = ebc_name_text(&m->from_node, fn),
                to_node = ebc_name_text(&m->to_node, tn);
     struct str to_user = ebc_name_text(&m->to_user, tu);
     struct buf text;
     db_refresh(store_reader(n->g->store));
     buf_init(&text, 1024);
-    struct asking as = {n, ebc_name_text(&m->from_user, fu), from_node};
-    nmr_text(m, conf_page_for(n->g->conf, as.user, from_node), &text);
+    nmr_text(m, conf_page_for(n->g->conf, user, from_node), &text);
     if (!nje_origin_ok(l, from_node)) {
         log_event(LOG_WARN, 0, "message-dropped", "link=%s from=%.*s@%.*s reason=%s", l->name,
-                  STR_ARG(as.user), STR_ARG(from_node),
+                  STR_ARG(user), STR_ARG(from_node),
                   log_quote(STR("its node does not lie behind this link (ORIGIN=VERIFY)")));
-    } else if (snadsgate_here(n->g, as.user, as.node, to_node)) {
+    } else if (snadsgate_here(n->g, user, from_node, to_node)) {
         log_event(LOG_DEBUG, 0, "message", "link=%s from=%.*s@%.*s to=%.*s text=%s", l->name,
-                  STR_ARG(as.user), STR_ARG(from_node), STR_ARG(to_user),
-                  log_quote(buf_text(&text)));
-        local_message(l, m, &as, to_user, to_node, buf_text(&text));
+                  STR_ARG(user), STR_ARG(from_node), STR_ARG(to_user), log_quote(buf_text(&text)));
+        const struct nje_asked q = {.user = user,
+                                    .node = from_node,
+                                    .link = l->name,
+                                    .to_user = to_user,
+                                    .to_node = to_node,
+                                    .text = buf_text(&text),
+                                    .command = m->command};
+        n->g->asked(n->g, &q);
     } else {
         struct why w;
-        if (nje_route(n, m, l->name, &w) < 0 && as.user.n > 0 && (text.n == 0 || text.p[0] != '*'))
-            answer_paced(&as, str_of(w.text));
+        if (nje_route(n, m, l->name, &w) < 0 && user.n > 0 && (text.n == 0 || text.p[0] != '*'))
+            nje_reply(n, user, from_node, str_of(w.text));
     }
     buf_done(&text);
 }

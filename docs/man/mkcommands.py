@@ -3,7 +3,7 @@
 import re
 import sys
 
-HEAD = r'''.\" Written by docs/man/mkcommands.py from gateway/oper.def and gateway/rscscmd.def; change those.
+HEAD = r'''.\" Written by docs/man/mkcommands.py from operator/oper.def and operator/rscscmd.def; change those.
 .Dd November 22, 2026
 .Dt NJEGATE-COMMANDS 7
 .Os

@@ -35,9 +35,9 @@ def pages():
 
 
 def operator_commands():
-    """(name, shortest, privileged) of gateway/oper.def."""
+    """(name, shortest, privileged) of operator/oper.def."""
     return [(name, name[:int(n)], who == 'true') for name, n, who in re.findall(
-        r'^COMMAND\((\w+), (\d+), (true|false)', text_of(os.path.join(wd.TOP, 'gateway', 'oper.def')), re.M)]
+        r'^COMMAND\((\w+), (\d+), (true|false)', text_of(os.path.join(wd.TOP, 'operator', 'oper.def')), re.M)]
 
 
 def case_every_verb_and_option(w):
@@ -73,12 +73,12 @@ def case_every_statement(w):
 
 def case_every_command(w):
     """njegate-commands(7) is what the tables of commands write."""
-    made = wd.run(['/usr/bin/python3', os.path.join(MAN, 'mkcommands.py'), os.path.join(wd.TOP, 'gateway')])
+    made = wd.run(['/usr/bin/python3', os.path.join(MAN, 'mkcommands.py'), os.path.join(wd.TOP, 'operator')])
     assert made == text_of(os.path.join(MAN, 'njegate-commands.7')), (
         'old: python3 docs/man/mkcommands.py gateway > docs/man/njegate-commands.7')
     shown = page('njegate-commands.7')
     for name in ('oper.def', 'rscscmd.def'):
-        for command in re.findall(r'^(?:RSCS_)?COMMAND\((\w+)', text_of(os.path.join(wd.TOP, 'gateway', name)), re.M):
+        for command in re.findall(r'^(?:RSCS_)?COMMAND\((\w+)', text_of(os.path.join(wd.TOP, 'operator', name)), re.M):
             assert re.search(r'(?<!\w)%s' % command, shown, re.I), command
 
 
@@ -161,7 +161,7 @@ def case_commands_in_guides(w):
 
 
 def case_operations_page(w):
-    """OPERATIONS.md: its table of operator commands is that of gateway/oper.def, its table of restarts conf's."""
+    """OPERATIONS.md: its table of operator commands is that of operator/oper.def, its table of restarts conf's."""
     text = text_of(os.path.join(DOCS, 'OPERATIONS.md'))
     table = text[text.index('| command | shortest'):]
     told = set()

@@ -5,12 +5,12 @@ import subprocess
 
 import world as wd
 
-GATEWAY = os.path.join(wd.TOP, 'gateway')
+OPERATOR = os.path.join(wd.TOP, 'operator')
 
 
 def rows(name, start):
     """The rows of a table of commands, as lists of their operands."""
-    with open(os.path.join(GATEWAY, name), encoding='utf-8') as f:
+    with open(os.path.join(OPERATOR, name), encoding='utf-8') as f:
         text = f.read()
     found = re.findall(r'^%s\((.*)\)$' % start, text, re.M)
     assert found, name

@@ -1,5 +1,5 @@
 """Wrong words: every verb of njegate and every operator command answers them with its right form; who may not is told so in
-one line. (The commands of RSCS: rscscmd.wrong_words_are_answered_by_the_form in tests/unit/gateway.)"""
+one line. (The commands of RSCS: rscscmd.wrong_words_are_answered_by_the_form in tests/unit/operator.)"""
 import os
 import re
 import subprocess
@@ -47,14 +47,14 @@ def case_daemon_tells_its_form(w):
 
 
 def commands():
-    """(name, shortest, privileged, operands) of gateway/oper.def."""
-    with open(os.path.join(wd.TOP, 'gateway', 'oper.def'), encoding='utf-8') as f:
+    """(name, shortest, privileged, operands) of operator/oper.def."""
+    with open(os.path.join(wd.TOP, 'operator', 'oper.def'), encoding='utf-8') as f:
         found = re.findall(r'^COMMAND\((\w+), (\d+), (true|false), \w+, "([^"]*)"', f.read(), re.M)
     return [(name, name[:int(n)], who == 'true', operands) for name, n, who, operands in found]
 
 
 def case_every_command_tells_its_form(w):
-    """gateway/oper.def: too many operands, and too few, by the shortest form of the word; nothing is done."""
+    """operator/oper.def: too many operands, and too few, by the shortest form of the word; nothing is done."""
     gw, _, _ = w.pair()
     assert len(commands()) >= 21
     for name, short, _, operands in commands():

@@ -2,7 +2,7 @@
  * back the same. */
 #include <stdlib.h>
 
-#include "gateway/ctl.h"
+#include "operator/ctl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

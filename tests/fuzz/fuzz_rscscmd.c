@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "gateway/nje.h"
-#include "gateway/rscscmd.h"
+#include "operator/rscscmd.h"
 
 #define LINES 64u
 

@@ -2,7 +2,7 @@
  * whole head stays whole when more follows it. */
 #include <stdlib.h>
 
-#include "gateway/web.h"
+#include "operator/web.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

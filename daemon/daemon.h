@@ -1,6 +1,6 @@
-/* gateway/daemon.h -- the daemon: wires the parts, opens the doors, reloads, stops. */
-#ifndef GATEWAY_DAEMON_H
-#define GATEWAY_DAEMON_H
+/* daemon/daemon.h -- the daemon: wires the parts, opens the doors, reloads, stops. */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
 
 #include "gateway/config/conf.h"
 

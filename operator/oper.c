@@ -1,5 +1,5 @@
-/* gateway/oper.c -- operator commands by interactive message. */
-#include "gateway/oper.h"
+/* operator/oper.c -- operator commands by interactive message. */
+#include "operator/oper.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static const struct command {
     const char *operands, *sentence;
 } commands[] = {
 #define COMMAND(n, s, p, f, o, t) {#n, s, p, f, o, t},
-#include "gateway/oper.def"
+#include "operator/oper.def"
 #undef COMMAND
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

@@ -1,5 +1,5 @@
-/* gateway/page.c -- see page.h */
-#include "gateway/page.h"
+/* operator/page.c -- see page.h */
+#include "operator/page.h"
 
 #include <string.h>
 #include <time.h>

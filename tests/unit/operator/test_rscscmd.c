@@ -1,11 +1,12 @@
-/* tests/unit/gateway/test_rscscmd.c -- commands from the network: words and their short forms,
+/* tests/unit/operator/test_rscscmd.c -- commands from the network: words and their short forms,
  * answers, who may see the names of a queued file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/nje_private.h"
-#include "gateway/rscscmd.h"
+#include "operator/asked.h"
+#include "operator/rscscmd.h"
 #include "db/readerrow.h"
 #include "rscs/deck.h"
 #include "unit/unit.h"
@@ -55,7 +56,8 @@ static void open_gate(void)
                          .nsmsg_auth = 1,
                          .page = ebc_page_default(),
                          .max_mail_bytes = 1 << 20};
-    g = (struct gate){.loop = loop_new(), .conf = &conf, .routes = routes_new()};
+    g = (struct gate){
+        .loop = loop_new(), .conf = &conf, .routes = routes_new(), .asked = asked_by_message};
     struct store_set set = {.loop = g.loop, .path = path, .spooldir = spool};
     ck_assert_msg(store_open(&g.store, &set, &w) == 0, "%s", w.text);
     route("MVSB", "FAR");
@@ -161,7 +163,7 @@ START_TEST(wrong_words_are_answered_by_the_form)
 {
     static const char *const form[] = {
 #define RSCS_COMMAND(n, s, f, form, sentence) form,
-#include "gateway/rscscmd.def"
+#include "operator/rscscmd.def"
     };
     char want[100];
     ck_assert_uint_eq(sizeof form / sizeof *form, sizeof mistakes / sizeof *mistakes);

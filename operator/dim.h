@@ -1,11 +1,11 @@
-/* gateway/dim.h -- the nickname service (RSCS DIM) as its users have it: commands by interactive
+/* operator/dim.h -- the nickname service (RSCS DIM) as its users have it: commands by interactive
  * message to DIM at DIMNODE. General users add nicknames, unless DIMNODE is CLOSED, and change or
  * delete their own; who is in SMSGAUTHLIST, and asks over the link behind which his node lies, may
  * do all; `access deny` keeps a user out. */
-#ifndef GATEWAY_DIM_H
-#define GATEWAY_DIM_H
+#ifndef OPERATOR_DIM_H
+#define OPERATOR_DIM_H
 
-#include "gateway/oper.h"
+#include "operator/oper.h"
 
 /* Answers go here, one line each, now or when the change is durable. */
 typedef void dim_reply_fn(struct gate *g, struct str user, struct str node, struct str line);

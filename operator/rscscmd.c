@@ -1,5 +1,5 @@
-/* gateway/rscscmd.c -- the RSCS commands that other nodes may give ours. */
-#include "gateway/rscscmd.h"
+/* operator/rscscmd.c -- the RSCS commands that other nodes may give ours. */
+#include "operator/rscscmd.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "gateway/admit.h"
 #include "gateway/file/njefile.h"
 #include "gateway/nje.h"
-#include "gateway/oper.h"
+#include "operator/oper.h"
 
 /* Anyone may ask, so an answer and the work for it have bounds. */
 #define LINES_MAX 20u
@@ -76,7 +76,7 @@ static const struct {
     const char *form, *sentence;
 } forms[] = {
 #define RSCS_COMMAND(n, s, f, form, sentence) {form, sentence},
-#include "gateway/rscscmd.def"
+#include "operator/rscscmd.def"
 };
 #define NFORMS (sizeof forms / sizeof forms[0])
 
@@ -422,7 +422,7 @@ static void query(struct call *c)
 {
     static const struct verb queries[] = {
 #define RSCS_QUERY(n, s, f) {#n, s, f},
-#include "gateway/rscscmd.def"
+#include "operator/rscscmd.def"
     };
     struct str word = str_word(&c->rest);
     const struct verb *v = find(queries, sizeof queries / sizeof queries[0], word);
@@ -491,7 +491,7 @@ static void cpquery(struct call *c)
 {
     static const struct verb queries[] = {
 #define RSCS_CPQ(n, s, f) {#n, s, f},
-#include "gateway/rscscmd.def"
+#include "operator/rscscmd.def"
     };
     struct str word = str_word(&c->rest);
     const struct verb *v = find(queries, sizeof queries / sizeof queries[0], word);
@@ -554,7 +554,7 @@ void rscscmd_run(struct gate *g, const struct rscscmd_asker *who, struct str tex
 {
     static const struct verb commands[] = {
 #define RSCS_COMMAND(n, s, f, form, sentence) {#n, s, f},
-#include "gateway/rscscmd.def"
+#include "operator/rscscmd.def"
     };
     struct call c = {.g = g, .who = who, .fn = fn, .arg = arg, .rest = text};
     struct str word = str_word(&c.rest);

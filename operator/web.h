@@ -1,8 +1,8 @@
-/* gateway/web.h -- the pages of METRICS: a small HTTP server that answers GET and HEAD of two pages
- * and closes (RFC 9112, of which it needs the request line only). Read-only, bounded in clients,
- * bytes and time; it never waits. */
-#ifndef GATEWAY_WEB_H
-#define GATEWAY_WEB_H
+/* operator/web.h -- the pages of METRICS: a small HTTP server that answers GET and HEAD of two
+ * pages and closes (RFC 9112, of which it needs the request line only). Read-only, bounded in
+ * clients, bytes and time; it never waits. */
+#ifndef OPERATOR_WEB_H
+#define OPERATOR_WEB_H
 
 #include "gateway/gate.h"
 

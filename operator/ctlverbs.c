@@ -1,4 +1,4 @@
-/* gateway/ctlverbs.c -- the requests of the control socket: what needs the running daemon. The
+/* operator/ctlverbs.c -- the requests of the control socket: what needs the running daemon. The
  * words of a request are borrowed during ctl_dispatch only. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +8,15 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/queue.h"
-#include "gateway/ctl.h"
+#include "operator/ctl.h"
 #include "gateway/dsn.h"
 #include "gateway/intake.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/note.h"
 #include "gateway/nje.h"
-#include "gateway/oper.h"
+#include "operator/oper.h"
 #include "gateway/relay.h"
-#include "gateway/rscscmd.h"
+#include "operator/rscscmd.h"
 #include "gateway/file/njefile.h"
 
 #define IDS_MAX 1000u

@@ -1,12 +1,12 @@
-/* gateway/ctlstatus.c -- njegate status: one screen, whose cost does not depend on the queue. */
+/* operator/ctlstatus.c -- njegate status: one screen, whose cost does not depend on the queue. */
 #include <string.h>
 #include <time.h>
 
-#include "gateway/ctl.h"
 #include "gateway/filter.h"
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
+#include "operator/ctl.h"
 
 #define QUEUES_SHOWN 8u
 #define HOSTS_SHOWN 8u

@@ -1,5 +1,5 @@
-/* gateway/ctl.c -- the control socket: frames, connections, answers. */
-#include "gateway/ctl.h"
+/* operator/ctl.c -- the control socket: frames, connections, answers. */
+#include "operator/ctl.h"
 
 #include <stdarg.h>
 #include <stdio.h>

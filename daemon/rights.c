@@ -1,5 +1,5 @@
-/* gateway/rights.c -- becomes the USER, and goes into the jail: see rights.h. */
-#include "gateway/rights.h"
+/* daemon/rights.c -- becomes the USER, and goes into the jail: see rights.h. */
+#include "daemon/rights.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,5 +1,5 @@
-/* gateway/web.c -- see web.h */
-#include "gateway/web.h"
+/* operator/web.c -- see web.h */
+#include "operator/web.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "base/stream.h"
 #include "gateway/listening.h"
 #include "gateway/metrics.h"
-#include "gateway/page.h"
+#include "operator/page.h"
 
 #define CLIENT_MS 10000
 #define PAGE_MAX (4u << 20)

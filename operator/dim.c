@@ -1,5 +1,5 @@
-/* gateway/dim.c -- nickname commands by interactive message. */
-#include "gateway/dim.h"
+/* operator/dim.c -- nickname commands by interactive message. */
+#include "operator/dim.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "db/history.h"
 #include "db/nickrow.h"
 #include "gateway/admit.h"
-#include "gateway/oper.h"
 #include "gateway/smtp/syntax.h"
+#include "operator/oper.h"
 
 #define QUERY_LINES 20u
 #define LINE_MAX_DIM 240u

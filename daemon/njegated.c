@@ -1,11 +1,11 @@
-/* gateway/njegated.c -- the daemon's command line. */
+/* daemon/njegated.c -- the daemon's command line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "gateway/daemon.h"
+#include "daemon/daemon.h"
 
 static const char usage[] =
     "usage: njegated [-c FILE] [-t] [-v]\n"

@@ -1,7 +1,7 @@
-/* gateway/oper.h -- commands by interactive message: SMSG to SMTP at LOCAL, njegate smsg. The
- * commands of RSCS are gateway/rscscmd.h. */
-#ifndef GATEWAY_OPER_H
-#define GATEWAY_OPER_H
+/* operator/oper.h -- commands by interactive message: SMSG to SMTP at LOCAL, njegate smsg. The
+ * commands of RSCS are operator/rscscmd.h. */
+#ifndef OPERATOR_OPER_H
+#define OPERATOR_OPER_H
 
 #include "gateway/gate.h"
 
@@ -12,7 +12,7 @@ struct oper_asker {
     struct str user, node; /* node "": the control socket, whose permissions are the check */
     const char *link;      /* the message came over that link; "": it was made here */
 };
-/* A command of gateway/oper.def, its words parted by blanks or commas. Privileged ones need
+/* A command of operator/oper.def, its words parted by blanks or commas. Privileged ones need
  * SMSGAUTHLIST, and a message over the link behind which the asker's node lies. */
 void oper_smsg(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
                void *arg);

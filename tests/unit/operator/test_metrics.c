@@ -1,4 +1,4 @@
-/* tests/unit/gateway/test_metrics.c -- samples, rates and delays in stopped time; requests of the
+/* tests/unit/operator/test_metrics.c -- samples, rates and delays in stopped time; requests of the
  * pages; the text of both. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
-#include "gateway/page.h"
-#include "gateway/web.h"
+#include "operator/page.h"
+#include "operator/web.h"
 #include "unit/feed.h"
 #include "unit/unit.h"
 

@@ -1,12 +1,12 @@
-/* gateway/ctl.h -- the control socket: one request of words, one reply of words, both
+/* operator/ctl.h -- the control socket: one request of words, one reply of words, both
  * length-prefixed:
  *
  *   total(4, big-endian, of what follows) then for each word length(4) bytes
  *
  * Request: the verb and its arguments. Reply: exit status ("0"...), error text, then the rows'
  * cells, so many in a row as the verb's table has columns (cli/table.h). */
-#ifndef GATEWAY_CTL_H
-#define GATEWAY_CTL_H
+#ifndef OPERATOR_CTL_H
+#define OPERATOR_CTL_H
 
 #include "base/arena.h"
 #include "base/bytes.h"

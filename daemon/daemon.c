@@ -1,5 +1,5 @@
-/* gateway/daemon.c -- wires the parts of the daemon, opens the doors, reloads, stops. */
-#include "gateway/daemon.h"
+/* daemon/daemon.c -- wires the parts of the daemon, opens the doors, reloads, stops. */
+#include "daemon/daemon.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,19 +9,20 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/rights.h"
 #include "gateway/clockwatch.h"
 #include "gateway/config/headrules.h"
-#include "gateway/ctl.h"
 #include "gateway/filter.h"
 #include "gateway/gate.h"
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
-#include "gateway/rights.h"
 #include "gateway/service.h"
 #include "gateway/smtpin.h"
 #include "gateway/sts.h"
-#include "gateway/web.h"
+#include "operator/asked.h"
+#include "operator/ctl.h"
+#include "operator/web.h"
 
 /* What the look-ups keep of the tables of names: some 110 octets a row that was asked for. */
 #define DIRECTORY_MOST ((size_t)512 << 20)
@@ -65,14 +66,6 @@ static int make_routes(const struct conf *c, struct routes **out, struct why *w)
         routes_free(&r);
     *out = r;
     return v;
-}
-
-void gate_log_level(const struct gate *g)
-{
-    const struct conf *c = g->conf;
-    log_open(2, g->debug || g->trace || c->debug || c->trace ? LOG_DEBUG
-                : c->quiet                                   ? LOG_WARN
-                                                             : LOG_INFO);
 }
 
 /* As IBM's server lists them on OUTPUT: one event a statement. */
@@ -281,6 +274,7 @@ static int open_parts(struct daemon *d, struct why *w)
                             .trouble = store_trouble,
                             .trouble_arg = d};
     g->tls = tls_new();
+    g->asked = asked_by_message;
     g->nje = nje_new(g);
     int v = load_tls(d, w);
     if (v == 0)

@@ -1,7 +1,7 @@
-/* gateway/rscscmd.h -- the commands other nodes may give ours (NMR commands), answered in the
+/* operator/rscscmd.h -- the commands other nodes may give ours (NMR commands), answered in the
  * manner of RSCS: one message a line, without sender user, so that nothing answers an answer. */
-#ifndef GATEWAY_RSCSCMD_H
-#define GATEWAY_RSCSCMD_H
+#ifndef OPERATOR_RSCSCMD_H
+#define OPERATOR_RSCSCMD_H
 
 #include "gateway/gate.h"
 
@@ -12,7 +12,7 @@ struct rscscmd_asker {
 };
 typedef void rscscmd_reply_fn(void *arg, struct str line);
 
-/* A command of gateway/rscscmd.def. Every one is answered, but MSG and CMD that went their way. */
+/* A command of operator/rscscmd.def. Every one is answered, but MSG and CMD that went their way. */
 void rscscmd_run(struct gate *g, const struct rscscmd_asker *who, struct str text,
                  rscscmd_reply_fn *fn, void *arg);
 

@@ -1,7 +1,7 @@
-/* gateway/rights.h -- with which rights the daemon runs once its ports are open: the USER of the
+/* daemon/rights.h -- with which rights the daemon runs once its ports are open: the USER of the
  * configuration, and nothing but the paths it works with (security/jail). */
-#ifndef GATEWAY_RIGHTS_H
-#define GATEWAY_RIGHTS_H
+#ifndef DAEMON_RIGHTS_H
+#define DAEMON_RIGHTS_H
 
 #include "gateway/config/conf.h"
 

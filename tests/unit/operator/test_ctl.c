@@ -1,7 +1,7 @@
-/* tests/unit/gateway/test_ctl.c -- frames of the control socket. */
+/* tests/unit/operator/test_ctl.c -- frames of the control socket. */
 #include <string.h>
 
-#include "gateway/ctl.h"
+#include "operator/ctl.h"
 #include "unit/unit.h"
 
 START_TEST(round_trip_and_every_cut)
