@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "base/idn.h"
+
 #define NAME_MAX_NJE 8u
 #define MAILBOX_MAX 254u /* RFC 5321 4.5.3.1.3 without the <> */
+#define MAILBOX_ROOM 4096u
 
 static bool alnum(uint8_t ch)
 {
@@ -74,8 +77,8 @@ static struct str quoted(struct arena *a, struct str s)
 
 struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain)
 {
-    struct str left = quoted(a, local), right = arena_lower(a, domain);
-    return arena_join(a, left, '@', right);
+    struct str left = quoted(a, local);
+    return addr_fold_domain(a, arena_join(a, left, '@', domain));
 }
 
 struct str addr_domain(struct str mailbox)
@@ -86,12 +89,8 @@ struct str addr_domain(struct str mailbox)
 
 struct str addr_fold_domain(struct arena *a, struct str mailbox)
 {
-    char *p = arena_cstr(a, mailbox);
-    struct str copy = str_of(p);
-    ptrdiff_t at = str_find_last(copy, '@');
-    for (size_t i = at < 0 ? copy.n : (size_t)at; i < copy.n; i++)
-        p[i] = ascii_lower(p[i]);
-    return copy;
+    char z[MAILBOX_ROOM];
+    return arena_str(a, idn_fold(mailbox, z, sizeof z) ? str_of(z) : mailbox);
 }
 
 /* NJE names may hold characters that no host name has. */

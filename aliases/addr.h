@@ -39,7 +39,7 @@ struct str addr_internet(struct arena *a, const struct addr_names *names, struct
 bool addr_is_ours(const struct addr_names *names, struct str domain); /* gateway or RSCS domain */
 bool addr_userid_ok(struct str s);     /* 1-8 of A-Z 0-9 $ # @ _ - + :, any case */
 bool addr_reserved(struct str userid); /* SMTP MAILER BSMTP DIM POSTMASTER, QSM with digits */
-/* local part by case, domain without: the form kept in tables. */
+/* local part by case, domain without and in A-labels (base/idn.h): the form kept in tables. */
 struct str addr_mailbox_key(struct arena *a, struct str local, struct str domain);
 /* The same of a whole mailbox; what has no domain stays as it is. */
 struct str addr_fold_domain(struct arena *a, struct str mailbox);

@@ -315,10 +315,11 @@ int snads_check(struct arena *a, struct alias_row *row, struct why *w)
 {
     struct str route, local, domain;
     bool any = str_is(row->userid, "*ANY");
+    struct str mailbox = addr_fold_domain(a, row->mailbox);
     int rc = check_names(row, w);
     if (rc < 0)
         return rc;
-    if (row->mailbox.n > MAILBOX_MAX || !split_mailbox(row->mailbox, &route, &local, &domain) ||
+    if (mailbox.n > MAILBOX_MAX || !split_mailbox(mailbox, &route, &local, &domain) ||
         !route_ok(route) || !local_ok(local) || !host_ok(domain, any) ||
         str_is(local, "*") != any || (any && route.n > 0))
         return bad_mailbox(row, any, w);
@@ -326,6 +327,6 @@ int snads_check(struct arena *a, struct alias_row *row, struct why *w)
     row->address = arena_upper(a, row->address);
     row->owner = arena_upper(a, row->owner);
     row->mailbox = arena_printf(a, "%.*s%s%.*s@%.*s", STR_ARG(route), route.n > 0 ? ":" : "",
-                                STR_ARG(local), STR_ARG(arena_lower(a, domain)));
+                                STR_ARG(local), STR_ARG(domain));
     return 0;
 }

@@ -12,5 +12,11 @@
 bool idn_ascii(struct str domain, char out[IDN_MAX]);
 /* The same of what follows the last @ of a mailbox; out holds size octets, 512 are enough. */
 bool idn_mailbox(struct str mailbox, char *out, size_t size);
+/* A mailbox as it is kept and compared: its local part as it is, its domain in lower case and
+ * A-labels (one that can be no name: in lower case). Without an @ all of it is local part. False,
+ * and out "", when size octets do not hold it, or it holds a NUL. */
+bool idn_fold(struct str mailbox, char *out, size_t size);
+/* The other way: A-labels of the domain become U-labels. False, and out "", when there are none. */
+bool idn_unfold(struct str mailbox, char *out, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "aliases/addr.h"
 #include "aliases/nicklist.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "db/history.h"
 #include "gateway/smtp/syntax.h"
@@ -99,13 +100,15 @@ static int read_mailbox(struct cli *c, struct arena *a, struct str word, struct 
     struct addr_names names = conf_names(c->conf);
     struct smtp_path box;
     struct why w;
-    if (smtp_parse_mailbox(word, a, &box, &w) < 0 || box.domain.n == 0)
+    bool ok = smtp_parse_mailbox(word, a, &box, &w) == 0 && box.domain.n > 0;
+    struct str key = ok ? addr_mailbox_key(a, box.local, box.domain) : STR("");
+    if (!ok || !text_is_ascii(addr_domain(key)))
         return cli_error(CLI_REFUSED, "\"%.*s\" is no mailbox: user@host.domain", STR_ARG(word));
-    if (addr_is_ours(&names, box.domain))
+    if (addr_is_ours(&names, addr_domain(key)))
         return cli_error(CLI_REFUSED,
                          "%.*s is an address of this gateway; a nickname stands for one elsewhere",
                          STR_ARG(box.text));
-    *mailbox = addr_mailbox_key(a, box.local, box.domain);
+    *mailbox = key;
     return CLI_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/idn.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/journal.h"
@@ -168,6 +169,18 @@ static int trace_cells(void *arg, const struct journal_row *r)
     return 0;
 }
 
+/* A domain beyond ASCII came in U-labels or in A-labels: both are meant. */
+static int search_journal(struct db *d, struct str address, struct table *t, struct why *w)
+{
+    char z[1024];
+    int v = journal_search(d, address, trace_cells, t, w);
+    bool other = text_is_ascii(address) ? idn_unfold(address, z, sizeof z)
+                                        : idn_mailbox(address, z, sizeof z);
+    return v < 0 || !other || str_eq(str_of(z), address)
+               ? v
+               : journal_search(d, str_of(z), trace_cells, t, w);
+}
+
 int cli_trace(struct cli *c)
 {
     struct db *d;
@@ -179,7 +192,7 @@ int cli_trace(struct cli *c)
     struct table *t = table_new(trace_columns, 4);
     int v = str_number(str_of(c->word[1]), UINT64_MAX, &id)
                 ? journal_of(d, id, trace_cells, t, &w)
-                : journal_search(d, str_of(c->word[1]), trace_cells, t, &w);
+                : search_journal(d, str_of(c->word[1]), t, &w);
     db_close(&d);
     if (v < 0 || table_rows(t) == 0) {
         table_free(&t);

@@ -89,12 +89,17 @@ int aliasrow_find_mailbox(struct db *d, struct str owner, struct str mailbox, bo
         " AND userid <> '*ANY' ORDER BY mailbox = ?1 COLLATE BINARY DESC, automatic, userid,"
         " address LIMIT 1",
         CELLS, 'y'};
-    struct row_key box, who;
+    struct row_key box, once, who;
     struct cell cell[ROW_CELLS];
     int rc = 0;
     if (row_mailbox(&box, mailbox) && row_upper(&who, owner, OWNER_MOST)) {
-        const struct str key[] = {box.s, who.s};
-        rc = row_find(d, any_case ? &query : &same_case, key, 2, any_case, a, cell, w);
+        struct str key[] = {box.s, who.s};
+        const struct row_query *q = any_case ? &query : &same_case;
+        rc = row_find(d, q, key, 2, any_case, a, cell, w);
+        if (rc == 0 && row_mailbox_once(&once, &box)) {
+            key[0] = once.s;
+            rc = row_find(d, q, key, 2, any_case, a, cell, w);
+        }
     }
     if (rc > 0)
         *row = row_of(cell);

@@ -3,6 +3,13 @@
 
 #include "db/row.h"
 
+static bool same_mailbox(struct str a, struct str b)
+{
+    struct row_key x, y;
+    return a.n == 0 || b.n == 0 ? a.n == b.n
+                                : row_mailbox(&x, a) && row_mailbox(&y, b) && str_eq(x.s, y.s);
+}
+
 static int may_put(struct db *d, const struct nick_row *row, bool replace, struct why *w)
 {
     struct nick_row there;
@@ -10,7 +17,7 @@ static int may_put(struct db *d, const struct nick_row *row, bool replace, struc
     struct arena *a = arena_new(65536);
     int rc = nickrow_get(d, row->nick, a, &there, &said);
     if (rc == OK && !replace &&
-        (!str_eq(there.mailbox, row->mailbox) || !str_eq(there.members, row->members)))
+        (!same_mailbox(there.mailbox, row->mailbox) || !str_eq(there.members, row->members)))
         rc = why_set(w, E_DENIED, 0, NULL,
                      "the nickname %.*s exists already: it is %.*s (--replace)", STR_ARG(row->nick),
                      STR_ARG(there.mailbox.n > 0 ? there.mailbox : there.members));
@@ -28,7 +35,9 @@ int nickfile_put(struct db *d, const struct nick_row *row, struct str tags, bool
     int rc = may_put(d, row, replace, w);
     if (rc < 0)
         return rc;
-    const struct cell cell[] = {cell_text(row->nick),        cell_text(row->mailbox),
+    struct row_key box;
+    struct str mailbox = row_mailbox(&box, row->mailbox) ? box.s : row->mailbox;
+    const struct cell cell[] = {cell_text(row->nick),        cell_text(mailbox),
                                 cell_text(row->name),        cell_text(row->owner),
                                 cell_number(row->preferred), cell_time(row->changed),
                                 cell_text(row->by),          cell_text(tags),

@@ -58,9 +58,12 @@ int nickrow_of_mailbox(struct db *d, struct str mailbox, struct arena *a, struct
     static const struct row_query query = {"SELECT " COLUMNS " FROM nick WHERE mailbox = ? ORDER BY"
                                            " preferred DESC, automatic, nick LIMIT 1",
                                            CELLS, 'm'};
-    struct row_key k;
+    struct row_key k, once;
     struct cell cell[ROW_CELLS];
-    int rc = row_mailbox(&k, mailbox) ? row_find(d, &query, &k.s, 1, false, a, cell, w) : 0;
+    bool ok = row_mailbox(&k, mailbox);
+    int rc = ok ? row_find(d, &query, &k.s, 1, false, a, cell, w) : 0;
+    if (rc == 0 && ok && row_mailbox_once(&once, &k))
+        rc = row_find(d, &query, &once.s, 1, false, a, cell, w);
     if (rc == 0)
         return why_set(w, E_ABSENT, 0, NULL, "no nickname stands for %.*s", STR_ARG(mailbox));
     if (rc > 0)
@@ -235,7 +238,8 @@ int nickrow_each(struct db *d, struct str pattern, int (*fn)(void *arg, const st
                  void *arg, struct why *w)
 {
     static const struct row_query query = {"SELECT " COLUMNS " FROM nick ORDER BY nick", CELLS, 0};
-    struct walk walk = {pattern, fn, arg};
+    struct row_key k;
+    struct walk walk = {row_mailbox(&k, pattern) ? k.s : pattern, fn, arg};
     return row_each(d, &query, matching, &walk, w);
 }
 

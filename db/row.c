@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "base/idn.h"
 #include "db/history.h"
 #include "db/memo.h"
 
@@ -26,14 +27,17 @@ bool row_upper(struct row_key *k, struct str s, size_t most)
 
 bool row_mailbox(struct row_key *k, struct str mailbox)
 {
-    if (mailbox.n == 0 || mailbox.n > sizeof k->text)
+    if (mailbox.n == 0 || !idn_fold(mailbox, k->text, sizeof k->text))
         return false;
-    ptrdiff_t at = str_find_last(mailbox, '@');
-    size_t domain = at < 0 ? mailbox.n : (size_t)at;
-    memcpy(k->text, mailbox.p, domain);
-    for (size_t i = domain; i < mailbox.n; i++)
-        k->text[i] = fold(mailbox.p[i], 'A', 'Z');
-    k->s = (struct str){k->text, mailbox.n};
+    k->s = str_of(k->text);
+    return true;
+}
+
+bool row_mailbox_once(struct row_key *k, const struct row_key *now)
+{
+    if (!idn_unfold(now->s, k->text, sizeof k->text))
+        return false;
+    k->s = str_of(k->text);
     return true;
 }
 

@@ -13,13 +13,16 @@
 
 /* A key as a table keeps it. */
 struct row_key {
-    char text[ROW_MAILBOX_MAX];
+    char text[ROW_MAILBOX_MAX + 1];
     struct str s;
 };
-/* Upper case; a mailbox has its domain in lower case and its local part as it is. False when it is
- * longer than most (than ROW_MAILBOX_MAX, or empty). */
+/* Upper case; a mailbox has its domain in lower case and A-labels and its local part as it is
+ * (base/idn.h). False when it is longer than most (than ROW_MAILBOX_MAX, or empty). */
 bool row_upper(struct row_key *k, struct str s, size_t most);
 bool row_mailbox(struct row_key *k, struct str mailbox);
+/* The mailbox as rows have it that were written when U-labels were kept. False when it is the same.
+ */
+bool row_mailbox_once(struct row_key *k, const struct row_key *now);
 
 /* A column's value: text, or a number. */
 struct cell {

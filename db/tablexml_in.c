@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "db/history.h"
+#include "db/row.h"
 #include "db/tablexml.h"
 #include "db/tablexml_private.h"
 
@@ -80,13 +81,10 @@ static xmlParserInputPtr no_entity(const char *url, const char *id, xmlParserCtx
 
 /* --- a row --- */
 
-/* The domain of a mailbox in lower case; the whole text when there is none. */
-static struct str domain_folded(struct arena *a, struct str mailbox)
+static struct str mailbox_value(struct arena *a, struct str mailbox)
 {
-    char *p = arena_cstr(a, mailbox);
-    for (size_t i = (size_t)(str_find_last(mailbox, '@') + 1); p[i] != '\0'; i++)
-        p[i] = ascii_lower(p[i]);
-    return str_of(p);
+    struct row_key k;
+    return row_mailbox(&k, mailbox) ? arena_str(a, k.s) : mailbox;
 }
 
 /* Of the form the schema has checked. */
@@ -127,7 +125,7 @@ static void bind_cell(struct import *im, struct sqlite3_stmt *st, size_t c)
         break;
     case XML_MAILBOX:
     case XML_MAILBOX_OR_NONE:
-        v = domain_folded(a, v);
+        v = mailbox_value(a, v);
         break;
     case XML_FLAG:
         sqlite3_bind_int(st, n, str_is(v, "yes"));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/idn.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -222,14 +223,22 @@ static struct str message_id(struct job *j, msg_id id)
                         (long long)wall_now().us, STR_ARG(j->g->names.hostname));
 }
 
+/* A domain beyond ASCII has A-labels for those who need them. */
+static bool goes_as_ascii(struct str mailbox)
+{
+    char z[1024];
+    return text_is_ascii(mailbox) ||
+           (idn_mailbox(mailbox, z, sizeof z) && text_is_ascii(str_of(z)));
+}
+
 /* Only such an envelope lets a header have addresses that are not ASCII. */
 static bool needs_utf8(const struct job *j, const struct admitted *rcpt, size_t n)
 {
-    bool ascii = text_is_ascii(j->sender);
+    bool ascii = goes_as_ascii(j->sender);
     for (size_t i = 0; i < n; i++) {
-        ascii = ascii && text_is_ascii(rcpt[i].mailbox);
+        ascii = ascii && goes_as_ascii(rcpt[i].mailbox);
         for (size_t k = 0; k < rcpt[i].nmore; k++)
-            ascii = ascii && text_is_ascii(rcpt[i].more[k].mailbox);
+            ascii = ascii && goes_as_ascii(rcpt[i].more[k].mailbox);
     }
     return !ascii;
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "db/accessrow.h"
 #include "db/history.h"
 #include "db/nickrow.h"
@@ -81,13 +82,15 @@ static bool good_mailbox(struct dim *d, struct str word, struct str *mailbox)
 {
     struct smtp_path p;
     struct why w;
-    if (smtp_parse_mailbox(word, d->arena, &p, &w) < 0 || str_find(p.domain, '.') < 0)
+    bool ok = smtp_parse_mailbox(word, d->arena, &p, &w) == 0 && str_find(p.domain, '.') >= 0;
+    struct str key = ok ? addr_mailbox_key(d->arena, p.local, p.domain) : STR("");
+    if (!ok || !text_is_ascii(addr_domain(key)))
         say(d, "\"%.*s\" is no mailbox: user@host.domain", STR_ARG(str_sub(word, 0, 100)));
-    else if (addr_is_ours(&d->g->names, p.domain))
+    else if (addr_is_ours(&d->g->names, addr_domain(key)))
         say(d, "%.*s is an address of this gateway; a nickname stands for one elsewhere",
             STR_ARG(str_sub(word, 0, 100)));
     else {
-        *mailbox = addr_mailbox_key(d->arena, p.local, p.domain);
+        *mailbox = key;
         return true;
     }
     return false;

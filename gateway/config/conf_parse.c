@@ -385,15 +385,28 @@ void parse_restrict(struct conf_reader *r, struct str rest)
             APPEND(r, r->c->restricted, r->c->nrestricted) = row;
 }
 
+static bool has_empty_label(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] == '.' && (i == 0 || name.p[i - 1] == '.'))
+            return true;
+    return false;
+}
+
 struct str conf_domain(struct conf_reader *r, struct str word)
 {
     char ascii[IDN_MAX];
     size_t dot = word.n > 0 && word.p[0] == '.';
-    if (text_is_ascii(word))
+    struct str name = str_sub(word, dot, word.n);
+    if (has_empty_label(name))
+        conf_error(r, "\"%.*s\" can be no domain name: a label between its dots is empty",
+                   STR_ARG(word));
+    else if (text_is_ascii(word))
         return arena_str(r->c->arena, word);
-    if (idn_ascii(str_sub(word, dot, word.n), ascii))
+    else if (idn_ascii(name, ascii))
         return arena_printf(r->c->arena, "%s%s", dot > 0 ? "." : "", ascii);
-    conf_error(r, "\"%.*s\" can be no domain name", STR_ARG(word));
+    else
+        conf_error(r, "\"%.*s\" can be no domain name", STR_ARG(word));
     return STR("");
 }
 

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "base/idn.h"
 #include "base/text.h"
 
+#define MAILBOX_ROOM 1024u
 #define LINE_FOLD 78  /* RFC 5322 2.1.1, the wish */
 #define LINE_HARD 990 /* below the 998 of RFC 5322 2.1.1, the law */
 #define WORD_PAYLOAD                                                                               \
@@ -473,6 +475,9 @@ struct str hdr_mailbox(struct arena *a, struct str name, struct str mailbox)
 struct str hdr_mailbox_ascii(struct arena *a, struct str name, struct str mailbox)
 {
     struct buf clean, out;
+    char z[MAILBOX_ROOM];
+    if (!text_is_ascii(mailbox) && idn_mailbox(mailbox, z, sizeof z))
+        mailbox = str_of(z);
     if (text_is_ascii(mailbox))
         return hdr_mailbox(a, name, mailbox);
     clean_to(&clean, name);

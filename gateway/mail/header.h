@@ -46,8 +46,9 @@ void hdr_clean(struct buf *b, struct str utf8);
 struct str hdr_encode(struct arena *a, struct str utf8);
 /* "Name" <local@domain>, or local@domain; name encoded or quoted as needed. */
 struct str hdr_mailbox(struct arena *a, struct str name, struct str mailbox);
-/* The same for a mail that not every host takes when it holds more than ASCII: an address that does
- * is shown in the name of an empty group (RFC 6857 3.1), for it is no address there. */
+/* The same for a mail that not every host takes when it holds more than ASCII: a domain that
+ * does has A-labels; an address whose local part does is shown in the name of an empty group (RFC
+ * 6857 3.1), for it is no address there. */
 struct str hdr_mailbox_ascii(struct arena *a, struct str name, struct str mailbox);
 /* Append "Name: value CRLF", folded at blanks to 78 columns. Value can hold no line break: they
  * become blanks, so no value can forge a field. */

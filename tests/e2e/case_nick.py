@@ -4,7 +4,7 @@ import pwd
 import re
 
 import njefile
-from world import Skip
+from world import Raw, Skip
 
 
 def ask(p, gw_node, command, user='BOB', to='DIM'):
@@ -69,6 +69,59 @@ def case_names_files(w):
     with open(path, 'w', encoding='utf-8') as f:
         f.write(':nick.WAYTOOLONGNICK :userid.a :node.b.org\n')
     assert 'user.names' in gw.cli('nick', 'import', path, status=1)
+
+
+def case_domains_beyond_ascii(w):
+    """A mailbox is one, whether its domain comes in U-labels or A-labels, whoever writes it where."""
+    u, a = 'b\u00fccher.example', 'xn--bcher-kva.example'
+    sink = w.sink()
+    gw, p, _ = w.pair(['NODE MVSA STYLE=NOTE', 'LOCALUSER ANNE MBOX=anne@' + u, 'DESTINATION %s %s' % (u, sink.where)])
+    path = os.path.join(gw.dir, 'user.names')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(':nick.FILED :userid.filed :node.%s\n:nick.MANY :list.FILED listed@%s\n' % (u, u))
+    gw.cli('nick', 'import', path)
+    gw.cli('nick', 'import', path)
+    gw.cli('nick', 'add', 'TYPED', 'typed@' + u)
+    assert a in ask(p, 'GATE', 'ADD TOLD told@' + u)
+    for bad in ('b\u00fccher..example', '\u202e\u00fc.example'):
+        assert 'no mailbox' in gw.cli('nick', 'add', 'BAD', 'x@' + bad, status=1)
+    assert 'no mailbox' in ask(p, 'GATE', 'ADD BAD x@ab--\u00fc.example')
+    assert 'TOLD' in ask(p, 'GATE', 'QUERY told@' + u) and 'TOLD' in ask(p, 'GATE', 'QUERY told@' + a)
+    assert {r['nick']: r['mailbox'] for r in gw.json('nick', 'list')} == {
+        n: n.lower() + '@' + a if n != 'MANY' else '' for n in ('FILED', 'TYPED', 'TOLD', 'MANY')}
+    assert [r['nick'] for r in gw.json('nick', 'list', 'typed@' + u)] == ['TYPED']
+    r = Raw(gw.smtp)
+    r.hello()
+    for who, nick in (('filed', 'FILED'), ('typed', 'TYPED'), ('told', 'TOLD'), ('new', 'QSM01')):
+        for domain in (a, u):
+            r.send(('MAIL FROM:<%s@%s> SMTPUTF8\r\n' % (who, domain)).encode())
+            r.expect(250)
+            r.ask('RCPT TO:<bob%%mvsa@%s>' % gw.fqdn, 250)
+            r.ask('DATA', 354)
+            r.send(('From: %s@%s\r\nSubject: x\r\n\r\nx\r\n.\r\n' % (who, domain)).encode())
+            r.expect(250)
+            assert p.take_file().origin == (nick, 'GATE'), (who, domain)
+    # what they get back, by hosts that take ASCII only
+    for to, fields, want in (
+            ('TYPED', [], {'typed'}),
+            ('MANY', [], {'filed', 'listed'}),
+            ('SMTP', ['Hand Written%36s%-8s at %s' % ('', 'hand', u), 'J\u00fcrgen%36s%-8s at %s' % ('', 'jb', a)], {'hand', 'jb'})):
+        p.send(njefile.note('BOB', 'MVSA', to, 'GATE', ['x'], 'gr\u00fc\u00df', 'B\u00f6b', to=fields or [
+            'Them%40s%-8s at GATE' % ('', to)])).wait()
+        got = set()
+        while got != set(n + '@' + a for n in want):
+            m = sink.take()
+            assert 'SMTPUTF8' not in m.params and m.data.isascii(), m.data
+            got |= set(m.rcpts)
+        if fields:
+            assert [x.addr_spec for x in m.mail['To'].addresses] == ['hand@' + a, 'jb@' + a], m.mail['To']
+    gw.cli('note', 'typed@' + u, '--from', 'ANNE', stdin='x\n')
+    m = sink.take()
+    assert 'SMTPUTF8' not in m.params and m.data.isascii() and m.sender == 'anne@' + a, (m.params, m.data)
+    assert m.mail['From'].addresses[0].addr_spec == 'anne@' + a
+    both = [{r['id'] for r in gw.json('trace', 'typed@' + domain)} for domain in (a, u)]
+    assert both[0] == both[1] and len(both[0]) >= 4, both
+    gw.empty()
 
 
 def case_by_message(w):

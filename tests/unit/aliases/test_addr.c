@@ -257,6 +257,8 @@ START_TEST(keys_fold_the_domain_only)
     ck_assert_msg(str_eq(k, STR("Joe.Blow@example.com")), "%.*s", STR_ARG(k));
     ck_assert(str_eq(addr_fold_domain(a, STR("\"A@B\"@Example.COM")), STR("\"A@B\"@example.com")));
     ck_assert(str_eq(addr_fold_domain(a, STR("Joe.Blow")), STR("Joe.Blow")));
+    k = addr_mailbox_key(a, STR("a b"), STR("B\xc3\x9c\x63her.example"));
+    ck_assert_msg(str_eq(k, STR("\"a b\"@xn--bcher-kva.example")), "%.*s", STR_ARG(k));
     k = addr_mailbox_key(a, STR("a b"), STR("X"));
     ck_assert_msg(str_eq(k, STR("\"a b\"@x")), "%.*s", STR_ARG(k));
     arena_free(&a);

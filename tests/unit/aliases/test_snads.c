@@ -343,6 +343,8 @@ static const struct {
     {"", "*ANY", "*ANY", "*@*", NULL},
     {"", "*ANY", "*ANY", "*@*.example", NULL},
     {"a@b", "X", "Y", "x@y", NULL},
+    {"", "X", "Y", "x@b\xc3\xbc\x63her.example", NULL},
+    {"", "X", "Y", "x@b\xc3\xbc\x63her..example", "\"x@b\xc3\xbc\x63her..example\" is no mailbox"},
     {"", "X", "Y", "@a,@b:x@c", NULL},
     {"", "WALRUSES1", "REEF", "x@y.example", "\"WALRUSES1\" is no user ID"},
     {"", "", "REEF", "x@y.example", "\"\" is no user ID"},

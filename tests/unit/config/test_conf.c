@@ -131,6 +131,12 @@ static const struct {
     {"RETRYINT soon",
      "conf:4: RETRYINT soon: not a number from 0 to 1440, the default 20 is used\n", false},
     {"RSCSFORMAT PAPER", "conf:4: RSCSFORMAT PAPER: must be one of NETDATA|PUNCH\n", true},
+    {"HOSTNAME b\xc3\xbc\x63her..example",
+     "conf:4: \"b\xc3\xbc\x63her..example\" can be no domain name: a label between its dots is "
+     "empty\n",
+     true},
+    {"DESTINATION ..example mx.example",
+     "conf:4: \"..example\" can be no domain name: a label between its dots is empty\n", true},
     {"RSCSDOMAIN", "conf:4: RSCSDOMAIN: a value is missing\n", true},
     {"RSCSDOMAIN a b", "conf:4: RSCSDOMAIN: one value is enough, \"b\" is too much\n", true},
     {"LISTENSMTP nowhere:x", NULL, true},

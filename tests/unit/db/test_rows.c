@@ -2,9 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/aliasrow.h"
+#include "db/nickfile.h"
 #include "db/nickrow.h"
 #include "db/queue.h"
 #include "db/readerrow.h"
+#include "db/row.h"
 #include "fixture.h"
 #include "unit/unit.h"
 
@@ -135,6 +138,73 @@ static int names(void *arg, const struct nick_row *r)
     buf_printf(arg, "%.*s ", STR_ARG(r->nick));
     return str_is(r->nick, "STOP");
 }
+
+#define U_LABEL "b\xc3\xbc\x63her.example"
+#define A_LABEL "xn--bcher-kva.example"
+
+static void run(const char *sql)
+{
+    struct why w;
+    ck_assert_int_eq(row_run(f.reader, sql, "", NULL, NULL, &w), OK);
+}
+
+/* One mailbox, however its domain is spelt; also where a row is from the time of U-labels. */
+START_TEST(nick_domains)
+{
+    struct nick_row r = row("FILE", "f@" U_LABEL);
+    struct why w;
+    add("BOB", "bob@B\xc3\x9c\x63her.example", false, true);
+    ck_assert_int_eq(nickrow_get(f.reader, STR("BOB"), a, &r, &w), OK);
+    ck_assert(str_is(r.mailbox, "bob@" A_LABEL));
+    ck_assert_str_eq(reverse("bob@" U_LABEL), "BOB");
+    ck_assert_str_eq(reverse("bob@" A_LABEL), "BOB");
+    add("OLD", "old@x", false, true);
+    run("UPDATE nick SET mailbox = 'old@" U_LABEL "' WHERE nick = 'OLD'");
+    ck_assert_str_eq(reverse("old@" U_LABEL), "OLD");
+    ck_assert_str_eq(reverse("old@" A_LABEL), "OLD");
+    ck_assert_str_eq(reverse("new@" A_LABEL), "none");
+    r = row("OLD", "old@" A_LABEL); /* the same as is there, no reason to refuse it */
+    r.members = STR("");
+    ck_assert_int_eq(nickfile_put(f.reader, &r, STR(""), false, &w), OK);
+    r.mailbox = STR("new@" U_LABEL);
+    ck_assert_int_eq(nickfile_put(f.reader, &r, STR(""), false, &w), E_DENIED);
+    ck_assert_int_eq(nickfile_put(f.reader, &r, STR(""), true, &w), OK);
+    ck_assert_str_eq(reverse("new@" A_LABEL), "OLD");
+    ck_assert_int_eq(nickrow_get(f.reader, STR("OLD"), a, &r, &w), OK);
+    ck_assert(str_is(r.mailbox, "new@" A_LABEL));
+}
+END_TEST
+
+static const char *alias_of(const char *mailbox, bool any_case)
+{
+    static char userid[16];
+    struct alias_row r;
+    struct why w;
+    int rc = aliasrow_find_mailbox(f.reader, STR(""), str_of(mailbox), any_case, a, &r, &w);
+    ck_assert_int_ge(rc, 0);
+    str_copy(userid, sizeof userid, rc > 0 ? r.userid : STR("none"));
+    return userid;
+}
+
+START_TEST(alias_domains)
+{
+    struct alias_row r = {
+        .userid = STR("bob"), .address = STR("MVS"), .mailbox = STR("Bob@" U_LABEL)};
+    struct why w;
+    ck_assert_int_eq(aliasrow_add(f.reader, &r, &w), OK);
+    r.userid = STR("old");
+    r.mailbox = STR("old@x");
+    ck_assert_int_eq(aliasrow_add(f.reader, &r, &w), OK);
+    run("UPDATE alias SET mailbox = 'Old@" U_LABEL "' WHERE userid = 'OLD'");
+    ck_assert_str_eq(alias_of("Bob@" U_LABEL, false), "BOB");
+    ck_assert_str_eq(alias_of("Bob@" A_LABEL, false), "BOB");
+    ck_assert_str_eq(alias_of("bob@" A_LABEL, false), "none");
+    ck_assert_str_eq(alias_of("bob@" A_LABEL, true), "BOB");
+    ck_assert_str_eq(alias_of("Old@" U_LABEL, false), "OLD");
+    ck_assert_str_eq(alias_of("Old@" A_LABEL, false), "OLD");
+    ck_assert_str_eq(alias_of("old@" A_LABEL, true), "OLD");
+}
+END_TEST
 
 START_TEST(nick_lists)
 {
@@ -295,6 +365,8 @@ static Suite *rows_suite(void)
     tcase_add_test(t, nick_change_and_delete);
     tcase_add_test(t, nick_reverse_order);
     tcase_add_test(t, nick_lists);
+    tcase_add_test(t, nick_domains);
+    tcase_add_test(t, alias_domains);
     tcase_add_test(t, nick_last_auto);
     tcase_add_test(t, nick_beside_the_writer);
     tcase_add_test(t, reader_files);

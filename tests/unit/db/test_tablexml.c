@@ -150,11 +150,14 @@ START_TEST(merge_changes)
     fill();
     ck_assert_msg(
         import_text(DOC("<nick nick=\"fred\" mailbox=\"Other@EXAMPLE.org\"/>\n"
+                        "<nick nick=\"anne\" mailbox=\"anne@B\xc3\xbc\x63her.example\"/>\n"
                         "<alias userid=\"*any\" address=\"reef\" mailbox=\"*@New.example\"/>"
                         "<secure user=\"u3\" node=\"n3\"/>"),
                     false, &w) == 0,
         "%s\n%s", w.text, told);
-    ck_assert_int_eq(count("SELECT count(*) FROM nick"), 3);
+    ck_assert_int_eq(count("SELECT count(*) FROM nick"), 4);
+    ck_assert_int_eq(
+        count("SELECT count(*) FROM nick WHERE mailbox = 'anne@xn--bcher-kva.example'"), 1);
     ck_assert_int_eq(count("SELECT count(*) FROM nick WHERE nick = 'FRED' AND by = 'tester' AND"
                            " changed > 1700000000123456 AND mailbox = 'Other@example.org'"),
                      1);
