@@ -147,7 +147,7 @@ int aliasrow_insert(struct db *d, const struct alias_row *row, struct why *w)
     if (rc != E_DENIED)
         return rc;
     struct why absent;
-    struct alias_row there;
+    struct alias_row there = {0};
     struct arena *a = arena_new(65536);
     if (aliasrow_get(d, row, a, &there, &absent) < 0)
         rc = E_DENIED;
