@@ -42,7 +42,7 @@ LIBS     = -levent_core -lssl -lcrypto -lsqlite3 -lunbound -lgsasl -lidn2 \
            $(call pkg,--libs,gmime-3.0 libxml-2.0) -ljansson -lsystemd -lcrypt -lpthread
 
 # --- the house: folder, archive, the folders it may include ---------------------------------------
-FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway/file gateway operator daemon cli
+FOLDERS := base db rscs security aliases gateway/smtp gateway/mail gateway/config gateway/file gateway/gate gateway operator daemon cli
 MAY_base           := base
 MAY_db             := base db
 MAY_rscs           := base rscs
@@ -52,7 +52,8 @@ MAY_gateway_smtp   := base db security gateway/smtp
 MAY_gateway_mail   := base rscs security aliases gateway/mail
 MAY_gateway_config := base db rscs security aliases gateway/smtp gateway/mail gateway/config
 MAY_gateway_file   := $(MAY_gateway_config) gateway/file
-MAY_gateway        := $(MAY_gateway_file) gateway
+MAY_gateway_gate   := $(MAY_gateway_config) gateway/gate
+MAY_gateway        := $(MAY_gateway_file) gateway/gate gateway
 MAY_operator       := $(MAY_gateway) operator
 MAY_daemon         := $(MAY_operator) daemon
 MAY_cli            := $(MAY_operator) cli
@@ -122,7 +123,7 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # Archives in link order: the user before the used.
-ARCHIVES := $(foreach f,operator gateway gateway/file gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
+ARCHIVES := $(foreach f,operator gateway gateway/gate gateway/file gateway/config gateway/mail gateway/smtp aliases security db rscs base,$(call ar,$(f)))
 $(BUILD)/njegated: $(BUILD)/daemon/njegated.o $(call ar,daemon) $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) $< -Wl,--start-group $(call ar,daemon) $(ARCHIVES) -Wl,--end-group $(LIBS) -o $@
 $(BUILD)/njegate: $(BUILD)/cli/njegate.o $(call ar,cli) $(ARCHIVES)

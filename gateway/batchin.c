@@ -2,7 +2,7 @@
 #include "gateway/batchin.h"
 
 #include "base/log.h"
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 #include "gateway/ibmlog.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"

@@ -5,7 +5,7 @@
 #ifndef GATEWAY_CLOCKWATCH_H
 #define GATEWAY_CLOCKWATCH_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 #define CLOCK_LOOK_MS 2000
 #define CLOCK_SET_S 30  /* less is what time servers mend */

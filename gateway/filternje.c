@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/dsn.h"
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 
 #define QUOTE_MAX 4096u
 #define ARENA_MAX (8u << 20)

@@ -11,12 +11,12 @@
 #include "db/threadrow.h"
 #include "gateway/file/partfile.h"
 #include "gateway/file/wholemail.h"
+#include "gateway/gate/verified.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"
 #include "gateway/mail/plain.h"
-#include "gateway/verified.h"
 
 #define ADDRESSES_MAX 200u
 #define NOTE_WIDTH 78u

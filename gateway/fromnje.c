@@ -11,13 +11,13 @@
 #include "base/text.h"
 #include "db/threadrow.h"
 #include "gateway/dsn.h"
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 #include "gateway/origin.h"
 #include "gateway/mail/date.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/note.h"
 #include "gateway/mail/relabel.h"
-#include "gateway/snadsgate.h"
+#include "gateway/gate/snadsgate.h"
 #include "gateway/smtp/bsmtp.h"
 
 #define QUOTE_MAX 4096u

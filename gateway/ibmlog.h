@@ -3,7 +3,7 @@
 #ifndef GATEWAY_IBMLOG_H
 #define GATEWAY_IBMLOG_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 /* EZA5475I, over TCP, or EZA5474I, from the NJE side. */
 void ibmlog_received(const struct gate *g, msg_id id, bool tcp, struct str from, uint64_t bytes);

@@ -6,8 +6,8 @@
 #ifndef GATEWAY_INTAKE_H
 #define GATEWAY_INTAKE_H
 
-#include "gateway/admit.h"
-#include "gateway/gate.h"
+#include "gateway/gate/admit.h"
+#include "gateway/gate/gate.h"
 
 #define INTAKE_LARGE 262144u /* octets: more is converted in a work thread; 4 ms */
 

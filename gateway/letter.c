@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "gateway/filter.h"
 #include "gateway/filternje.h"
 #include "gateway/fromnje_private.h"
+#include "gateway/gate/filter.h"
 #include "gateway/mail/mime.h"
 #include "rscs/punch.h"
 

@@ -4,7 +4,7 @@
 #ifndef GATEWAY_LISTENING_H
 #define GATEWAY_LISTENING_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 struct listening;
 /* A connection at a socket that is coded so; at lives as long as the configuration. */

@@ -9,7 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 #include "gateway/nje.h"
 
 #define QUEUES_SHOWN 50u /* destinations with a line of their own */

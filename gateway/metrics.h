@@ -4,7 +4,7 @@
 #ifndef GATEWAY_METRICS_H
 #define GATEWAY_METRICS_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 #define METRICS_SAMPLE_S 10
 #define METRICS_SAMPLES 360u /* an hour */

@@ -13,7 +13,7 @@
 #include "gateway/gather.h"
 #include "gateway/relay.h"
 #include "gateway/listening.h"
-#include "gateway/snadsgate.h"
+#include "gateway/gate/snadsgate.h"
 #include "rscs/deck.h"
 #include "rscs/port.h"
 

@@ -4,7 +4,7 @@
 #ifndef GATEWAY_NJE_H
 #define GATEWAY_NJE_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 #include "rscs/link.h"
 
 struct nje *nje_new(struct gate *g);

@@ -3,11 +3,11 @@
 
 #include "base/log.h"
 #include "db/readerrow.h"
-#include "gateway/admit.h"
 #include "gateway/file/njefile.h"
+#include "gateway/gate/admit.h"
+#include "gateway/gate/snadsgate.h"
 #include "gateway/intake.h"
 #include "gateway/nje_private.h"
-#include "gateway/snadsgate.h"
 
 #define NO_BLANK 40u /* a piece of a long text this short is not ended at its blank */
 

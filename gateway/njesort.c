@@ -7,11 +7,11 @@
 #include "base/mem.h"
 #include "db/queue.h"
 #include "gateway/fromnje.h"
+#include "gateway/gate/snadsgate.h"
 #include "gateway/gather.h"
 #include "gateway/nje_private.h"
 #include "gateway/origin.h"
 #include "gateway/relay.h"
-#include "gateway/snadsgate.h"
 
 static struct str origin_text(struct arena *a, const struct njefile_in *f)
 {

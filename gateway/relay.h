@@ -4,7 +4,7 @@
 #ifndef GATEWAY_RELAY_H
 #define GATEWAY_RELAY_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 struct link_out;
 

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_SMTPIN_H
 #define GATEWAY_SMTPIN_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 struct smtpin;
 /* Open the ports of LISTENSMTP; sessions begin after smtpin_start. *out is to be freed also on

@@ -5,7 +5,7 @@
 #define GATEWAY_STS_H
 
 #include "base/arena.h"
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 #include "gateway/smtp/stspolicy.h"
 
 struct sts;

@@ -1,7 +1,7 @@
 /* operator/asked.c -- see asked.h */
 #include "operator/asked.h"
 
-#include "gateway/admit.h"
+#include "gateway/gate/admit.h"
 #include "operator/dim.h"
 #include "operator/oper.h"
 #include "operator/rscscmd.h"

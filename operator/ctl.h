@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 #define CTL_FRAME_MAX (300u << 20) /* a file given to sendfile */
 #define CTL_WORDS_MAX 100000u

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 #include "gateway/metrics.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"

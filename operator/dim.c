@@ -13,7 +13,7 @@
 #include "db/accessrow.h"
 #include "db/history.h"
 #include "db/nickrow.h"
-#include "gateway/admit.h"
+#include "gateway/gate/admit.h"
 #include "gateway/smtp/syntax.h"
 #include "operator/oper.h"
 

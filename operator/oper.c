@@ -9,9 +9,9 @@
 
 #include "base/log.h"
 #include "db/queue.h"
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 #include "gateway/metrics.h"
-#include "gateway/admit.h"
+#include "gateway/gate/admit.h"
 #include "gateway/nje.h"
 #include "gateway/relay.h"
 

@@ -3,7 +3,7 @@
 #ifndef OPERATOR_OPER_H
 #define OPERATOR_OPER_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 typedef void oper_reply_fn(void *arg, struct str line);
 

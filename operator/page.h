@@ -3,7 +3,7 @@
 #ifndef OPERATOR_PAGE_H
 #define OPERATOR_PAGE_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 void page_status(const struct gate *g, struct buf *out);
 

@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "db/queue.h"
 #include "db/readerrow.h"
-#include "gateway/admit.h"
 #include "gateway/file/njefile.h"
+#include "gateway/gate/admit.h"
 #include "gateway/nje.h"
 #include "operator/oper.h"
 

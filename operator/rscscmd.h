@@ -3,7 +3,7 @@
 #ifndef OPERATOR_RSCSCMD_H
 #define OPERATOR_RSCSCMD_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 /* Who gave the command, and the link it came over: nothing it leads to goes back over that one. */
 struct rscscmd_asker {

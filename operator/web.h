@@ -4,7 +4,7 @@
 #ifndef OPERATOR_WEB_H
 #define OPERATOR_WEB_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 #define WEB_REQUEST_MAX 8192u
 #define WEB_CLIENTS_MAX 32u

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "db/memo.h"
-#include "gateway/admit.h"
+#include "gateway/gate/admit.h"
 #include "rscs/ebcdic.h"
 
 #define WARM_PASSES 3

@@ -17,7 +17,7 @@ KINDS = (('batch', 'a nickname in a batch'), ('file', 'a nickname, destination o
 
 def build(runs):
     libs = [os.path.join(runs.TOP, 'build', 'lib%s.a' % a) for a in
-            ('gateway', 'gateway_file', 'gateway_config', 'gateway_mail', 'gateway_smtp', 'aliases', 'security', 'db', 'rscs', 'base')]
+            ('gateway_gate', 'gateway_config', 'gateway_mail', 'gateway_smtp', 'aliases', 'security', 'db', 'rscs', 'base')]
     flags = subprocess.run(['pkg-config', '--libs', 'gmime-3.0', 'libxml-2.0'], capture_output=True, text=True,
                            check=True).stdout.split()
     out = os.path.join(runs.WORK, 'bench_directory')

@@ -6,7 +6,7 @@
 
 #include "db/message.h"
 #include "gateway/file/njefile.h"
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 extern struct gate cross;
 

@@ -7,8 +7,8 @@
 
 #include "aliases/nick.h"
 #include "base/text.h"
-#include "gateway/admit.h"
 #include "gateway/config/conf.h"
+#include "gateway/gate/admit.h"
 #include "gateway/mail/header.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/note.h"

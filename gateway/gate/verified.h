@@ -1,10 +1,10 @@
-/* gateway/verified.h -- what our filters found out about the sender of a mail, in one line for
+/* gateway/gate/verified.h -- what our filters found out about the sender of a mail, in one line for
  * people (SENDERVERIFIED): from Authentication-Results and Received-SPF in our own name, which
- * nobody else can write (gateway/filter.h). RFC 8601, RFC 7208 9.1. */
-#ifndef GATEWAY_VERIFIED_H
-#define GATEWAY_VERIFIED_H
+ * nobody else can write (gateway/gate/filter.h). RFC 8601, RFC 7208 9.1. */
+#ifndef GATEWAY_GATE_VERIFIED_H
+#define GATEWAY_GATE_VERIFIED_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 #include "gateway/mail/header.h"
 
 /* "yes (example.org: DMARC, DKIM)", "NO (DMARC fail)", "not known". from: domain of the From field,

@@ -1,5 +1,5 @@
-/* gateway/admit.c -- what an address means here, and whether its sender may use it. */
-#include "gateway/admit.h"
+/* gateway/gate/admit.c -- what an address means here, and whether its sender may use it. */
+#include "gateway/gate/admit.h"
 
 #include <stdarg.h>
 
@@ -7,7 +7,7 @@
 #include "base/idn.h"
 #include "base/text.h"
 #include "db/accessrow.h"
-#include "gateway/snadsgate.h"
+#include "gateway/gate/snadsgate.h"
 #include "security/sectab.h"
 
 bool admit_is_local_node(const struct gate *g, struct str node)

@@ -1,5 +1,5 @@
-/* gateway/gate.c -- see gate.h */
-#include "gateway/gate.h"
+/* gateway/gate/gate.c -- see gate.h */
+#include "gateway/gate/gate.h"
 
 #include "base/log.h"
 

@@ -1,7 +1,7 @@
-/* gateway/gate.h -- what the parts of the daemon share: borrowed pointers, set once by
+/* gateway/gate/gate.h -- what the parts of the daemon share: borrowed pointers, set once by
  * daemon/daemon.c. Each part takes what it needs from here and owns nothing of it. */
-#ifndef GATEWAY_GATE_H
-#define GATEWAY_GATE_H
+#ifndef GATEWAY_GATE_GATE_H
+#define GATEWAY_GATE_GATE_H
 
 #include "aliases/addr.h"
 #include "aliases/nick.h"
@@ -35,7 +35,7 @@ struct gate {
     struct dns *dns;
     struct tls *tls;
     struct sts *sts;         /* gateway/sts.h */
-    struct filters *filters; /* gateway/filter.h */
+    struct filters *filters; /* gateway/gate/filter.h */
     struct nje *nje;
     void (*asked)(struct gate *g, const struct nje_asked *q); /* messages for us */
     struct relay *relay;

@@ -1,12 +1,12 @@
-/* gateway/caller.c -- look-ups about SMTP clients, and what follows from them. */
-#include "gateway/caller.h"
+/* gateway/gate/caller.c -- look-ups about SMTP clients, and what follows from them. */
+#include "gateway/gate/caller.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 #include "gateway/smtp/syntax.h"
 
 #define RESOLVES_MS 20000 /* HELOCHECK RESOLVES, before the client is told to come again */

@@ -1,9 +1,9 @@
-/* gateway/caller.h -- who an SMTP client is: its name by the DNS (CLIENTLOOKUP), and what it calls
- * itself (HELOCHECK, VERIFYCLIENT). Stands before the filters' gate. */
-#ifndef GATEWAY_CALLER_H
-#define GATEWAY_CALLER_H
+/* gateway/gate/caller.h -- who an SMTP client is: its name by the DNS (CLIENTLOOKUP), and what it
+ * calls itself (HELOCHECK, VERIFYCLIENT). Stands before the filters' gate. */
+#ifndef GATEWAY_GATE_CALLER_H
+#define GATEWAY_GATE_CALLER_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 #include "gateway/smtp/server.h"
 
 void caller_came(struct gate *g, struct smtpd_session *s); /* look-ups begin */

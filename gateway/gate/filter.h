@@ -1,10 +1,10 @@
-/* gateway/filter.h -- the filters (MILTER) at both doors. A client's filters are asked at each
+/* gateway/gate/filter.h -- the filters (MILTER) at both doors. A client's filters are asked at each
  * place of its SMTP session; mail from NJE on its way to the Internet is shown to its filters in a
  * session made up for it. Nothing is acknowledged before they have spoken. */
-#ifndef GATEWAY_FILTER_H
-#define GATEWAY_FILTER_H
+#ifndef GATEWAY_GATE_FILTER_H
+#define GATEWAY_GATE_FILTER_H
 
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 #include "gateway/smtp/chain.h"
 #include "gateway/smtp/server.h"
 

@@ -1,11 +1,11 @@
-/* gateway/admit.h -- the one admission decision for every door: what an address means here
+/* gateway/gate/admit.h -- the one admission decision for every door: what an address means here
  * (aliases/, routes, local users) and whether this sender may use it (security/policy). */
-#ifndef GATEWAY_ADMIT_H
-#define GATEWAY_ADMIT_H
+#ifndef GATEWAY_GATE_ADMIT_H
+#define GATEWAY_GATE_ADMIT_H
 
 #include "db/message.h"
 #include "db/restrictrow.h"
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 #include "security/policy.h"
 
 /* Where a recipient is. Strings are in the caller's arena. */

@@ -1,6 +1,6 @@
-/* tests/unit/gateway/test_verified.c -- what is said about a sender, by the results in a header. */
-#include "gateway/filter.h"
-#include "gateway/verified.h"
+/* tests/unit/gate/test_verified.c -- what is said about a sender, by the results in a header. */
+#include "gateway/gate/filter.h"
+#include "gateway/gate/verified.h"
 #include "unit/unit.h"
 
 #define AR "Authentication-Results: gw.example.com"

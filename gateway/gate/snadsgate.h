@@ -1,10 +1,10 @@
-/* gateway/snadsgate.h -- the SNADS look-ups (aliases/snads.h) with this daemon's configuration,
- * routes and database. */
-#ifndef GATEWAY_SNADSGATE_H
-#define GATEWAY_SNADSGATE_H
+/* gateway/gate/snadsgate.h -- the SNADS look-ups (aliases/snads.h) with this daemon's
+ * configuration, routes and database. */
+#ifndef GATEWAY_GATE_SNADSGATE_H
+#define GATEWAY_GATE_SNADSGATE_H
 
 #include "aliases/snads.h"
-#include "gateway/gate.h"
+#include "gateway/gate/gate.h"
 
 /* Good until the next reload. */
 struct snads_world snadsgate_world(struct gate *g);

@@ -1,7 +1,7 @@
-/* gateway/verified.c -- what our filters found out about a sender. */
-#include "gateway/verified.h"
+/* gateway/gate/verified.c -- what our filters found out about a sender. */
+#include "gateway/gate/verified.h"
 
-#include "gateway/filter.h"
+#include "gateway/gate/filter.h"
 
 #define TEXT_MAX 65536u
 

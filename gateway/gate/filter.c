@@ -1,5 +1,5 @@
-/* gateway/filter.c -- the filters at both doors. */
-#include "gateway/filter.h"
+/* gateway/gate/filter.c -- the filters at both doors. */
+#include "gateway/gate/filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* gateway/snadsgate.c -- what the SNADS look-ups ask of the daemon. */
-#include "gateway/snadsgate.h"
+/* gateway/gate/snadsgate.c -- what the SNADS look-ups ask of the daemon. */
+#include "gateway/gate/snadsgate.h"
 
 #include <stdio.h>
 
