@@ -10,6 +10,7 @@
 
 #define OUT_MOST (2u * SMTPC_PIECE + 4096u)
 #define ADDRESS_ARENA 4096u
+#define PASSED_MOST 2u /* targets that may put one message off before it waits */
 
 static void try_target(struct smtpc *c);
 
@@ -104,6 +105,29 @@ static bool is_stale(const struct smtpc *c)
     return c->active && c->answered > 0 && (c->state == RSET || c->state == MAIL);
 }
 
+/* RFC 5321 5.1: the targets in order, until one takes the message. Once its content is under way
+ * nobody knows what became of it, so it waits for its next turn. */
+bool smtpc_may_pass_on(const struct smtpc *c)
+{
+    bool undecided = false;
+    for (size_t i = 0; c->active && i < c->job.nrcpt; i++)
+        undecided = undecided || c->fate[i] != TOLD;
+    return undecided && c->answered == 0 && c->state >= MAIL && c->state <= DATA &&
+           c->target + 1 < c->ntargets && c->passed < PASSED_MOST;
+}
+
+/* To the next one with whoever has no verdict yet. */
+static void pass_on(struct smtpc *c)
+{
+    for (size_t i = 0; i < c->job.nrcpt; i++)
+        if (c->fate[i] != TOLD)
+            c->fate[i] = WAITING;
+    c->passed++;
+    c->target++;
+    c->plain = false;
+    try_target(c);
+}
+
 /* The connection is of no more use, whatever state it is in. */
 void smtpc_lose(struct smtpc *c, const struct why *w)
 {
@@ -126,6 +150,11 @@ void smtpc_lose(struct smtpc *c, const struct why *w)
         c->target = 0;
         c->plain = false;
         try_target(c);
+        return;
+    }
+    if (smtpc_may_pass_on(c)) {
+        c->why = *w;
+        pass_on(c);
         return;
     }
     bool peace = c->answered > 0 || c->state == IDLE || c->state == QUIT;
@@ -182,7 +211,7 @@ static void forget_extensions(struct smtpc *c)
 {
     c->pipelining = c->eightbit = c->size_known = c->starttls = c->smtputf8 = c->dsn = false;
     c->size_max = 0;
-    c->mechanisms = 0;
+    c->mechanisms = c->mail_max = c->rcpt_max = 0;
 }
 
 /* A socket nobody listens on is known at once; the next target takes its turn from here. */
@@ -235,7 +264,7 @@ void smtpc_command(struct smtpc *c, enum state next, const char *verb, const cha
     smtpc_await(c, next);
 }
 
-static void leave_target(struct smtpc *c, const struct why *w)
+void smtpc_leave_target(struct smtpc *c, const struct why *w)
 {
     stream_puts(c->s, STR("QUIT\r\n"));
     stream_finish(&c->s);
@@ -251,7 +280,7 @@ static void refuse_target(struct smtpc *c)
     struct why w;
     smtpc_server_why(c, &w);
     why_set(&w, E_TEMP, 451, "4.4.0", "%s", w.text);
-    leave_target(c, &w);
+    smtpc_leave_target(c, &w);
 }
 
 /* The server is ready for mail. */
@@ -268,7 +297,7 @@ static void leave_unsigned(struct smtpc *c, const char *what)
 {
     struct why w;
     why_set(&w, E_TEMP, 454, "4.7.0", "cannot sign on at host %s: %s", c->peer, what);
-    leave_target(c, &w);
+    smtpc_leave_target(c, &w);
 }
 
 /* Words of ours for the mechanism. Base64 of what the library makes: no CR or LF can be in it. */
@@ -329,7 +358,7 @@ static void starttls_reply(struct smtpc *c)
     if (c->reply.code != 220 && smtpc_need(c) != SMTPC_TLS_MAY) {
         smtpc_server_why(c, &w);
         smtpc_tls_why(c, w.text, &w);
-        leave_target(c, &w);
+        smtpc_leave_target(c, &w);
     } else if (c->reply.code != 220) {
         sign_on(c);
     } else if (smtpc_begin_tls(c, &w) < 0) {
@@ -380,7 +409,7 @@ static void helo_reply(struct smtpc *c)
     struct why w;
     int v = smtpc_wants_tls(c, &w);
     if (v < 0)
-        leave_target(c, &w);
+        smtpc_leave_target(c, &w);
     else if (v > 0)
         smtpc_command(c, STARTTLS, "STARTTLS", "");
     else {

@@ -45,7 +45,9 @@ struct smtpc_notify {
     unsigned notify;  /* NOTIFY_ bits, 0 none */
     struct str orcpt; /* "rfc822;user@host" decoded, "" none */
 };
-/* From within these, smtpc_quit is allowed, and smtpc_free but for next() when it gives a message.
+/* A message that a target puts off before its content is under way (4xx to MAIL, 421, a broken
+ * connection) goes on to the next targets, two at most (RFC 5321 5.1).
+ * From within these, smtpc_quit is allowed, and smtpc_free but for next() when it gives a message.
  */
 struct smtpc_ops {
     /* The next message for this destination; false: none now. */

@@ -68,7 +68,9 @@ static bool is_international(const struct smtpc *c)
 static bool weed(struct smtpc *c)
 {
     struct why w;
-    size_t left = 0;
+    size_t left = 0, most = RCPT_MOST;
+    if (c->rcpt_max > 0 && c->rcpt_max < most)
+        most = c->rcpt_max;
     if (check_message(c, &w) < 0) {
         smtpc_tell_rest(c, &w);
         return false;
@@ -76,7 +78,7 @@ static bool weed(struct smtpc *c)
     for (size_t i = 0; i < c->job.nrcpt && !c->dead; i++) {
         if (c->fate[i] == WAITING && check_address(c, c->job.rcpt[i], &w) < 0)
             smtpc_tell(c, i, &w);
-        else if (c->fate[i] == WAITING && left == RCPT_MOST)
+        else if (c->fate[i] == WAITING && left == most)
             c->fate[i] = LATER;
         else
             left += c->fate[i] == WAITING;
@@ -155,6 +157,7 @@ static void begin(struct smtpc *c, const struct smtpc_job *job)
 {
     c->job = *job;
     c->active = true;
+    c->passed = 0;
     if (job->nrcpt > c->fates) {
         c->fate = mem_grow(c->fate, job->nrcpt, 1);
         c->fates = job->nrcpt;
@@ -165,7 +168,8 @@ static void begin(struct smtpc *c, const struct smtpc_job *job)
 
 static bool enough(const struct smtpc *c)
 {
-    return c->quitting || c->answered >= c->set.max_messages;
+    return c->quitting || c->answered >= c->set.max_messages ||
+           (c->mail_max > 0 && c->answered >= c->mail_max);
 }
 
 /* Between messages. A loop, for any number of messages may be settled without being sent. */
@@ -241,6 +245,10 @@ void smtpc_mail_reply(struct smtpc *c)
     c->mail_ok = c->reply.code / 100 == 2;
     if (!c->mail_ok)
         smtpc_server_why(c, &c->refused);
+    if (c->reply.code / 100 == 4 && smtpc_may_pass_on(c)) {
+        smtpc_leave_target(c, &c->refused);
+        return;
+    }
     if (!c->mail_ok && !c->pipelining) {
         smtpc_tell_rest(c, &c->refused);
         message_over(c);

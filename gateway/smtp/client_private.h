@@ -55,11 +55,14 @@ struct smtpc {
     bool plain;        /* this target's TLS has failed: it is tried without */
     uint64_t size_max; /* 0: no limit told */
     unsigned answered; /* messages over this connection */
-    bool need_rset;    /* a transaction was left open */
+    unsigned mail_max; /* RFC 9422 MAILMAX, RCPTMAX: what this host takes; 0: not told */
+    unsigned rcpt_max;
+    bool need_rset; /* a transaction was left open */
     bool quitting;
 
     struct smtpc_job job;
     bool active;       /* job holds a message */
+    unsigned passed;   /* targets that would not take it now */
     uint8_t *fate;     /* of each recipient */
     size_t fates;      /* room there */
     size_t at, ntaken; /* recipient whose reply is awaited; how many were taken */
@@ -108,6 +111,10 @@ void smtpc_server_why(const struct smtpc *c, struct why *w);
 void smtpc_tell(struct smtpc *c, size_t i, const struct why *w);
 void smtpc_tell_rest(struct smtpc *c, const struct why *w);
 void smtpc_job_done(struct smtpc *c);
+/* Nothing of the message has been answered but its envelope, and there is another target for it. */
+bool smtpc_may_pass_on(const struct smtpc *c);
+/* QUIT, and on to the next target if there is one. */
+void smtpc_leave_target(struct smtpc *c, const struct why *w);
 void smtpc_lose(struct smtpc *c, const struct why *w);
 void smtpc_lose_confused(struct smtpc *c, const char *what);
 void smtpc_lose_refused(struct smtpc *c);

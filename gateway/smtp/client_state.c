@@ -118,6 +118,20 @@ const char *smtpc_awaited(const struct smtpc *c)
     return word[c->state];
 }
 
+/* RFC 9422 4: a number behind the name, of no more than six digits. */
+static void learn_limits(struct smtpc *c, struct str words)
+{
+    uint64_t n;
+    for (struct str word = str_word(&words), name; word.n > 0; word = str_word(&words)) {
+        if (!str_split(&word, '=', &name) || !str_number(word, 999999, &n))
+            continue;
+        if (str_is(name, "MAILMAX"))
+            c->mail_max = (unsigned)n;
+        else if (str_is(name, "RCPTMAX"))
+            c->rcpt_max = (unsigned)n;
+    }
+}
+
 void smtpc_learn(struct smtpc *c, struct str line)
 {
     struct str word = str_word(&line);
@@ -131,6 +145,8 @@ void smtpc_learn(struct smtpc *c, struct str line)
         c->dsn = true;
     else if (str_is(word, "SMTPUTF8"))
         c->smtputf8 = true;
+    else if (str_is(word, "LIMITS"))
+        learn_limits(c, line);
     else if (str_is(word, "AUTH"))
         c->mechanisms |= smtp_auth_offered(line);
     else if (str_starts_nocase(word, "AUTH=")) /* as before RFC 2554 */

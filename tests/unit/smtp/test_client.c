@@ -232,6 +232,82 @@ START_TEST(walks_targets)
 }
 END_TEST
 
+/* A target that will not have the message now leaves it to the next one (RFC 5321 5.1); one that
+ * has begun to read it, or has said no for good, does not. */
+START_TEST(passed_on)
+{
+    static const struct {
+        const char *first, *log;
+        size_t nconn;
+    } c[] = {
+        {"< MAIL\n> 421 4.3.2 busy\n", "a0:ok adone closed:peace", 2},
+        {"< MAIL\nclose\n", "a0:ok adone closed:peace", 2},
+        {"< MAIL\n> 452 4.3.1 full\n", "a0:ok adone closed:peace", 2},
+        {"< MAIL\n> 250-a\n> 451 b\n", "a0:ok adone closed:peace", 2},
+        {ONE_ENVELOPE "> 250 ok\n> 421 busy\n", "a0:ok adone closed:peace", 2},
+        {ONE_ENVELOPE "> 250 ok\n> 250 ok\nclose\n", "a0:ok adone closed:peace", 2},
+        {ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 421 busy\nclose\n", "a0:ok adone closed:peace", 2},
+        {ONE_ENVELOPE "> 250 ok\n> 550 5.1.1 no\n> 421 busy\n", "a0:p550/5.1.1 adone closed:why",
+         1},
+        {ONE_ENVELOPE "> 250 ok\n> 451 4.7.1 wait\n> 503 no\n" BYE,
+         "a0:t451/4.7.1 adone closed:peace", 1},
+        {ONE_ENVELOPE "> 550 5.7.1 no\n> 503 no\n> 503 no\n" BYE,
+         "a0:p550/5.7.1 adone closed:peace", 1},
+        {ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 354 go\n<. text\nclose\n",
+         "a0:t421/4.4.2 adone closed:why", 1},
+        {ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 421 4.3.2 busy\n",
+         "a0:t421/4.3.2 adone closed:why", 1},
+    };
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        char first[1000];
+        snprintf(first, sizeof first, "%s%s", PIPE, c[i].first);
+        struct world w;
+        world_init(&w);
+        w.script[0] = first;
+        w.script[1] = SERVE;
+        world_run(&w, 3);
+        clock_step(5000);
+        world_settle(&w);
+        world_wants(&w, c[i].log);
+        ck_assert_msg(w.nconn == c[i].nconn, "%s: %zu", c[i].first, (size_t)w.nconn);
+        world_done(&w);
+    }
+}
+END_TEST
+
+/* Only those without an answer go on. */
+START_TEST(passed_on_in_part)
+{
+    struct world w;
+    world_init(&w);
+    world_add(&w, "a", "me@gw.example", three, 3, "text\r\n");
+    w.script[0] = PIPE THREE_ENVELOPE "> 250 ok\n> 250 ok\n> 550 5.1.1 no\n> 421 busy\n";
+    w.script[1] = PIPE "< MAIL\nbatch\n< RCPT TO:<r0@\n< RCPT TO:<r2@\n< DATA\nnone\n> 250 ok\n"
+                       "> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 250 ok\n" BYE;
+    w.ntargets = 2;
+    world_start(&w);
+    world_settle(&w);
+    clock_step(5000);
+    world_settle(&w);
+    world_wants(&w, "a1:p550/5.1.1 a0:ok a2:ok adone closed:peace");
+    world_done(&w);
+}
+END_TEST
+
+/* A domain has any number of exchanges. */
+START_TEST(passed_on_so_often)
+{
+    struct world w;
+    world_init(&w);
+    for (size_t i = 0; i < 4; i++)
+        w.script[i] = PIPE "< MAIL\n> 421 4.3.2 busy\n";
+    world_run(&w, 4);
+    world_wants(&w, "a0:t421/4.3.2 adone closed:why");
+    ck_assert_uint_eq(w.nconn, 3);
+    world_done(&w);
+}
+END_TEST
+
 START_TEST(refused_connection_is_passed_over)
 {
     struct world w;
@@ -407,6 +483,29 @@ START_TEST(max_messages)
 }
 END_TEST
 
+/* RFC 9422: what a host says it takes it is not asked to refuse. */
+START_TEST(limits_are_kept)
+{
+    struct world w;
+    world_init(&w);
+    world_add(&w, "a", "me@gw.example", three, 3, "text\r\n");
+    world_add(&w, "b", "me@gw.example", joe, 1, "text\r\n");
+    world_add(&w, "c", "me@gw.example", joe, 1, "text\r\n");
+    w.script[0] =
+        GREET "> 250-mx.example\n> 250-limits mailmax=3 RCPTDOMAINMAX=9 RCPTMAX=2 MAILMAX=x\n"
+              "> 250 HELP\n"
+              "< MAIL\n> 250 ok\n< RCPT TO:<r0@\n> 250 ok\n< RCPT TO:<r1@\n> 250 ok\n"
+              "< DATA\n> 354 go\n<. text\n> 250 ok\n"
+              "< MAIL\n> 250 ok\n< RCPT TO:<r2@\n> 250 ok\n< DATA\n> 354 go\n<. text\n"
+              "> 250 ok\n"
+              "< MAIL\n> 250 ok\n< RCPT\n> 250 ok\n< DATA\n> 354 go\n<. text\n> 250 ok\n" BYE;
+    world_start(&w);
+    world_settle(&w);
+    world_wants(&w, "a0:ok a1:ok a2:ok adone b0:ok bdone closed:peace");
+    world_done(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("smtp/client");
@@ -415,6 +514,10 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, dialogue, 0, sizeof dialogues / sizeof *dialogues);
     tcase_add_loop_test(t, stopped_anywhere, 0, sizeof dialogues / sizeof *dialogues);
     tcase_add_test(t, walks_targets);
+    tcase_add_test(t, passed_on);
+    tcase_add_test(t, passed_on_in_part);
+    tcase_add_test(t, passed_on_so_often);
+    tcase_add_test(t, limits_are_kept);
     tcase_add_test(t, refused_connection_is_passed_over);
     tcase_add_test(t, all_targets_fail);
     tcase_add_test(t, kicked_while_idle);
