@@ -82,7 +82,7 @@ static void finish(struct smtpd_session *s, enum smtpd_stage stage, const struct
         [SMTPD_AT_DATA] = smtpd_finish_data,       [SMTPD_AT_REFUSED] = smtpd_finish_refused,
         [SMTPD_AT_UNKNOWN] = smtpd_finish_unknown, [SMTPD_AT_LOGIN] = smtpd_finish_login,
     };
-    if (w != NULL && (why_smtp(w) == 421 || stage == SMTPD_AT_CONNECT)) {
+    if (w != NULL && why_smtp(w) == 421) {
         smtpd_refuse(s, w);
         smtpd_set_state(s, SMTPD_OVER);
     } else {
@@ -274,7 +274,8 @@ static bool take_content(struct smtpd_session *s)
     buf_reset(out);
     int rc = smtp_undot(&s->tx->undot, &piece, out);
     smtpd_write_content(s->tx, out);
-    stream_take(s->stream, n - cur_left(&piece));
+    n -= cur_left(&piece); /* what is behind the end are commands */
+    stream_take(s->stream, n);
     smtpd_content_came(s, n);
     if (rc != 0)
         smtpd_end_content(s);
@@ -334,11 +335,27 @@ static void early_talker(struct smtpd_session *s)
     smtpd_set_state(s, SMTPD_OVER);
 }
 
+/* RFC 5321 3.1: 554 instead of 220, then 503 to all but QUIT, and 421 to come again. Nobody who is
+ * told so needs long. */
+static void refuse_connection(struct smtpd_session *s, const struct why *w)
+{
+    struct why greeting;
+    bool later = why_smtp(w) < 500;
+    (void)why_set(&greeting, w->err, later ? 421 : 554, why_enh(w), "%s", w->text);
+    smtpd_refuse(s, &greeting);
+    s->shut = true;
+    stream_timeout(s->stream, s->d->set.idle_ms / 10);
+    smtpd_set_state(s, later ? SMTPD_OVER : SMTPD_START);
+}
+
 static void finish_connect(struct smtpd_session *s, const struct why *w)
 {
     struct cur in = stream_in(s->stream);
     struct buf *b = &s->d->reply;
-    (void)w; /* a no is said by finish */
+    if (w != NULL) {
+        refuse_connection(s, w);
+        return;
+    }
     if (s->counted && cur_left(&in) > 0) {
         early_talker(s); /* while the owner was asked */
         return;

@@ -89,6 +89,7 @@ struct smtpd_session {
     bool counted;  /* towards max_per_client; not trusted */
     bool esmtp;    /* EHLO, not HELO */
     bool fresh;    /* nothing was read yet */
+    bool shut;     /* refused at the greeting: only QUIT is heard */
     bool overlong; /* swallowing a command line that is too long */
     bool last;     /* BDAT LAST */
     bool bare;     /* behind a bare LF: nothing is executed before the next CRLF */

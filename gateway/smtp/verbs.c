@@ -482,6 +482,8 @@ void smtpd_command(struct smtpd_session *s, struct str line)
     const struct verb *v = find_verb(name);
     if (s->counted && s->tx == NULL && mono_ms(s->born, mono_now()) > s->d->set.session_ms) {
         smtpd_hang_up(s, "limit", "4.4.2", "ends sessions of this length, connect again");
+    } else if (s->shut && (v == NULL || v->run != do_quit)) {
+        smtpd_wrong(s, 503, "5.5.1", "There is no service for you here; QUIT");
     } else if (v == NULL) {
         unknown(s, line);
     } else if (smtp_disallowed(s->d->set.disallow, name)) {

@@ -103,8 +103,11 @@ static int judge(struct smtpd_session *s, enum smtpd_stage stage, struct why *wh
     ck_assert_ptr_nonnull(f.local);
     switch (stage) {
     case SMTPD_AT_LOGIN:
-    case SMTPD_AT_CONNECT:
         return 0;
+    case SMTPD_AT_CONNECT:
+        return w.refuse_connect > 0 ? why_set(why, w.refuse_connect < 500 ? E_TEMP : E_DENIED,
+                                              w.refuse_connect, NULL, "You are not welcome")
+                                    : 0;
     case SMTPD_AT_HELO:
         if (str_is(f.helo, "unwelcome.example"))
             return why_set(why, E_DENIED, 550, "5.7.1", "Not you");

@@ -24,7 +24,8 @@ struct served {
     msg_id id;
     unsigned events;
     bool distrust;
-    bool slow_gate; /* the owner answers at gates in a later turn */
+    int refuse_connect; /* with this code, 0: not */
+    bool slow_gate;     /* the owner answers at gates in a later turn */
     struct smtpd_session *asked;
     bool gate_failed;
     struct why gate_why;

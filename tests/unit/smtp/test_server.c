@@ -160,6 +160,8 @@ static void set_limit(struct str text)
         w.set.rate[SMTPD_BYTES] = (struct smtpd_rate){v, 60000};
     else if (str_is(key, "minute_errors"))
         w.set.rate[SMTPD_ERRORS] = (struct smtpd_rate){v, 60000};
+    else if (str_is(key, "refuse_connect"))
+        w.refuse_connect = (int)v;
     else if (str_is(key, "distrust"))
         w.distrust = v != 0;
     else
