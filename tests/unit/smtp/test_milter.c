@@ -213,28 +213,6 @@ static void setup(void)
     }
 }
 
-static void start(size_t n)
-{
-    static const char *const names[] = {"one", "two", "three"};
-    for (size_t i = 0; i < n; i++) {
-        struct filter *f = &w.filter[i];
-        struct milter_set set = {.loop = w.loop};
-        struct why why;
-        ck_assert_int_eq(endpoint_parse(&set.at, STR("127.0.0.1:0"), 0, &why), 0);
-        if (f->rules != NULL) {
-            ck_assert_int_eq(listener_new(&f->ln, w.loop, &set.at, on_connection, f, &why), 0);
-            endpoint_set_port(&set.at, listener_port(f->ln));
-        } else {
-            set.path = STR("/nonexistent/milter"); /* nobody listens */
-        }
-        f->milter = milter_new(&set);
-        w.cf[i] = (struct chain_filter){
-            .milter = f->milter, .absent = f->absent, .name = str_of(names[i])};
-    }
-    w.set = (struct chain_set){.filter = w.cf, .n = n, .failed = on_failed};
-    w.chain = chain_new(&w.set, on_verdict, NULL);
-}
-
 static void teardown(void)
 {
     chain_free(&w.chain);
@@ -305,6 +283,31 @@ static void new_mail(const char *text)
     milter_mail_rcpt(&w.mail, STR("bob@b.example"));
 }
 
+/* The first n filters, and a session with a mail for them. */
+static void start(size_t n)
+{
+    static const char *const names[] = {"one", "two", "three"};
+    for (size_t i = 0; i < n; i++) {
+        struct filter *f = &w.filter[i];
+        struct milter_set set = {.loop = w.loop};
+        struct why why;
+        ck_assert_int_eq(endpoint_parse(&set.at, STR("127.0.0.1:0"), 0, &why), 0);
+        if (f->rules != NULL) {
+            ck_assert_int_eq(listener_new(&f->ln, w.loop, &set.at, on_connection, f, &why), 0);
+            endpoint_set_port(&set.at, listener_port(f->ln));
+        } else {
+            set.path = STR("/nonexistent/milter"); /* nobody listens */
+        }
+        f->milter = milter_new(&set);
+        w.cf[i] = (struct chain_filter){
+            .milter = f->milter, .absent = f->absent, .name = str_of(names[i])};
+    }
+    w.set = (struct chain_set){.filter = w.cf, .n = n, .failed = on_failed};
+    w.chain = chain_new(&w.set, on_verdict, NULL);
+    know();
+    new_mail(MAIL);
+}
+
 static void envelope(void)
 {
     ask(MILTER_AT_MAIL, "mail");
@@ -314,7 +317,6 @@ static void envelope(void)
 
 static void session(const char *text)
 {
-    know();
     new_mail(text);
     ask(MILTER_AT_CONNECT, "connect");
     ask(MILTER_AT_HELO, "helo");
@@ -420,8 +422,6 @@ START_TEST(test_refused_recipients)
     w.filter[2].rules = "R=y550_5.7.1_Spam_trap|";
     w.filter[0].chosen = NULL;
     start(3);
-    know();
-    new_mail(MAIL);
     ask(MILTER_AT_CONNECT, "connect");
     ask(MILTER_AT_MAIL, "mail");
     for (size_t i = 0; i < 3; i++)
@@ -447,8 +447,6 @@ START_TEST(test_failing_over_the_refused)
     w.filter[0].steps = MILTER_WANTS_REFUSED;
     w.filter[0].rules = "R=!";
     start(1);
-    know();
-    new_mail(MAIL);
     ask(MILTER_AT_MAIL, "mail");
     ask(MILTER_AT_REFUSED, "refused");
     wants(&w.log, "mail: ok\nrefused: (one: it has closed the connection) ok\n");
@@ -465,7 +463,6 @@ START_TEST(test_unknown_command)
     w.filter[1].steps = MILTER_NR_UNKNOWN;
     w.filter[2].rules = "U=y554_5.7.0_No_wizards|";
     start(3);
-    know();
     ask(MILTER_AT_UNKNOWN, "unknown");
     wants(&w.log, "unknown: 554 5.7.0 No wizards\n");
     ck_assert_ptr_null(strstr(buf_cstr(&w.filter[0].log), "U "));
@@ -641,8 +638,6 @@ static void slow_ask(enum milter_place place, const char *name)
 
 static void slow_session(void)
 {
-    know();
-    new_mail(MAIL);
     slow_ask(MILTER_AT_CONNECT, "connect");
     slow_ask(MILTER_AT_HELO, "helo");
     clock_step(10000); /* one that did not connect in time is left alone so long */
@@ -728,8 +723,6 @@ START_TEST(test_left_alone)
     w.filter[0].rules = w.filter[0].rules_2 = "O=-";
     w.filter[0].absent = CHAIN_ACCEPT;
     start(1);
-    know();
-    new_mail(MAIL);
     slow_ask(MILTER_AT_MAIL, "mail");
     wants(&w.log, "mail: (one: no connection in time) ok\n");
     for (int i = 0; i < 3; i++) {
@@ -841,8 +834,6 @@ START_TEST(test_free_anywhere)
         teardown();
         setup();
         start(2);
-        know();
-        new_mail(MAIL);
         for (enum milter_place p = MILTER_AT_CONNECT; p <= MILTER_AT_EOM && !w.waiting; p++) {
             w.waiting =
                 p == MILTER_AT_EOM ? chain_content(w.chain, &w.mail) : chain_ask(w.chain, p);
