@@ -50,6 +50,11 @@ static const struct dialogue dialogues[] = {
     {"content refused", "11",
      PIPE ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 554 5.6.0 no\n" ONE_OK BYE,
      "a0:p554/5.6.0 adone b0:ok bdone closed:peace"},
+    {"content put off, of several", "3",
+     PIPE THREE_ENVELOPE
+     "> 250 ok\n> 250 ok\n> 550 5.1.1 no\n> 250 ok\n> 354 go\n<. text\n> 451-4.3.0 not\n"
+     "> 451 4.3.0 now\n" BYE,
+     "a1:p550/5.1.1 a0:t451/4.3.0 a2:t451/4.3.0 adone closed:peace"},
     {"too many: the rest behind it", "31",
      PIPE THREE_ENVELOPE
      "> 250 ok\n> 250 ok\n> 552 many\n> 552 5.2.2 full\n> 354 go\n<. text\n> 250 ok\n"
