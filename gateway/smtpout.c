@@ -25,6 +25,8 @@ struct conversation {
     struct smtpout *out;
     struct smtpc *client;
     struct item *item; /* being sent */
+    size_t smarthost;  /* which it is with */
+    bool put_off;      /* by it, for all recipients of the last message */
     struct buf seven;  /* its content for a host without 8BITMIME; empty: as it is */
 };
 struct smtpout {
@@ -326,7 +328,6 @@ static void job_done(void *arg, struct smtpc *c, void *ref)
 {
     struct conversation *v = arg;
     struct smtpout *o = v->out;
-    (void)c;
     v->item = NULL;
     buf_done(&v->seven);
     /* A host that answers for a recipient, yes or no, is alive; one that breaks off is not. */
@@ -336,6 +337,9 @@ static void job_done(void *arg, struct smtpc *c, void *ref)
         o->dest->reason[0] = '\0';
         o->concurrency += grows;
     }
+    v->put_off = !relay_answered(ref);
+    if (v->put_off && strcmp(o->dest->name, "*") == 0 && o->dest->relay->g->conf->nsmarthost > 1)
+        smtpc_quit(c); /* the next one has its turn */
     relay_finish(ref);
     if (grows && o->dest->head != NULL)
         smtpout_kick(o->dest); /* what waits need not wait for the next mail that comes */
@@ -346,6 +350,7 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
     struct conversation *v = arg;
     struct smtpout *o = v->out;
     struct conversation **p = &o->first;
+    bool put_off = v->put_off && v->smarthost == o->smarthost;
     (void)c;
     while (*p != v)
         p = &(*p)->next;
@@ -355,6 +360,8 @@ static void conversation_closed(void *arg, struct smtpc *c, const struct why *w)
     o->dest->open--;
     o->dest->relay->open_smtp--;
     if (w == NULL) {
+        if (put_off)
+            (void)next_smarthost(o);
         smtpout_kick(o->dest);
         return;
     }
@@ -406,6 +413,7 @@ static void open_conversation(struct smtpout *o)
                             .from = &r->g->conf->send_from,
                             .families = &r->families};
     v->out = o;
+    v->smarthost = o->smarthost;
     v->next = o->first;
     o->first = v;
     o->dest->open++;

@@ -231,6 +231,24 @@ def case_smarthosts_in_order(w):
     assert first.sessions >= 1
 
 
+def case_smarthost_that_puts_off(w):
+    """One that answers and yet takes nothing for now leaves the mail to the next."""
+    first, second = w.sink(), w.sink()
+    first.on('MAIL', '451 4.3.2 not now')
+    gw = w.gateway(lines=['SMARTHOST ' + first.where, 'SMARTHOST ' + second.where])
+    p = w.peer()
+    gw.link('MVSA', p.listen_at).start()
+    p.wait_up()
+    post(p, 'c@elsewhere.test')
+    row = deferred(gw)
+    assert '451 4.3.2 not now' in row['reason'], row
+    post(p, 'd@elsewhere.test')
+    assert second.take().rcpts == ['d@elsewhere.test']
+    gw.cli('queue', 'retry', row['id'])
+    assert second.take().rcpts == ['c@elsewhere.test']
+    assert first.sessions == 1
+
+
 def case_starttls(w):
     """TLS where offered; SMARTHOST TLS=REQUIRED refuses a server without it."""
     cert, key = w.tls()
