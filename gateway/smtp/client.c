@@ -124,7 +124,7 @@ static void pass_on(struct smtpc *c)
             c->fate[i] = WAITING;
     c->passed++;
     c->target++;
-    c->plain = false;
+    c->plain = c->unreached = false;
     try_target(c);
 }
 
