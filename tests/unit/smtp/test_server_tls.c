@@ -190,7 +190,7 @@ END_TEST
 
 START_TEST(where_it_may_be_said)
 {
-    say("STARTTLS now\r\n", "501 5.5.4 Syntax: STARTTLS");
+    say("STARTTLS now\r\nNOOP\r\n", "501 5.5.4 Syntax: STARTTLS\r\n250 2.0.0 OK\r\n");
     say("EHLO c.example\r\n", "250-");
     say("MAIL FROM:<a@b.example>\r\n", "250 ");
     say("STARTTLS\r\n", "503 5.5.1 Not within a mail");
