@@ -76,7 +76,8 @@ bool idn_unfold(struct str mailbox, char *out, size_t size)
     if (at < 0 || mailbox.n >= size)
         return false;
     str_copy(out, size, mailbox);
-    bool done = idn2_to_unicode_8z8z(out + local, &utf8, 0) == IDN2_OK &&
+    bool done = strstr(out + local, "xn--") != NULL &&
+                idn2_to_unicode_8z8z(out + local, &utf8, 0) == IDN2_OK &&
                 strcmp(utf8, out + local) != 0 && local + strlen(utf8) < size;
     if (done)
         str_copy(out + local, size - local, str_of(utf8));
