@@ -96,6 +96,18 @@ static bool same_place(const union endpoint *a, const union endpoint *b)
                : memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof a->in6.sin6_addr) == 0;
 }
 
+/* Can a host be reached there? Records of others lead to 0.0.0.0 and :: (which is this machine), to
+ * groups of hosts, and to IPv4 in the clothes of IPv6, past who looks for its own addresses. */
+static bool is_a_host(const union endpoint *e)
+{
+    const struct in6_addr *six = &e->in6.sin6_addr;
+    uint32_t four = ntohl(e->in4.sin_addr.s_addr) >> 24;
+    if (e->any.sa_family == AF_INET)
+        return four > 0 && four < 224;
+    return !IN6_IS_ADDR_UNSPECIFIED(six) && !IN6_IS_ADDR_MULTICAST(six) &&
+           !IN6_IS_ADDR_V4MAPPED(six) && !IN6_IS_ADDR_V4COMPAT(six);
+}
+
 /* Two names for one address are one target. */
 static void add_target(struct mx_ask *k, const char *name, const union endpoint *at,
                        struct tlsa *tlsa)
@@ -263,8 +275,10 @@ static void addresses(struct host *h, const struct dns_reply *r, sa_family_t fam
     struct mx_ask *k = h->ask;
     union endpoint *at = family == AF_INET ? h->at4 : h->at6;
     size_t *n = family == AF_INET ? &h->n4 : &h->n6;
-    for (size_t i = 0; r->status == DNS_FOUND && i < r->n && *n < ADDRS_MAX; i++)
-        at[(*n)++] = place(k, family, r->rr[i].addr);
+    for (size_t i = 0; r->status == DNS_FOUND && i < r->n && *n < ADDRS_MAX; i++) {
+        at[*n] = place(k, family, r->rr[i].addr);
+        *n += k->fixed || is_a_host(&at[*n]);
+    }
     if (r->status == DNS_FOUND && r->secure) {
         h->secure = true;
         if (!str_is(str_of(r->canon), h->name))
@@ -438,7 +452,7 @@ static bool at_once(struct mx_ask *k, const char *name)
     bool is_address = literal(k, &e);
     if (!is_address && !nameless(name))
         return false;
-    if (is_address) {
+    if (is_address && (k->fixed || is_a_host(&e))) {
         endpoint_set_port(&e, k->port);
         add_target(k, k->domain, &e, NULL);
     }
