@@ -104,7 +104,7 @@ struct smtpd_door {
     bool proxy;      /* a PROXY header comes first, and tells who the client is */
     bool tls;        /* TLS from the first byte */
     bool no_tls;     /* STARTTLS is not offered */
-    bool must_tls;   /* no MAIL before TLS */
+    bool must_tls;   /* 530 to all but what begins TLS (RFC 3207 4) */
 };
 struct smtpd_set {
     struct loop *loop;

@@ -10,13 +10,14 @@
 #define IN(state) (1u << SMTPD_##state)
 #define GREETED (IN(READY) | IN(MAIL))
 #define ANY_TIME (IN(START) | GREETED)
+#define IN_CLEAR (1u << 31) /* also before a TLS that is demanded */
 
 enum argument { ARG_NONE, ARG_MAY, ARG_MUST };
 
 struct verb {
     const char *name;
     void (*run)(struct smtpd_session *s, struct str rest);
-    unsigned states; /* where it may be given */
+    unsigned states; /* where it may be given, and IN_CLEAR */
     enum argument argument;
     bool junk;         /* leads nowhere by itself: only so many between two mails */
     const char *usage; /* for HELP and for a wrong argument; NULL: not offered */
@@ -113,10 +114,6 @@ static bool enough(struct smtpd_session *s)
 {
     const struct smtpd_set *set = &s->d->set;
     struct why w;
-    if (s->door->must_tls && !stream_is_secure(s->stream)) {
-        smtpd_wrong(s, 530, "5.7.0", "Must issue a STARTTLS command first");
-        return true;
-    }
     if (s->door->submission && !s->authed) {
         smtpd_wrong(s, 530, "5.7.0", "Authentication required");
         return true;
@@ -400,36 +397,36 @@ static void do_help(struct smtpd_session *s, struct str rest);
 
 static const struct verb verbs[] = {
     {"HELO", do_helo, ANY_TIME, ARG_MUST, true, "HELO host"},
-    {"EHLO", do_ehlo, ANY_TIME, ARG_MUST, true, "EHLO host"},
+    {"EHLO", do_ehlo, ANY_TIME | IN_CLEAR, ARG_MUST, true, "EHLO host"},
     {"MAIL", do_mail, GREETED, ARG_MUST, false,
      "MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME|BINARYMIME]"},
     {"RCPT", do_rcpt, GREETED, ARG_MUST, false, "RCPT TO:<address>"},
     {"DATA", do_data, GREETED, ARG_NONE, false, "DATA"},
-    {"BDAT", smtpd_bdat, ANY_TIME, ARG_MAY, false, "BDAT octets [LAST]"},
+    {"BDAT", smtpd_bdat, ANY_TIME | IN_CLEAR, ARG_MAY, false, "BDAT octets [LAST]"},
     {"RSET", do_rset, ANY_TIME, ARG_NONE, true, "RSET"},
-    {"NOOP", do_noop, ANY_TIME, ARG_MAY, true, "NOOP"},
+    {"NOOP", do_noop, ANY_TIME | IN_CLEAR, ARG_MAY, true, "NOOP"},
     {"VRFY", do_vrfy, ANY_TIME, ARG_MUST, true, "VRFY address"},
     {"HELP", do_help, ANY_TIME, ARG_MAY, true, "HELP"},
-    {"QUIT", do_quit, ANY_TIME, ARG_NONE, false, "QUIT"},
+    {"QUIT", do_quit, ANY_TIME | IN_CLEAR, ARG_NONE, false, "QUIT"},
     {"EXPN", do_not, ANY_TIME, ARG_MAY, true, NULL},
     {"SEND", do_not, ANY_TIME, ARG_MAY, false, NULL},
     {"SOML", do_not, ANY_TIME, ARG_MAY, false, NULL},
     {"SAML", do_not, ANY_TIME, ARG_MAY, false, NULL},
     {"TURN", do_not, ANY_TIME, ARG_MAY, false, NULL},
     {"ETRN", do_not, ANY_TIME, ARG_MAY, false, NULL},
-    {"AUTH", smtpd_do_auth, ANY_TIME, ARG_MAY, false, NULL},
-    {"STARTTLS", do_starttls, ANY_TIME, ARG_MAY, false, NULL},
+    {"AUTH", smtpd_do_auth, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"STARTTLS", do_starttls, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
     /* A browser made to talk to us: nothing it sends after this may be read as commands. */
-    {"GET", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"HEAD", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"POST", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"PUT", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"DELETE", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"OPTIONS", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"TRACE", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"PATCH", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"PRI", do_http, ANY_TIME, ARG_MAY, false, NULL},
-    {"CONNECT", do_http, ANY_TIME, ARG_MAY, false, NULL},
+    {"GET", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"HEAD", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"POST", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"PUT", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"DELETE", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"OPTIONS", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"TRACE", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"PATCH", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"PRI", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
+    {"CONNECT", do_http, ANY_TIME | IN_CLEAR, ARG_MAY, false, NULL},
 };
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -488,6 +485,8 @@ void smtpd_command(struct smtpd_session *s, struct str line)
         unknown(s, line);
     } else if (smtp_disallowed(s->d->set.disallow, name)) {
         do_not(s, rest);
+    } else if (s->door->must_tls && !stream_is_secure(s->stream) && (v->states & IN_CLEAR) == 0) {
+        smtpd_wrong(s, 530, "5.7.0", "Must issue a STARTTLS command first"); /* RFC 3207 4 */
     } else if ((v->states & 1u << s->state) == 0) {
         smtpd_wrong(s, 503, "5.5.1", "Say HELO or EHLO first");
     } else if (v->argument == ARG_NONE ? rest.n > 0 : v->argument == ARG_MUST && rest.n == 0) {

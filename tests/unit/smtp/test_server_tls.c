@@ -68,13 +68,15 @@ static void settle(void)
         quiet = loop_turn(loop, false) ? 0 : quiet + 1;
 }
 
+static const struct smtpd_door *door; /* NULL: an ordinary one */
+
 static void call(void)
 {
     int fd[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
     us = stream_new(loop, fd[0], on_client, NULL);
     is_open = true;
-    smtpd_take(d, stream_new(loop, fd[1], NULL, NULL), NULL);
+    smtpd_take(d, stream_new(loop, fd[1], NULL, NULL), door);
     settle();
 }
 
@@ -204,6 +206,38 @@ START_TEST(where_it_may_be_said)
 }
 END_TEST
 
+/* RFC 3207 4: before TLS all but these hear 530. A chunk is still no command. */
+START_TEST(where_it_is_demanded)
+{
+    static const struct smtpd_door sealed = {.must_tls = true};
+    static const char *const no[] = {"HELO c.example\r\n",
+                                     "MAIL FROM:<a@b.example>\r\n",
+                                     "RCPT TO:<c@gw.example>\r\n",
+                                     "DATA\r\n",
+                                     "VRFY c\r\n",
+                                     "RSET\r\n",
+                                     "HELP\r\n"};
+    stream_free(&us);
+    door = &sealed;
+    call();
+    door = NULL;
+    say("EHLO c.example\r\n", "250-");
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        say(no[i], "530 5.7.0 Must issue a STARTTLS command first\r\n");
+    say("BDAT 6 LAST\r\nQUIT\r\n", "503 ");
+    say("NOOP\r\n", "250 ");
+    say("STARTTLS\r\n", "220 ");
+    handshake();
+    say("EHLO c.example\r\n", "250-");
+    say("MAIL FROM:<a@b.example>\r\n", "250 ");
+    stream_free(&us);
+    door = &sealed;
+    call();
+    door = NULL;
+    say("QUIT\r\n", "221 ");
+}
+END_TEST
+
 /* The certificate is taken away by a reload: it is not offered any more, and what stands stays. */
 START_TEST(no_certificate)
 {
@@ -260,6 +294,7 @@ static Suite *test_server_tls_suite(void)
     tcase_add_loop_test(t, nothing_slips_through, 0, sizeof slipped / sizeof *slipped);
     tcase_add_test(t, half_lines_before);
     tcase_add_test(t, where_it_may_be_said);
+    tcase_add_test(t, where_it_is_demanded);
     tcase_add_loop_test(t, no_certificate, 0, 2);
     tcase_add_loop_test(t, a_handshake_that_does_not_come, 0, 4);
     suite_add_tcase(s, t);
