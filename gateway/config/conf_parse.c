@@ -280,10 +280,12 @@ void parse_node(struct conf_reader *r, struct str rest)
 static void user_word(struct conf_reader *r, struct conf_user *u, struct str word)
 {
     if (str_starts_nocase(word, "MBOX=")) {
-        u->mailbox = arena_str(r->c->arena, str_sub(word, 5, word.n));
-        ptrdiff_t at = str_find_last(u->mailbox, '@');
-        if (at <= 0 || (size_t)at + 1 >= u->mailbox.n)
+        struct str box = str_sub(word, 5, word.n), domain = addr_domain(box);
+        if (domain.n == 0 || box.n < domain.n + 2)
             conf_error(r, "LOCALUSER %.*s: MBOX must be user@host", STR_ARG(u->userid));
+        else if ((domain = conf_domain(r, domain)).n > 0)
+            u->mailbox = arena_join(r->c->arena, str_sub(box, 0, box.n - addr_domain(box).n - 1),
+                                    '@', domain);
     } else if (str_starts_nocase(word, "CODEPAGE=")) {
         u->page = page_named(r, str_sub(word, 9, word.n));
     } else {

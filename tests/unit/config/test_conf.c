@@ -145,6 +145,12 @@ static const struct {
      true},
     {"LOCALUSER SMTP", "conf:4: LOCALUSER SMTP: the name is kept for the gateway itself\n", true},
     {"LOCALUSER QSM01", "conf:4: LOCALUSER QSM01: the name is kept for the gateway itself\n", true},
+    {"LOCALUSER A MBOX=@example.org", "conf:4: LOCALUSER A: MBOX must be user@host\n", true},
+    {"LOCALUSER A MBOX=a@", "conf:4: LOCALUSER A: MBOX must be user@host\n", true},
+    {"LOCALUSER A MBOX=a@b\xc3\xbc\x63her..example",
+     "conf:4: \"b\xc3\xbc\x63her..example\" can be no domain name: a label between its dots is "
+     "empty\n",
+     true},
     {"LOCALUSER A MBOX=nobody", "conf:4: LOCALUSER A: MBOX must be user@host\n", true},
     {"PARM VM1 HOST=a HOST=b", NULL, true},
     {"PARM VM1 BUFF=40000", NULL, true},
@@ -306,6 +312,7 @@ START_TEST(domains_in_u_labels)
     struct conf *c = load(LEAST "DESTINATION .m\xc3\xbcnchen.example mx.k\xc3\xb6ln.example\n"
                                 "TLSPOLICY B\xc3\x9c\x63her.example DANE\n"
                                 "ALTTCPHOSTNAME g\xc3\xa4te.example\n"
+                                "LOCALUSER A MBOX=j\xc3\xb6@B\xc3\x9c\x63her.Example\n"
                                 "SMARTHOST stra\xc3\x9f\x65.example:26\n",
                           &h);
     ck_assert_msg(c != NULL, "%s", h.text);
@@ -313,6 +320,7 @@ START_TEST(domains_in_u_labels)
     ck_assert(says(c->destination[0].host, "mx.xn--kln-sna.example"));
     ck_assert_ptr_nonnull(conf_route_of(c, STR("a.XN--mnchen-3ya.example")));
     ck_assert(conf_tls_of(c, STR("xn--bcher-kva.example"), &said) == HOST_TLS_DANE && said);
+    ck_assert(says(c->user[0].mailbox, "j\xc3\xb6@xn--bcher-kva.example"));
     ck_assert(says(c->alt_host[0], "xn--gte-qla.example"));
     ck_assert(says(c->smarthost[0].host, "xn--strae-oqa.example") && c->smarthost[0].port == 26);
     conf_free(&c);
