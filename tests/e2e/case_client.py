@@ -142,6 +142,11 @@ def case_mx_order(w):
     post(p, 'b@mx.example', 'busy first')
     assert sink.take().rcpts == ['b@mx.example']
     busy.on('GREETING', None)
+    for verb, reply in (('MAIL', '421 4.3.2 busy'), ('MAIL', '452 4.3.1 full'), ('RCPT', '421 4.3.2 busy')):
+        busy.on(verb, reply)
+        post(p, 'd@mx.example', verb + ' ' + reply)
+        assert sink.take().rcpts == ['d@mx.example'], (verb, reply)
+        busy.on(verb, None)
     post(p, 'c@mx.example', 'first again')
     assert busy.take().rcpts == ['c@mx.example']
     gw.empty()
