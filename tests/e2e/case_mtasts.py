@@ -1,8 +1,10 @@
 """MTA-STS (RFC 8461): a domain says which hosts take its mail, and that they do so in verified TLS."""
 import http.server
 import os
+import sqlite3
 import ssl
 import threading
+import time
 
 import smtpsink
 import world as wd
@@ -249,3 +251,20 @@ def case_dane_comes_first(w):
     w.table['_25._tcp.m.sts.test'] = {'TLSA': [tlsa(pair, 3, 1, 1)]}
     name = at.known('enforce other.test', mx='m.sts.test')
     assert ' dane)' in at.delivered(name)
+
+
+def case_listed(w):
+    """`njegate sts list` of what is in force, over, and no policy any more."""
+    gw, _, _ = w.pair()
+    gw.stop()
+    now = int(time.time()) * 1000000
+    good = 'version: STSv1\nmode: testing\nmx: a.test\nmx: *.b.test\nmax_age: 86400\n'
+    db = sqlite3.connect(os.path.join(gw.dir, 'db'))
+    with db:
+        for name, policy, until in (('lives.test', good, 3600), ('old.test', good, -1), ('odd.test', 'mode: none', 3600)):
+            db.execute('INSERT INTO sts (domain, id, policy, fetched, until) VALUES (?, ?, ?, ?, ?)',
+                       (name, 'x', policy, now - 7200 * 1000000, now + until * 1000000))
+    db.close()
+    rows = {r['domain']: (r['mode'], r['hosts']) for r in gw.json('sts', 'list')}
+    assert rows == {'lives.test': ('testing', 'a.test *.b.test'), 'old.test': ('over', 'a.test *.b.test'),
+                    'odd.test': ('unreadable', '')}, rows
