@@ -17,6 +17,7 @@
 #define CHUNK 65536u /* gathered before each write to a file */
 #define DIRECT_MOST (16 * CHUNK)
 #define READY_PAGES 256u
+#define LENT (3u << 19) /* bytes of a passing one that need no file */
 
 struct body_writer {
     struct spool *spool;
@@ -25,6 +26,7 @@ struct body_writer {
     uint8_t *p;                  /* all of it, or what is not yet written to the file */
     size_t n, cap;
     bool passing;      /* something made of it stays */
+    bool lent;         /* the spool lets it be larger in memory */
     struct body *file; /* once larger than inline_max */
     struct why why;    /* sticky */
 };
@@ -95,15 +97,47 @@ static void put(struct body_writer *bw, const uint8_t *p, size_t n)
 static int spill(struct body_writer *bw)
 {
     bw->file = spool_create(bw->spool, bw->passing, &bw->why);
-    if (bw->file == NULL)
+    if (bw->file == NULL || flush(bw) < 0)
         return (int)bw->why.err;
-    return flush(bw);
+    if (bw->lent) {
+        spool_repaid(bw->spool);
+        bw->lent = false;
+        free(bw->p);
+        bw->p = NULL;
+        bw->cap = 0;
+    }
+    return OK;
+}
+
+static bool borrow(struct body_writer *bw)
+{
+    if (!spool_lends(bw->spool))
+        return false;
+    uint8_t *p = realloc(bw->p, LENT);
+    if (p == NULL) {
+        spool_repaid(bw->spool);
+        return false;
+    }
+    bw->p = p;
+    bw->cap = LENT;
+    return true;
+}
+
+/* May n bytes more stay in memory? */
+static bool stays(struct body_writer *bw, size_t n)
+{
+    if (n <= bw->inline_max && bw->size + n <= bw->inline_max)
+        return true;
+    if (!bw->passing || n > LENT || bw->size + n > LENT)
+        return false;
+    bw->lent = bw->lent || borrow(bw);
+    return bw->lent;
 }
 
 static int take(struct body_writer *bw, const uint8_t *p, size_t n)
 {
     if (bw->file == NULL) {
-        if (n <= bw->inline_max && bw->size + n <= bw->inline_max) {
+        if (stays(bw, n)) {
             put(bw, p, n);
             return OK;
         }
@@ -165,6 +199,8 @@ struct body *body_writer_end(struct body_writer **bwp, struct why *w)
         bw->file = NULL;
     } else {
         b = memory_body(bw->p, bw->n);
+        b->lender = bw->lent ? spool_hold(bw->spool) : NULL;
+        bw->lent = false;
         bw->p = NULL;
     }
     body_writer_drop(bwp);
@@ -178,6 +214,8 @@ void body_writer_drop(struct body_writer **bwp)
     if (bw == NULL)
         return;
     body_free(&bw->file);
+    if (bw->lent)
+        spool_repaid(bw->spool);
     spool_free(&bw->spool);
     free(bw->p);
     free(bw);
@@ -187,6 +225,18 @@ struct body *body_of(struct cur bytes)
 {
     size_t n = cur_left(&bytes);
     return memory_body((uint8_t *)mem_copy(bytes.p, n), n);
+}
+
+struct body *body_lasting(struct body *b, struct store *s, struct why *w)
+{
+    if (b->lender == NULL || b->size <= store_inline_max(s))
+        return body_hold(b);
+    struct body_writer *bw = body_writer_new(s);
+    if (body_write(bw, b->bytes, (size_t)b->size, w) < 0) {
+        body_writer_drop(&bw);
+        return NULL;
+    }
+    return body_writer_end(&bw, w);
 }
 
 struct body *body_hold(struct body *b)
@@ -203,6 +253,9 @@ void body_free(struct body **bp)
         return;
     if (b->file == 0) {
         free(b->bytes);
+        if (b->lender != NULL)
+            spool_repaid(b->lender);
+        spool_free(&b->lender);
     } else { /* read apart from a store */
         if (b->bytes != NULL)
             munmap(b->bytes, (size_t)b->size);

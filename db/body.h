@@ -18,8 +18,9 @@ struct body_writer *body_writer_new(struct store *s);
 /* E_LIMIT past the writer's limit (body_writer_limit), E_IO when the disk fails; sticky. */
 int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w) MUST_CHECK;
 void body_writer_limit(struct body_writer *bw, uint64_t bytes);
-/* Only something made of it is likely to stay: its bytes are not brought on their way to the disk
- * before it is known that they must, or are very many. Before the first write. */
+/* Only something made of it is likely to stay: up to 1.5 MiB it stays in memory while not too many
+ * others do (spool_lends), and the bytes of a file are not brought on their way to the disk before
+ * it is known that they must, or are very many. Before the first write. */
 void body_writer_passing(struct body_writer *bw);
 uint64_t body_writer_size(const struct body_writer *bw);
 struct body *body_writer_end(struct body_writer **bw,
@@ -28,6 +29,9 @@ void body_writer_drop(struct body_writer **bw);
 
 struct body *body_of(struct cur bytes); /* copies; always in memory */
 struct body *body_hold(struct body *b); /* one more holder */
+/* What a row may name: b itself, held, or its copy in a file when it was too large to be in memory
+ * but for passing. NULL: the disk failed. */
+struct body *body_lasting(struct body *b, struct store *s, struct why *w);
 void body_free(struct body **b);
 uint64_t body_size(const struct body *b);
 /* All of it, contiguous (a file is mapped). Empty with *w filled when the file cannot be read. */

@@ -99,6 +99,15 @@ static void refuse(struct change *c, const char *text)
     c->verdict = CHANGE_REFUSED;
 }
 
+/* NULL: the change is refused. */
+static struct body *lasting(struct change *c, struct body *b)
+{
+    struct body *stays = body_lasting(b, c->store, &c->why);
+    if (stays == NULL)
+        c->verdict = CHANGE_REFUSED;
+    return stays;
+}
+
 static struct rcpt rcpt_copy(struct arena *a, const struct rcpt *r)
 {
     struct rcpt copy = *r;
@@ -130,7 +139,7 @@ void change_add(struct change *c, const struct message *m)
     copy->rcpt = (struct rcpt *)(copy + 1);
     for (size_t i = 0; i < m->nrcpt; i++)
         copy->rcpt[i] = rcpt_copy(c->arena, &m->rcpt[i]);
-    body_hold(copy->body);
+    copy->body = lasting(c, m->body);
 }
 
 void change_remove(struct change *c, msg_id id)
@@ -244,7 +253,7 @@ void change_reader(struct change *c, const struct reader_row *row, struct body *
     copy->fn = arena_str(c->arena, row->fn);
     copy->ft = arena_str(c->arena, row->ft);
     copy->kind = arena_str(c->arena, row->kind);
-    o->reader->body = body_hold(body);
+    o->reader->body = lasting(c, body);
 }
 
 void change_retry(struct change *c, enum door to, struct str pattern)

@@ -28,10 +28,12 @@
 #define DEAD_MOST 256          /* descriptors and files waiting to be cleared away */
 #define START_AT (1u << 20)    /* so much of a body at once goes on its way to the disk */
 #define PASSING_AT (16u << 20) /* of one that will hardly stay */
+#define LENT_MOST 16u          /* bodies in memory that would be files */
 
 struct spool {
     pthread_mutex_t lock; /* everything below, and the flags of the bodies */
     unsigned holders;
+    unsigned lent;
     char *folder;
     int lock_fd, body_fd;
     uint64_t last;      /* number last given */
@@ -371,6 +373,22 @@ struct body *spool_create(struct spool *sp, bool passing, struct why *w)
     idmap_put(&sp->alive, file, (uint64_t)(uintptr_t)b);
     pthread_mutex_unlock(&sp->lock);
     return b;
+}
+
+bool spool_lends(struct spool *sp)
+{
+    pthread_mutex_lock(&sp->lock);
+    bool lends = sp->lent < LENT_MOST;
+    sp->lent += lends;
+    pthread_mutex_unlock(&sp->lock);
+    return lends;
+}
+
+void spool_repaid(struct spool *sp)
+{
+    pthread_mutex_lock(&sp->lock);
+    sp->lent--;
+    pthread_mutex_unlock(&sp->lock);
 }
 
 void spool_written(struct spool *sp, struct body *b, uint64_t bytes)

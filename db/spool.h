@@ -16,18 +16,19 @@ struct spool;
 struct body {
     atomic_uint holders;
     uint64_t size;
-    uint8_t *bytes;      /* in memory, or the file's mapping once asked for */
-    struct spool *spool; /* of a file body; NULL when it is in memory or read apart from a store */
-    uint64_t file;       /* number of the file; 0: in memory */
-    int fd;              /* of a file body, open while it lives */
-    bool sealed;         /* under body/ */
-    bool stale;          /* a sync failed: write the bytes again before the next */
-    bool wanted;         /* a durable row names it */
-    bool listed;         /* the writer's own, while it gathers what to seal */
-    uint64_t written;    /* bytes under way to the disk may be all of these, */
-    uint64_t started;    /* and are these */
-    uint64_t lot;        /* so many at once */
-    struct body *next;   /* in one of the spool's lists */
+    uint8_t *bytes;       /* in memory, or the file's mapping once asked for */
+    struct spool *spool;  /* of a file body; NULL when it is in memory or read apart from a store */
+    struct spool *lender; /* spool_repaid when it goes; held */
+    uint64_t file;        /* number of the file; 0: in memory */
+    int fd;               /* of a file body, open while it lives */
+    bool sealed;          /* under body/ */
+    bool stale;           /* a sync failed: write the bytes again before the next */
+    bool wanted;          /* a durable row names it */
+    bool listed;          /* the writer's own, while it gathers what to seal */
+    uint64_t written;     /* bytes under way to the disk may be all of these, */
+    uint64_t started;     /* and are these */
+    uint64_t lot;         /* so many at once */
+    struct body *next;    /* in one of the spool's lists */
 };
 
 /* Makes the folders; E_DENIED when another process has it (its lock is held until the end). */
@@ -44,6 +45,9 @@ int spool_sweep(struct spool *sp, struct db *d, struct why *w) MUST_CHECK;
 
 /* A new file body under tmp/, empty, one holder. passing: see body_writer_passing. NULL with *w. */
 struct body *spool_create(struct spool *sp, bool passing, struct why *w);
+/* May one more large body stay in memory? Sixteen may; each ends with spool_repaid. */
+bool spool_lends(struct spool *sp);
+void spool_repaid(struct spool *sp);
 /* So much of b is written: another thread has the system begin to bring it to the disk, so that
  * little is left to do when it is sealed. */
 void spool_written(struct spool *sp, struct body *b, uint64_t bytes);

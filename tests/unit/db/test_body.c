@@ -10,6 +10,7 @@
 
 #include "db/disk.h"
 #include "db/queue.h"
+#include "db/spool.h"
 #include "fixture.h"
 #include "unit/unit.h"
 
@@ -206,6 +207,7 @@ START_TEST(a_passing_one_does_not)
     body_writer_passing(bw);
     for (size_t i = 0; i < 15; i++)
         ck_assert_msg(body_write(bw, piece, sizeof piece, &w) == OK, "%s", w.text);
+    ck_assert_uint_eq(fix_files(f.spool, "tmp"), 1);
     struct body *b = body_writer_end(&bw, &w);
     body_free(&b);
     store_close(&f.store);
@@ -220,6 +222,108 @@ START_TEST(a_passing_one_does_not)
     ck_assert_int_ge(begun, 16 << 20);
     ck_assert_uint_eq(fix_files(f.spool, "tmp"), 0);
     fix_open(&f);
+}
+END_TEST
+
+#define LENT (3u << 19)
+
+static uint8_t many[LENT + 1];
+
+/* n bytes that will hardly stay. */
+static struct body *passing(uint8_t byte, size_t n)
+{
+    struct why w = {.text = "?"};
+    struct body_writer *bw = body_writer_new(f.store);
+    body_writer_passing(bw);
+    memset(many, byte, sizeof many);
+    for (size_t at = 0, piece; at < n; at += piece) {
+        piece = n - at < 70001 ? n - at : 70001;
+        ck_assert_msg(body_write(bw, many + at, piece, &w) == OK, "%s", w.text);
+    }
+    struct body *b = body_writer_end(&bw, &w);
+    ck_assert_msg(b != NULL, "%s", w.text);
+    return b;
+}
+
+static void check_passing(struct body *b, uint8_t byte, size_t n)
+{
+    struct why w;
+    struct cur c = body_cur(b, &w);
+    memset(many, byte, sizeof many);
+    ck_assert_uint_eq(cur_left(&c), n);
+    ck_assert_int_eq(memcmp(c.p, many, n), 0);
+}
+
+/* Some of middling size may be in memory, and others when they have gone. */
+START_TEST(a_passing_one_needs_no_file)
+{
+    struct body *b[20];
+    for (size_t i = 0; i < 20; i++) {
+        b[i] = passing((uint8_t)i, i % 2 == 0 ? 65537 : LENT);
+        ck_assert_int_eq(b[i]->file == 0, i < 16);
+        check_passing(b[i], (uint8_t)i, i % 2 == 0 ? 65537 : LENT);
+    }
+    for (size_t i = 0; i < 20; i++)
+        body_free(&b[i]);
+    for (size_t i = 0; i < 16; i++)
+        b[i] = passing((uint8_t)i, LENT);
+    ck_assert_uint_eq(b[15]->file, 0);
+    b[16] = passing(16, LENT + 1); /* whoever grows beyond it gives its place back */
+    ck_assert_uint_ne(b[16]->file, 0);
+    body_free(&b[0]);
+    b[17] = passing(17, LENT + 1);
+    b[0] = passing(0, LENT);
+    ck_assert_uint_ne(b[17]->file, 0);
+    ck_assert_uint_eq(b[0]->file, 0);
+    store_close(&f.store); /* they outlive it */
+    for (size_t i = 0; i < 18; i++) {
+        check_passing(b[i], (uint8_t)i, i < 16 ? LENT : LENT + 1);
+        body_free(&b[i]);
+    }
+    fix_open(&f);
+}
+END_TEST
+
+/* When it stays all the same, it does so in a file as any other. */
+START_TEST(a_passing_one_may_stay)
+{
+    struct message *m = fix_message(&f, 1, 10, 1), *got;
+    struct change *c = change_new(f.store);
+    struct why w = {.text = "?"};
+    body_free(&m->body);
+    m->body = passing(1, 200000);
+    change_add(c, m);
+    check_passing(m->body, 1, 200000);
+    fix_durable(&f, &c);
+    message_free(&m);
+    ck_assert_uint_eq(fix_files(f.spool, "body"), 1);
+    fix_close(&f);
+    fix_open(&f);
+    ck_assert_msg(queue_get(f.reader, f.store, 1, &got, &w) == OK, "%s", w.text);
+    check_passing(got->body, 1, 200000);
+    message_free(&got);
+}
+END_TEST
+
+static int no_open(const char *path, int flags, mode_t mode);
+
+START_TEST(a_passing_one_that_cannot_stay_is_told)
+{
+    static struct disk d;
+    struct message *m = fix_message(&f, 1, 10, 1);
+    struct change *c = change_new(f.store);
+    struct why w;
+    body_free(&m->body);
+    m->body = passing(1, 200000);
+    d = disk_system;
+    d.open = no_open;
+    disk_set(&d);
+    change_add(c, m);
+    ck_assert_int_lt(fix_commit(&f, &c, &w), 0);
+    ck_assert_int_eq(w.smtp, 452);
+    message_free(&m);
+    disk_set(NULL);
+    ck_assert(!fix_has(&f, 1));
 }
 END_TEST
 
@@ -380,6 +484,9 @@ static Suite *body_suite(void)
     tcase_add_test(t, large_pieces);
     tcase_add_test(t, a_large_one_sets_out_early);
     tcase_add_test(t, a_passing_one_does_not);
+    tcase_add_test(t, a_passing_one_needs_no_file);
+    tcase_add_test(t, a_passing_one_may_stay);
+    tcase_add_test(t, a_passing_one_that_cannot_stay_is_told);
     tcase_add_test(t, no_descriptor_is_told);
     tcase_add_test(t, memory_bodies);
     tcase_add_test(t, a_held_body_outlives_its_row_and_store);
