@@ -19,8 +19,15 @@ struct page {
     alignas(max_align_t) uint8_t data[];
 };
 
+/* Memory that was not allocated here. */
+struct kept {
+    struct kept *older;
+    void *p;
+};
+
 struct arena {
-    struct page *page;  /* the newest; its end is where the next allocation goes */
+    struct page *page; /* the newest; its end is where the next allocation goes */
+    struct kept *kept;
     struct page *spare; /* pages whose content nobody will read: see arena_alloc */
     size_t limit, used, next_size;
     bool full;
@@ -47,6 +54,14 @@ static void pages_free(struct page *p, const struct page *keep)
     }
 }
 
+/* Before the pages, in which the list lies. */
+static void kept_free(struct arena *a)
+{
+    for (struct kept *k = a->kept; k != NULL; k = k->older)
+        free(k->p);
+    a->kept = NULL;
+}
+
 struct arena *arena_new(size_t limit)
 {
     struct arena *a = mem_new(sizeof *a);
@@ -59,6 +74,7 @@ void arena_free(struct arena **a)
 {
     if (*a == NULL)
         return;
+    kept_free(*a);
     pages_free((*a)->page, NULL);
     pages_free((*a)->spare, NULL);
     free(*a);
@@ -68,6 +84,7 @@ void arena_free(struct arena **a)
 void arena_reset(struct arena *a)
 {
     struct page *first = a->page;
+    kept_free(a);
     while (first != NULL && first->older != NULL)
         first = first->older;
     pages_free(a->page, first);
@@ -160,6 +177,25 @@ struct str arena_str(struct arena *a, struct str s)
     if (n > 0)
         memcpy(p, s.p, n);
     return (struct str){p, n};
+}
+
+struct str arena_keep(struct arena *a, struct buf *b)
+{
+    struct str text = buf_text(b);
+    struct kept *k = arena_alloc(a, sizeof *k);
+    char *p =
+        !b->over && !a->full && text.n < a->limit - a->used ? realloc(b->p, text.n + 1) : NULL;
+    if (p == NULL) {
+        text = arena_str(a, text); /* there is no room for it: so it tells */
+        buf_done(b);
+        return text;
+    }
+    p[text.n] = '\0';
+    *k = (struct kept){.older = a->kept, .p = p};
+    a->kept = k;
+    a->used += text.n + 1;
+    *b = (struct buf){.max = b->max};
+    return (struct str){p, text.n};
 }
 
 static struct str mapped(struct arena *a, struct str s, char (*letter)(char))

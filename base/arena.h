@@ -20,6 +20,7 @@ size_t arena_used(const struct arena *a);
 /* Zeroed, aligned for any object. A single request of more than the limit answers NULL. */
 void *arena_alloc(struct arena *a, size_t n);
 struct str arena_str(struct arena *a, struct str s);   /* a copy, NUL-terminated */
+struct str arena_keep(struct arena *a, struct buf *b); /* the same of its text; takes its memory */
 char *arena_cstr(struct arena *a, struct str s);       /* the same as a C string */
 struct str arena_upper(struct arena *a, struct str s); /* a copy with other letters, ASCII only */
 struct str arena_lower(struct arena *a, struct str s);

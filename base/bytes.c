@@ -410,6 +410,24 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+uint8_t *buf_room(struct buf *b, size_t n)
+{
+    bool fits = !b->over && n <= b->max - b->n && space(b, b->n + n);
+    return fits ? b->p + b->n : NULL;
+}
+
+void buf_wrote(struct buf *b, size_t n)
+{
+    b->n += n;
+}
+
+void buf_crlf(struct buf *b)
+{
+    uint8_t *to = extend(b, 2);
+    if (to != NULL)
+        to[0] = '\r', to[1] = '\n';
+}
+
 void buf_take(struct buf *b, size_t n)
 {
     if (n >= b->n) {

@@ -98,6 +98,11 @@ void buf_be32(struct buf *b, uint32_t v);
 void buf_be64(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+/* Room for n bytes at the end, for the caller to write; buf_wrote tells how many of them he did.
+ * NULL: there is no more room than that (b is not over). What would be copied twice comes so. */
+uint8_t *buf_room(struct buf *b, size_t n);
+void buf_wrote(struct buf *b, size_t n);
+void buf_crlf(struct buf *b);
 void buf_take(struct buf *b, size_t n); /* drop n bytes from the front */
 void buf_trim(struct buf *b, size_t n); /* shorten to n bytes */
 size_t buf_hole16(struct buf *b);       /* reserve a 2-byte length field; its place */

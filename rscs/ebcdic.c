@@ -138,7 +138,6 @@ static size_t put_utf8(uint8_t *out, uint16_t rune)
 void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
 {
     const uint16_t *to = page->to;
-    uint8_t text[CHUNK * 3];
     if (to == NULL) {
         double_to_utf8(out, page, bytes);
         return;
@@ -146,6 +145,7 @@ void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
     while (cur_left(&bytes) > 0) {
         size_t n = cur_left(&bytes) < CHUNK ? cur_left(&bytes) : CHUNK;
         struct cur part = cur_sub(&bytes, n);
+        uint8_t made[CHUNK * 3], *room = buf_room(out, 3 * n), *text = room != NULL ? room : made;
         size_t used = 0, i = 0;
         while (i < n) {
             /* Eight at a time while all are ASCII: the common case of mail. */
@@ -163,7 +163,10 @@ void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
             for (; i < stop; i++)
                 used += put_utf8(text + used, to[part.p[i]]);
         }
-        buf_add(out, text, used);
+        if (room != NULL)
+            buf_wrote(out, used);
+        else
+            buf_add(out, made, used);
     }
 }
 

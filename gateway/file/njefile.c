@@ -174,8 +174,14 @@ static void add_record(struct gather *ga, uint8_t control, struct cur record)
     uint32_t n = (uint32_t)cur_left(&record);
     const uint8_t head[5] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n,
                              control};
-    buf_add(&ga->bytes, head, sizeof head);
-    buf_add(&ga->bytes, record.p, cur_left(&record));
+    uint8_t *to = buf_room(&ga->bytes, sizeof head + n);
+    if (to != NULL) {
+        memcpy(to, head, sizeof head);
+        memcpy(to + sizeof head, record.p, n);
+        buf_wrote(&ga->bytes, sizeof head + n);
+    } else {
+        ga->bytes.over = true;
+    }
     ga->item->fact.records++;
     judge_record(ga, record);
 }
@@ -278,6 +284,7 @@ static void end_item(struct gather *ga)
     struct runs runs;
     bool exact = true;
     buf_init(&out, ga->bytes.n * 3 + 16);
+    (void)buf_room(&out, ga->bytes.n); /* of most files all */
     runs_begin(&runs);
     item->text = !ga->archive && !ga->carried && all_is_text(ga);
     if (item->text && item->print) {
@@ -291,9 +298,8 @@ static void end_item(struct gather *ga)
     item->fact.lengths = arena_str(ga->arena, runs_end(&runs));
     if (exact && !ga->carried && !runs.text.over)
         item->fact.form = item->text ? FACT_TEXT : FACT_BYTES;
-    item->content = arena_str(ga->arena, buf_text(&out));
+    item->content = arena_keep(ga->arena, &out);
     runs_done(&runs);
-    buf_done(&out);
     ga->item = NULL;
 }
 
@@ -559,6 +565,7 @@ int njefile_read(struct arena *a, struct cur deck, const struct ebc_page *page, 
                         .dsh = in->dsh};
     /* A card of one byte counts 6 in the deck and 84 here. */
     buf_init(&ga.bytes, cur_left(&deck) * 16 + 65536);
+    (void)buf_room(&ga.bytes, cur_left(&deck));
     buf_init(&ga.members, MEMBERS_TEXT_MAX);
     struct deck_reader r;
     v = deck_reader_init(&r, deck, w);

@@ -54,7 +54,7 @@ static void put_crlf_lines(struct buf *b, struct str text)
     struct str line;
     while (str_line(&text, &line)) {
         buf_str(b, line);
-        buf_add(b, "\r\n", 2);
+        buf_crlf(b);
     }
 }
 
@@ -150,7 +150,8 @@ static void put_text(struct buf *b, const char *type, struct str params, struct 
     enum coding coding = coding_of(text);
     struct buf value;
     buf_init(&value, 4096);
-    buf_printf(&value, "%s; charset=%s", type, text_is_ascii(text) ? "us-ascii" : "utf-8");
+    buf_printf(&value, "%s; charset=%s", type,
+               coding == CODING_7BIT || text_is_ascii(text) ? "us-ascii" : "utf-8");
     hdr_put(b, "Content-Type", buf_text(&value));
     buf_done(&value);
     if (params.n > 0)

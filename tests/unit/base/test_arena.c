@@ -98,6 +98,43 @@ START_TEST(a_text_of_more_than_the_limit_is_empty)
 }
 END_TEST
 
+static struct buf text_of(const char *z)
+{
+    struct buf b;
+    buf_init(&b, 10000);
+    buf_z(&b, z);
+    return b;
+}
+
+START_TEST(takes_the_memory_of_a_buffer)
+{
+    struct arena *a = arena_new(1000);
+    struct buf b = text_of("first"), c = text_of(""), d = text_of("");
+    struct str first = arena_keep(a, &b), none = arena_keep(a, &c);
+    ck_assert_ptr_null(b.p);
+    ck_assert(str_eq(first, STR("first")));
+    ck_assert_str_eq(first.p, "first");
+    ck_assert_str_eq(none.p, "");
+    buf_z(&b, "again"); /* it can be used again */
+    ck_assert(str_eq(arena_keep(a, &b), STR("again")));
+    buf_fill(&d, 'x', 1500);
+    ck_assert_uint_eq(arena_keep(a, &d).n, 0); /* more than it may hold */
+    ck_assert_ptr_null(d.p);
+    ck_assert(arena_full(a));
+    ck_assert(str_eq(first, STR("first")));
+    arena_reset(a);
+    buf_fill(&b, 'y', 600);
+    ck_assert_uint_eq(arena_keep(a, &b).n, 600);
+    ck_assert_uint_gt(arena_used(a), 600); /* it counts */
+    ck_assert(!arena_full(a));
+    buf_fill(&b, 'z', 600);
+    (void)arena_keep(a, &b);
+    ck_assert_ptr_null(b.p);
+    ck_assert(arena_full(a));
+    arena_free(&a);
+}
+END_TEST
+
 START_TEST(the_clock_stops_and_steps)
 {
     clock_fake(true);
@@ -126,6 +163,7 @@ static Suite *test_arena_suite(void)
     tcase_add_test(t, texts);
     tcase_add_test(t, past_the_limit_it_is_full_and_still_answers);
     tcase_add_test(t, a_text_of_more_than_the_limit_is_empty);
+    tcase_add_test(t, takes_the_memory_of_a_buffer);
     tcase_add_test(t, the_clock_stops_and_steps);
     suite_add_tcase(s, t);
     return s;

@@ -251,6 +251,30 @@ START_TEST(writing_past_the_maximum_sticks)
 }
 END_TEST
 
+START_TEST(writing_in_place)
+{
+    struct buf b;
+    buf_init(&b, 8);
+    uint8_t *to = buf_room(&b, 8);
+    ck_assert_ptr_nonnull(to);
+    ck_assert_uint_eq(b.n, 0);
+    memcpy(to, "abcxyz", 6);
+    buf_wrote(&b, 3);
+    same(buf_text(&b), "abc");
+    ck_assert_ptr_null(buf_room(&b, 6)); /* and that is no failure */
+    ck_assert(!b.over);
+    buf_crlf(&b);
+    same(buf_text(&b), "abc\r\n");
+    ck_assert_ptr_eq(buf_room(&b, 3), b.p + 5);
+    buf_z(&b, "more");
+    ck_assert(b.over);
+    ck_assert_ptr_null(buf_room(&b, 1));
+    buf_crlf(&b);
+    same(buf_text(&b), "abc\r\n");
+    buf_done(&b);
+}
+END_TEST
+
 START_TEST(printing_of_every_length)
 {
     char text[600];
@@ -289,6 +313,7 @@ static Suite *test_bytes_suite(void)
     tcase_add_test(t, reading_past_the_end_sticks);
     tcase_add_test(t, writing);
     tcase_add_test(t, writing_past_the_maximum_sticks);
+    tcase_add_test(t, writing_in_place);
     tcase_add_test(t, printing_of_every_length);
     suite_add_tcase(s, t);
     return s;
