@@ -606,6 +606,17 @@ void stream_put(struct stream *s, const void *p, size_t n)
     after_put(s);
 }
 
+struct buf *stream_put_begin(struct stream *s)
+{
+    return may_put(s) ? &s->out : NULL;
+}
+
+void stream_put_end(struct stream *s)
+{
+    if (stream_queued(s) > 0 || s->out.over)
+        after_put(s);
+}
+
 void stream_puts(struct stream *s, struct str t)
 {
     stream_put(s, t.p, t.n);

@@ -55,6 +55,10 @@ struct cur stream_in(struct stream *s);
 void stream_take(struct stream *s, size_t n);      /* n bytes of it are used */
 void stream_limit(struct stream *s, size_t bytes); /* default 64 KiB */
 void stream_put(struct stream *s, const void *p, size_t n);
+/* What is to go out is appended to that buffer, where it would else be copied; then
+ * stream_put_end. NULL: it would go nowhere. */
+struct buf *stream_put_begin(struct stream *s);
+void stream_put_end(struct stream *s);
 void stream_puts(struct stream *s, struct str t);
 void stream_printf(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 size_t stream_queued(const struct stream *s); /* output not yet taken by the kernel, bytes */

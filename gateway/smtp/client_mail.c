@@ -308,14 +308,17 @@ void smtpc_send_content(struct smtpc *c)
 {
     enum state next = CONTENT;
     while (next == CONTENT && stream_queued(c->s) < QUEUE_MOST) {
+        struct buf *out = stream_put_begin(c->s);
+        if (out == NULL)
+            break; /* why it broke is still to be heard */
         size_t n = cur_left(&c->left);
         struct cur piece = cur_sub(&c->left, n < SMTPC_PIECE ? n : SMTPC_PIECE);
-        smtp_dot(&c->dot, cur_str(&piece), &c->out);
+        smtp_dot(&c->dot, cur_str(&piece), out);
         if (cur_left(&c->left) == 0) {
-            smtp_dot_end(&c->dot, &c->out);
+            smtp_dot_end(&c->dot, out);
             next = DOT;
         }
-        flush(c);
+        stream_put_end(c->s);
     }
     c->queued = stream_queued(c->s);
     smtpc_await(c, next);

@@ -94,13 +94,15 @@ START_TEST(data_in_and_out)
     ck_assert_uint_eq(ninput, 5);
     ck_assert_int_eq(memcmp(input, "hello", 5), 0);
     stream_put(s, "a", 1);
-    stream_puts(s, STR("b"));
+    buf_u8(stream_put_begin(s), 'b');
+    stream_put_end(s);
     stream_printf(s, "%d", 42);
-    ck_assert_uint_eq(stream_queued(s), 4);
+    stream_puts(s, STR("c"));
+    ck_assert_uint_eq(stream_queued(s), 5);
     ck_assert_str_eq(far_read(), ""); /* nothing is sent inside put */
     ck_assert_str_eq(trace, "D");
     turns(1);
-    ck_assert_str_eq(far_read(), "ab42");
+    ck_assert_str_eq(far_read(), "ab42c");
     ck_assert_uint_eq(stream_queued(s), 0);
     ck_assert_str_eq(trace, "Dd");
     turns(3);
@@ -195,6 +197,7 @@ START_TEST(the_peer_closes)
     ck_assert_int_eq(stream_why(s)->err, E_GONE);
     ck_assert(stream_why(s)->text[0] != '\0');
     stream_put(s, "x", 1); /* into the void */
+    ck_assert_ptr_null(stream_put_begin(s));
     turns(2);
     ck_assert_str_eq(trace, "DEF");
     ck_assert_uint_eq(stream_queued(s), 0);
