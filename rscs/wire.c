@@ -262,40 +262,59 @@ static int string_size(struct cur *c, size_t *size, bool *abort, struct why *w)
     return why_set(w, E_SYNTAX, 0, NULL, "the string control byte X'%02X' is none", c->p[-1]);
 }
 
-/* Undo SCBs already judged by string_size into `to`, which is full of blanks. */
-static void string_copy(const uint8_t *scbs, const uint8_t *end, uint8_t *to)
+/* The next n bytes, n at most LITERAL_MAX. A copy of a fixed size is a few instructions where one
+ * of n bytes is a call: mostly there is room for the bytes behind them, which are written over. */
+static void put_literal(struct buf *out, struct cur *c, size_t n)
 {
-    while (scbs < end) {
-        uint8_t scb = *scbs++;
+    uint8_t *to = cur_left(c) > LITERAL_MAX ? buf_room(out, LITERAL_MAX + 1) : NULL;
+    if (to != NULL) {
+        memcpy(to, c->p, LITERAL_MAX + 1);
+        buf_wrote(out, n);
+    } else {
+        buf_add(out, c->p, n);
+    }
+    c->p += n;
+}
+
+/* Undo the SCBs of a string; false: it breaks off, holds what is none, or is too long. */
+static bool string_undo(struct cur *c, struct buf *out, bool *abort)
+{
+    while (cur_left(c) > 0) {
+        uint8_t scb = *c->p++, byte = BLANK;
         if (scb >= SCB_LITERAL) {
-            memcpy(to, scbs, scb & LITERAL_MAX);
-            scbs += scb & LITERAL_MAX;
-            to += scb & LITERAL_MAX;
-        } else {
+            if ((scb & LITERAL_MAX) > cur_left(c))
+                return false;
+            put_literal(out, c, scb & LITERAL_MAX);
+        } else if (scb >= SCB_BLANKS) {
+            if (scb >= SCB_REPEAT && cur_left(c) == 0)
+                return false;
             if (scb >= SCB_REPEAT)
-                memset(to, *scbs++, scb & RUN_MAX);
-            to += scb & RUN_MAX;
+                byte = *c->p++;
+            buf_fill(out, byte, scb & RUN_MAX);
+        } else {
+            *abort = scb == SCB_ABORT;
+            return !out->over && (scb == 0 || scb == SCB_ABORT);
         }
     }
+    return false;
 }
 
 static int string_get(struct cur *c, struct buf *scratch, bool *abort, struct why *w)
 {
-    const uint8_t *start = c->p;
+    struct cur behind = *c;
     size_t n = 0;
-    int err = string_size(c, &n, abort, w);
-    if (err < 0)
-        return err;
-    if (*abort)
+    if (string_undo(&behind, scratch, abort)) {
+        *c = behind;
+        if (*abort)
+            buf_reset(scratch);
         return OK;
-    if (n > scratch->max)
-        return why_set(w, E_LIMIT, 0, NULL, "a record of %zu bytes; the most accepted is %zu", n,
-                       scratch->max);
-    if (n > 0) {
-        buf_fill(scratch, BLANK, n);
-        string_copy(start, c->p - 1, scratch->p);
     }
-    return OK;
+    buf_reset(scratch);
+    int err = string_size(c, &n, abort, w);
+    return err < 0 || *abort
+               ? err
+               : why_set(w, E_LIMIT, 0, NULL, "a record of %zu bytes; the most accepted is %zu", n,
+                         scratch->max);
 }
 
 int wire_record_get(struct cur *records, struct buf *scratch, struct wire_record *rec,
@@ -358,22 +377,29 @@ static bool starts_run(const uint8_t *p, size_t i, size_t n)
     return p[i] == BLANK || (i + 2 < n && p[i] == p[i + 2]);
 }
 
-/* Where the next run begins, n when there is none. Looks at eight neighbours at once: a pair of
- * equal bytes shows as a zero byte in their exclusive or. */
+/* The high bit of each byte of x that is zero; bits above the lowest such may be wrong. */
+static uint64_t zeros(uint64_t x)
+{
+    return (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
+}
+
+/* Where the next run begins, n when there is none. Looks at eight places at once: equal neighbours
+ * show as a zero byte in their exclusive or. */
 static size_t find_run(const uint8_t *p, size_t i, size_t n)
 {
-    while (i + 9 <= n) {
-        uint64_t here, next;
+    while (i + 10 <= n) {
+        uint64_t here, next, third;
         memcpy(&here, p + i, sizeof here);
         memcpy(&next, p + i + 1, sizeof next);
-        uint64_t x = here ^ next;
-        if (((x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080)) != 0)
-            for (size_t stop = i + 8; i < stop; i++) {
-                if (starts_run(p, i, n))
-                    return i;
-            }
-        else
+        memcpy(&third, p + i + 2, sizeof third);
+        uint64_t pair = here ^ next, blank = here ^ UINT64_C(0x4040404040404040);
+        if ((zeros(pair) & (zeros(here ^ third) | zeros(blank))) == 0) {
             i += 8;
+            continue;
+        }
+        for (size_t stop = i + 8; i < stop; i++)
+            if (starts_run(p, i, n))
+                return i;
     }
     for (; i < n; i++)
         if (starts_run(p, i, n))
