@@ -55,7 +55,7 @@ static void unkick(struct stream *s)
 
 static size_t unread(const struct stream *s)
 {
-    return s->in.n - s->in_at;
+    return s->in.n - s->in_at + s->fresh.n;
 }
 
 static bool may_read(const struct stream *s)
@@ -318,13 +318,37 @@ static ssize_t read_once(struct stream *s, size_t n)
     return TLSIO_BROKEN;
 }
 
-static void keep_input(struct stream *s, size_t n)
+/* n bytes in the scratch space are input. With nothing before them they stay there while the owner
+ * is called: mostly he takes them all. */
+static void new_input(struct stream *s, size_t n)
 {
+    if (unread(s) == 0) {
+        s->fresh = (struct str){(const char *)s->all->scratch, n};
+        return;
+    }
     if (s->in_at > 0) {
         buf_take(&s->in, s->in_at);
         s->in_at = 0;
     }
     buf_add(&s->in, s->all->scratch, n);
+}
+
+/* The scratch space is for others again. */
+static void keep_fresh(struct stream *s)
+{
+    struct str rest = s->fresh;
+    s->fresh = STR("");
+    if (rest.n > 0 && s->phase != DEAD)
+        buf_str(&s->in, rest);
+}
+
+static bool input_fits(struct stream *s)
+{
+    if (!s->in.over || s->phase > OPEN)
+        return true;
+    (void)why_set(stream_why_of(s), E_TEMP, 421, "4.3.2", "no memory for input");
+    fail(s);
+    return false;
 }
 
 static void read_some(struct stream *s)
@@ -341,14 +365,13 @@ static void read_some(struct stream *s)
     } else if (r == 0) {
         input_end(s);
     } else if (r > 0 && !s->finishing) {
-        keep_input(s, (size_t)r);
+        new_input(s, (size_t)r);
         stream_restart_timer(s);
-        if (s->in.over) {
-            (void)why_set(stream_why_of(s), E_TEMP, 421, "4.3.2", "no memory for input");
-            fail(s);
+        if (!input_fits(s))
             return;
-        }
         fire(s, STREAM_DATA);
+        keep_fresh(s);
+        (void)input_fits(s);
     }
 }
 
@@ -554,12 +577,18 @@ void stream_owner(struct stream *s, stream_fn *fn, void *arg)
 
 struct cur stream_in(struct stream *s)
 {
+    if (s->fresh.n > 0)
+        return cur_of_str(s->fresh);
     return unread(s) == 0 ? cur_of(NULL, 0) : cur_of(s->in.p + s->in_at, unread(s));
 }
 
 void stream_take(struct stream *s, size_t n)
 {
-    s->in_at += n < unread(s) ? n : unread(s);
+    n = n < unread(s) ? n : unread(s);
+    if (s->fresh.n > 0)
+        s->fresh = str_sub(s->fresh, n, s->fresh.n);
+    else
+        s->in_at += n;
     if (unread(s) == 0) { /* an idle stream holds no buffer */
         buf_done(&s->in);
         s->in_at = 0;

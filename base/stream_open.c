@@ -160,6 +160,7 @@ int stream_secure(struct stream *s, struct ssl_ctx_st *ctx, bool server, const c
     s->tls = tls;
     buf_done(&s->in);
     s->in_at = 0;
+    s->fresh = STR("");
     s->phase = HANDSHAKE;
     s->plain_left = stream_queued(s);
     if (s->plain_left > 0 && !s->write_blocked)

@@ -43,6 +43,7 @@ struct stream {
     struct mono deadline; /* the timer may stand earlier; it is moved when it runs out */
     struct buf in, out;
     size_t in_at, out_at; /* used up at the front */
+    struct str fresh;     /* input that lies in the scratch space yet: `in` is empty */
     size_t limit, lingered;
     struct ssl_st *tls;
     size_t plain_left; /* output from before TLS */
