@@ -14,8 +14,7 @@
 
 enum coding { CODING_7BIT, CODING_QP, CODING_BASE64 };
 
-/* Eight bytes of ' ' to '~' without '_': none of them says anything to coding_of but that it is
- * there. */
+/* Eight bytes of ' ' to '~' without '_': none of them needs a look of its own. */
 static bool eight_plain(const char *p)
 {
     const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
@@ -27,26 +26,28 @@ static bool eight_plain(const char *p)
 }
 
 /* RFC 2045 2.7: plain ASCII, no NUL, no CR outside CRLF, no line over 998; other controls than the
- * tab are better off in quoted-printable. Mostly foreign letters are shorter and no less legible in
- * base64. */
+ * tab are better off in quoted-printable, and for "=_" see make_boundary. */
+static bool is_7bit(struct str line)
+{
+    if (line.n > LINE_MAX_7BIT)
+        return false;
+    for (size_t i = 0; i < line.n; i++) {
+        for (; i + 8 < line.n && eight_plain(line.p + i); i += 8)
+            ;
+        unsigned char c = (unsigned char)line.p[i];
+        if (c >= 0x7f || (c < 0x20 && c != '\t') || (c == '_' && i > 0 && line.p[i - 1] == '='))
+            return false;
+    }
+    return true;
+}
+
+/* Of what cannot go as it is: mostly foreign letters are shorter and no less legible in base64. */
 static enum coding coding_of(struct str text)
 {
-    size_t foreign = 0, line = 0, longest = 0, unsafe = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        for (; i + 8 < text.n && eight_plain(text.p + i); i += 8)
-            line += 8;
-        longest = line > longest ? line : longest;
-        unsigned char c = (unsigned char)text.p[i];
-        foreign += c >= 0x80;
-        bool crlf = c == '\r' && i + 1 < text.n && text.p[i + 1] == '\n';
-        unsafe += (c < 0x20 && c != '\n' && c != '\t' && !crlf) || c == 0x7f;
-        unsafe += c == '_' && i > 0 && text.p[i - 1] == '='; /* see make_boundary */
-        line = c == '\n' ? 0 : line + 1;
-        longest = line > longest ? line : longest;
-    }
-    if (foreign * 2 > text.n)
-        return CODING_BASE64;
-    return foreign == 0 && unsafe == 0 && longest <= LINE_MAX_7BIT ? CODING_7BIT : CODING_QP;
+    size_t foreign = 0;
+    for (size_t i = 0; i < text.n; i++)
+        foreign += (unsigned char)text.p[i] >= 0x80;
+    return foreign * 2 > text.n ? CODING_BASE64 : CODING_QP;
 }
 
 static void put_crlf_lines(struct buf *b, struct str text)
@@ -116,13 +117,25 @@ static void put_encoding(struct buf *b, enum coding coding)
     buf_printf(b, "Content-Transfer-Encoding: %s\r\n", names[coding]);
 }
 
-static void put_text_body(struct buf *b, struct str text, enum coding coding)
+/* False: a line of it cannot go so. */
+static bool put_7bit_body(struct buf *b, struct str text)
+{
+    struct str line;
+    buf_crlf(b);
+    while (str_line(&text, &line)) {
+        if (!is_7bit(line))
+            return false;
+        buf_str(b, line);
+        buf_crlf(b);
+    }
+    return true;
+}
+
+static void put_coded_body(struct buf *b, struct str text, enum coding coding)
 {
     struct buf lines;
-    buf_z(b, "\r\n");
-    if (coding == CODING_7BIT) {
-        put_crlf_lines(b, text);
-    } else if (coding == CODING_QP) {
+    buf_crlf(b);
+    if (coding == CODING_QP) {
         put_qp(b, text);
     } else { /* RFC 2045 6.8: line breaks are CRLF before they are encoded */
         buf_init(&lines, b->max);
@@ -140,25 +153,37 @@ static void put_nje(struct buf *b, const struct mime_file *f)
         hdr_put(b, "X-NJE-Records", f->nje_records);
 }
 
-/* The fields and body of one text; f NULL: it is no file. */
-static void put_text(struct buf *b, const char *type, struct str params, struct str text,
-                     const struct mime_file *f)
+static void put_text_fields(struct buf *b, const char *type, const char *charset, struct str params,
+                            const struct mime_file *f, enum coding coding)
 {
-    struct buf scratch;
-    buf_init(&scratch, b->max);
-    text = repaired(text, &scratch);
-    enum coding coding = coding_of(text);
     struct buf value;
     buf_init(&value, 4096);
-    buf_printf(&value, "%s; charset=%s", type,
-               coding == CODING_7BIT || text_is_ascii(text) ? "us-ascii" : "utf-8");
+    buf_printf(&value, "%s; charset=%s", type, charset);
     hdr_put(b, "Content-Type", buf_text(&value));
     buf_done(&value);
     if (params.n > 0)
         hdr_put(b, "Content-Disposition", params);
     put_nje(b, f);
     put_encoding(b, coding);
-    put_text_body(b, text, coding);
+}
+
+/* The fields and body of one text; f NULL: it is no file. Most go as they are: that is tried, for a
+ * text is looked at as it is copied. */
+static void put_text(struct buf *b, const char *type, struct str params, struct str text,
+                     const struct mime_file *f)
+{
+    struct buf scratch;
+    size_t start = b->n;
+    (void)buf_room(b, text.n + text.n / 32 + 1024);
+    put_text_fields(b, type, "us-ascii", params, f, CODING_7BIT);
+    if (put_7bit_body(b, text))
+        return;
+    buf_trim(b, start);
+    buf_init(&scratch, b->max);
+    text = repaired(text, &scratch);
+    enum coding coding = coding_of(text);
+    put_text_fields(b, type, text_is_ascii(text) ? "us-ascii" : "utf-8", params, f, coding);
+    put_coded_body(b, text, coding);
     buf_done(&scratch);
 }
 
