@@ -5,6 +5,7 @@
  */
 #include "rscs/ebcdic.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -135,39 +136,76 @@ static size_t put_utf8(uint8_t *out, uint16_t rune)
     return 3;
 }
 
-void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
+/* Eight bytes by a table of pages_ascii. */
+static uint64_t eight(const uint8_t *ascii, const uint8_t *p)
 {
-    const uint16_t *to = page->to;
-    if (to == NULL) {
-        double_to_utf8(out, page, bytes);
-        return;
-    }
+    return (uint64_t)ascii[p[0]] | (uint64_t)ascii[p[1]] << 8 | (uint64_t)ascii[p[2]] << 16 |
+           (uint64_t)ascii[p[3]] << 24 | (uint64_t)ascii[p[4]] << 32 | (uint64_t)ascii[p[5]] << 40 |
+           (uint64_t)ascii[p[6]] << 48 | (uint64_t)ascii[p[7]] << 56;
+}
+
+static bool put_eight(uint8_t *text, const uint8_t *ascii, const uint8_t *p)
+{
+    uint64_t v = eight(ascii, p);
+    if ((v & UINT64_C(0x8080808080808080)) != 0)
+        return false;
+    v = htole64(v);
+    memcpy(text, &v, sizeof v);
+    return true;
+}
+
+/* How many bytes at the start became ASCII: the common case of mail, eight at a time, the last
+ * eight together with some of those before. */
+static size_t put_ascii_run(uint8_t *text, const uint8_t *ascii, const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (i + 8 <= n && put_eight(text + i, ascii, p + i))
+        i += 8;
+    bool rest = i < n && i + 8 > n && n >= 8;
+    return rest && put_eight(text + n - 8, ascii, p + n - 8) ? n : i;
+}
+
+static void to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes, bool line)
+{
+    const uint8_t *ascii = pages_ascii(page, line);
     while (cur_left(&bytes) > 0) {
-        size_t n = cur_left(&bytes) < CHUNK ? cur_left(&bytes) : CHUNK;
+        size_t n = cur_left(&bytes) < CHUNK ? cur_left(&bytes) : CHUNK, used = 0, i = 0;
         struct cur part = cur_sub(&bytes, n);
         uint8_t made[CHUNK * 3], *room = buf_room(out, 3 * n), *text = room != NULL ? room : made;
-        size_t used = 0, i = 0;
         while (i < n) {
-            /* Eight at a time while all are ASCII: the common case of mail. */
-            for (; i + 8 <= n; i += 8, used += 8) {
-                unsigned all = 0;
-                for (size_t k = 0; k < 8; k++) {
-                    uint16_t rune = to[part.p[i + k]];
-                    all |= rune;
-                    text[used + k] = (uint8_t)rune;
-                }
-                if (all >= 0x80)
-                    break;
-            }
-            size_t stop = i + 8 < n ? i + 8 : n;
-            for (; i < stop; i++)
-                used += put_utf8(text + used, to[part.p[i]]);
+            size_t run = put_ascii_run(text + used, ascii, part.p + i, n - i);
+            i += run, used += run;
+            for (size_t stop = i + 8 < n ? i + 8 : n; i < stop; i++)
+                used += put_utf8(text + used, page->to[line ? ebc_as_shown(part.p[i]) : part.p[i]]);
         }
         if (room != NULL)
             buf_wrote(out, used);
         else
             buf_add(out, made, used);
     }
+}
+
+void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
+{
+    if (page->to == NULL)
+        double_to_utf8(out, page, bytes);
+    else
+        to_utf8(out, page, bytes, false);
+}
+
+void ebc_line_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes)
+{
+    to_utf8(out, page, bytes, true);
+}
+
+bool ebc_is_control(uint8_t e)
+{
+    return e < EBC_BLANK || e == 0xFF;
+}
+
+uint8_t ebc_as_shown(uint8_t e)
+{
+    return ebc_is_control(e) && e != EBC_TAB ? EBC_BLANK : e;
 }
 
 /* --- text to bytes --- */

@@ -39,6 +39,13 @@ void ebc_name_get(struct cur *c, struct nje_name *name); /* 8 bytes; nulls becom
  * For a double-byte page `bytes` is a whole record: it begins shifted in, an SO left open ends with
  * it, half a pair is U+FFFD and an SI too many nothing. */
 void ebc_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes);
+/* The same for a single-byte page of what is one line to be read: each byte ebc_as_shown. */
+void ebc_line_to_utf8(struct buf *out, const struct ebc_page *page, struct cur bytes);
+/* EBCDIC keeps its controls in one place, whatever the page: below X'40', and X'FF'. */
+bool ebc_is_control(uint8_t e);
+/* A control in a record ends no line and says nothing to a reader of mail: it is a blank. A tab
+ * stays one. */
+uint8_t ebc_as_shown(uint8_t e);
 /* UTF-8 to bytes, appended; a character not in the page is replaced by the page's nearest (quotes,
  * dashes, ellipsis, letters without their accent, a no-break space by a blank...) or X'6F' '?', and
  * invisible ones are left out. A letter followed by its combining accent is one character. Answers

@@ -9,6 +9,7 @@
  */
 #include "rscs/pages.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -667,6 +668,28 @@ static const struct {
     {"EBCDIC-CP-HE", 424},    {"EBCDIC-JP-KANA", 290}, {"EBCDIC-LATIN9--EURO", 924},
 };
 
+#define PAGES (sizeof pages / sizeof pages[0])
+#define NOT_ASCII 0x80u
+
+static uint8_t ascii[2][PAGES][256]; /* as they are, and in a line */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_ascii(void)
+{
+    for (size_t i = 0; i < PAGES; i++)
+        for (size_t e = 0; pages[i].to != NULL && e < 256; e++) {
+            uint16_t rune = pages[i].to[e], shown = pages[i].to[ebc_as_shown((uint8_t)e)];
+            ascii[0][i][e] = (uint8_t)(rune < 0x80 ? rune : NOT_ASCII);
+            ascii[1][i][e] = (uint8_t)(shown < 0x80 ? shown : NOT_ASCII);
+        }
+}
+
+const uint8_t *pages_ascii(const struct ebc_page *page, bool line)
+{
+    (void)pthread_once(&once, make_ascii);
+    return ascii[line ? 1 : 0][page - pages];
+}
+
 const struct ebc_page *ebc_page_default(void)
 {
     return &pages[0];
@@ -718,7 +741,7 @@ const struct ebc_page *ebc_page(struct str name)
     uint64_t number = 0;
     if (!number_of(name, &number))
         return NULL;
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+    for (size_t i = 0; i < PAGES; i++)
         if (pages[i].number == number)
             return is_there(&pages[i]) ? &pages[i] : NULL;
     return NULL;

@@ -6,6 +6,7 @@
 #include "rscs/ebcdic.h"
 
 #define EBC_BLANK 0x40u
+#define EBC_TAB 0x05u
 #define EBC_QUESTION 0x6Fu /* '?', the same byte in every page */
 #define EBC_SO 0x0Eu       /* from here on two bytes make a character... */
 #define EBC_SI 0x0Fu       /* ...to here */
@@ -20,6 +21,9 @@ struct ebc_page {
     const char *exact; /* double-byte: characters and their bytes where iconv does not come back */
 };
 
+/* What each byte of a single-byte page is in ASCII, X'80' where that is nothing; line: as
+ * ebc_line_to_utf8 has it. */
+const uint8_t *pages_ascii(const struct ebc_page *page, bool line);
 /* How a character no page has is best written: Latin-1 with an end, "" for nothing at all, NULL
  * when there is no way but '?'. `one` holds an answer of a single letter. */
 const char *pages_nearest(uint32_t rune, char one[2]);

@@ -3,56 +3,13 @@
 
 #include <string.h>
 
+#include "rscs/pages.h"
+
 #define BLANK 0x40u
-#define TAB 0x05u
 #define SO 0x0Eu
 #define SI 0x0Fu
 #define FORM_FEED 0x0Cu
 #define TAB_STOP 8u
-
-/* EBCDIC keeps its controls in one place, whatever the page. */
-static bool is_control(uint8_t e)
-{
-    return e < BLANK || e == 0xFF;
-}
-
-/* A control in a record ends no line and says nothing to a reader of mail; a tab stays one. */
-static uint8_t clean(uint8_t e)
-{
-    return is_control(e) && e != TAB ? BLANK : e;
-}
-
-/* Eight at a time: from X'40' on all, and none X'FF'. */
-static bool all_clean(struct cur bytes)
-{
-    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
-    for (; cur_left(&bytes) >= 8; bytes.p += 8) {
-        uint64_t v;
-        memcpy(&v, bytes.p, sizeof v);
-        if (((v | v << 1) & high) != high || ((~v - ones) & v & high) != 0)
-            return false;
-    }
-    for (; bytes.p < bytes.end; bytes.p++)
-        if (is_control(*bytes.p))
-            return false;
-    return true;
-}
-
-static void clean_to_utf8(struct buf *line, struct cur bytes, const struct ebc_page *page)
-{
-    uint8_t part[256];
-    if (all_clean(bytes)) {
-        ebc_to_utf8(line, page, bytes);
-        return;
-    }
-    while (cur_left(&bytes) > 0) {
-        size_t n = cur_left(&bytes) < sizeof part ? cur_left(&bytes) : sizeof part;
-        cur_copy(&bytes, part, n);
-        for (size_t i = 0; i < n; i++)
-            part[i] = clean(part[i]);
-        ebc_to_utf8(line, page, cur_of(part, n));
-    }
-}
 
 /* Between SO and SI every byte is half a character; X'4040' there is a blank of its own. */
 static void double_line(struct buf *line, struct cur card, const struct ebc_page *page)
@@ -65,7 +22,7 @@ static void double_line(struct buf *line, struct cur card, const struct ebc_page
         uint8_t e = cur_u8(&card);
         bool shift = e == SO || e == SI, fill = e == BLANK || e == 0;
         shifted = shift ? e == SO : shifted;
-        buf_u8(&record, shifted || shift ? e : clean(e));
+        buf_u8(&record, shifted || shift ? e : ebc_as_shown(e));
         used = shifted || !fill ? record.n : used;
     }
     ebc_to_utf8(line, page, cur_of(record.p, used));
@@ -81,7 +38,7 @@ void punch_line(struct buf *line, struct cur card, const struct ebc_page *page)
     }
     while (n > 0 && (card.p[n - 1] == BLANK || card.p[n - 1] == 0))
         n--;
-    clean_to_utf8(line, cur_sub(&card, n), page);
+    ebc_line_to_utf8(line, page, cur_sub(&card, n));
 }
 
 /* --- lines to cards --- */
@@ -95,7 +52,7 @@ static size_t plain_run(const struct cur *c, bool pairs)
         uint8_t e = c->p[n];
         if (pairs && (e == SO || e == SI))
             shifted = e == SO;
-        else if (!shifted && is_control(e))
+        else if (!shifted && ebc_is_control(e))
             break;
     }
     return n;
@@ -113,11 +70,11 @@ static size_t expand_controls(struct buf *out, struct cur line, bool pairs)
         if (cur_left(&line) == 0)
             break;
         uint8_t e = cur_u8(&line);
-        if (e == TAB)
+        if (e == EBC_TAB)
             buf_fill(out, BLANK, TAB_STOP - out->n % TAB_STOP);
         else if (e != FORM_FEED)
             buf_u8(out, BLANK);
-        replaced += e != TAB;
+        replaced += e != EBC_TAB;
     }
     return replaced;
 }
@@ -158,7 +115,7 @@ static bool take_word(struct cur *c, struct nje_name *name)
         cur_skip(c, 1);
     for (; cur_left(c) > 0 && cur_peek(c) != BLANK; n++) {
         uint8_t e = cur_u8(c);
-        if (n == sizeof name->e || is_control(e))
+        if (n == sizeof name->e || ebc_is_control(e))
             return false;
         name->e[n] = e;
     }
