@@ -175,6 +175,19 @@ int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w)
     return (int)bw->why.err;
 }
 
+uint8_t *body_room(struct body_writer *bw, size_t n)
+{
+    bool good = bw->why.err == OK && n <= bw->limit && bw->size <= bw->limit - n;
+    bool here = bw->file != NULL ? bw->n + n < CHUNK : stays(bw, n);
+    return good && here && n <= bw->cap - bw->n ? bw->p + bw->n : NULL;
+}
+
+void body_wrote(struct body_writer *bw, size_t n)
+{
+    bw->n += n;
+    bw->size += n;
+}
+
 static struct body *memory_body(uint8_t *p, size_t n)
 {
     struct body *b = mem_new(sizeof *b);

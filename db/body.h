@@ -17,6 +17,10 @@ struct store;
 struct body_writer *body_writer_new(struct store *s);
 /* E_LIMIT past the writer's limit (body_writer_limit), E_IO when the disk fails; sticky. */
 int body_write(struct body_writer *bw, const void *p, size_t n, struct why *w) MUST_CHECK;
+/* Room for the next n bytes, for the caller to fill and to tell of by body_wrote before all else.
+ * NULL: body_write takes them. For many small pieces. */
+uint8_t *body_room(struct body_writer *bw, size_t n);
+void body_wrote(struct body_writer *bw, size_t n);
 void body_writer_limit(struct body_writer *bw, uint64_t bytes);
 /* Only something made of it is likely to stay: up to 1.5 MiB it stays in memory while not too many
  * others do (spool_lends), and the bytes of a file are not brought on their way to the disk before

@@ -125,12 +125,13 @@ static int file_record(void *arg, struct link_in *in, uint8_t srcb, struct cur d
         return srcb == SRCB_DSH ? head_known(arg, ar, w) : 0;
     }
     int v = ar->headed ? 0 : head_known(arg, ar, w);
-    uint8_t item[sizeof head + 256]; /* most records: their bytes are written at once */
     size_t n = cur_left(&data);
-    if (v >= 0 && n <= sizeof item - sizeof head) {
-        memcpy(item, head, sizeof head);
-        memcpy(item + sizeof head, data.p, n);
-        return body_write(ar->content, item, sizeof head + n, w);
+    uint8_t *to = v >= 0 ? body_room(ar->content, sizeof head + n) : NULL;
+    if (to != NULL) {
+        memcpy(to, head, sizeof head);
+        memcpy(to + sizeof head, data.p, n);
+        body_wrote(ar->content, sizeof head + n);
+        return 0;
     }
     if (v >= 0)
         v = body_write(ar->content, head, sizeof head, w);

@@ -235,7 +235,7 @@ static void end(struct link *k, struct in_slot *in)
 
 static void open_record(struct link *k, struct in_slot *in, const struct wire_record *rec)
 {
-    struct why w = {0};
+    struct why w; /* filled by what fails: to clear it would take longer than all else here */
     if (rec->abort) {
         why_set(&w, E_GONE, 0, NULL, "%s broke off the file", k->them);
         answer(k, in, RCB_COMPLETE);

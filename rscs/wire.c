@@ -427,7 +427,10 @@ static void pack_literal(struct packer *k, const uint8_t *p, size_t n)
         size_t part = n < LITERAL_MAX ? n : LITERAL_MAX;
         pack_room(k, part + 1);
         k->out[k->n++] = (uint8_t)(SCB_LITERAL | part);
-        memcpy(k->out + k->n, p, part);
+        if (part == LITERAL_MAX) /* of a fixed size: some instructions, no call */
+            memcpy(k->out + k->n, p, LITERAL_MAX);
+        else
+            memcpy(k->out + k->n, p, part);
         k->n += part;
         p += part;
         n -= part;

@@ -16,6 +16,7 @@
 #define BLANK 0x40u
 #define SAMPLE_MOST 4096u /* bytes of a file that are read as its code page has them */
 #define RECORD_MAX 65536u
+#define RECORD_HEAD 5u /* before each gathered */
 #define KEPT_RECFM (ND_RECFM_U | ND_RECFM_ASA | ND_RECFM_MACHINE)
 
 /* --- reading --- */
@@ -29,7 +30,7 @@ struct gather {
     struct str fn, ft; /* of the data set at hand */
     struct dsh dsh;
     struct njefile_item *item; /* NULL: none begun */
-    struct buf bytes; /* 4-byte length, carriage control (0 none) and record, one after the other */
+    struct buf bytes; /* length (uint32_t), carriage control (0 none), record; and the next */
     size_t sample;    /* bytes seen and bytes that look like text */
     size_t printable;
     bool nulls;
@@ -172,26 +173,27 @@ static void add_record(struct gather *ga, uint8_t control, struct cur record)
     ga->item->print = ga->item->print || control != 0;
     ga->archive = ga->archive || (ga->item->fact.records == 0 && is_archive(record));
     uint32_t n = (uint32_t)cur_left(&record);
-    const uint8_t head[5] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n,
-                             control};
-    uint8_t *to = buf_room(&ga->bytes, sizeof head + n);
-    if (to != NULL) {
-        memcpy(to, head, sizeof head);
-        memcpy(to + sizeof head, record.p, n);
-        buf_wrote(&ga->bytes, sizeof head + n);
-    } else {
+    uint8_t *to = buf_room(&ga->bytes, RECORD_HEAD + n);
+    if (to == NULL) {
         ga->bytes.over = true;
+        return;
     }
+    memcpy(to, &n, sizeof n);
+    to[sizeof n] = control;
+    memcpy(to + RECORD_HEAD, record.p, n);
+    buf_wrote(&ga->bytes, RECORD_HEAD + n);
     ga->item->fact.records++;
     judge_record(ga, record);
 }
 
 static bool next_record(struct cur *rest, uint8_t *control, struct cur *record)
 {
-    if (cur_left(rest) == 0)
+    uint32_t n;
+    if (cur_left(rest) < RECORD_HEAD)
         return false;
-    size_t n = cur_be32(rest);
-    *control = cur_u8(rest);
+    memcpy(&n, rest->p, sizeof n);
+    *control = rest->p[sizeof n];
+    rest->p += RECORD_HEAD;
     *record = cur_sub(rest, n);
     return true;
 }
