@@ -6,10 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+
+#define NICE 10
 
 TAILQ_HEAD(jobs, work_job);
 
@@ -69,10 +72,13 @@ static void is_over(struct work *w, struct work_job *j)
         log_die("work: the loop cannot be woken");
 }
 
+/* The loop goes first, and whoever takes what was made before: without that the queue grows while
+ * the machine is busy making what is to go into it. */
 static void *work_on(void *arg)
 {
     struct thread *t = arg;
     struct work *w = t->w;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     (void)pthread_mutex_lock(&w->lock);
     while (!w->closing) {
         struct work_job *j = next_job(w, t->any);
