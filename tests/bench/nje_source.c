@@ -12,6 +12,13 @@
 #include "rscs/deck.h"
 #include "rscs/netdata.h"
 
+/* What goes to one user; only its header changes from file to file. */
+struct deck {
+    struct buf bytes;
+    uint32_t records;
+    bool under_way;
+};
+
 struct source {
     struct end end; /* first: the link's argument */
     struct watch *input;
@@ -19,8 +26,7 @@ struct source {
     size_t size;
     const char *user, *node, *to;
     bool go;
-    struct buf *cards; /* of the note for each user, as they stand in a deck */
-    uint32_t ncards;
+    struct deck *deck; /* for each user */
 };
 
 static void put_line(struct buf *stream, const char *text)
@@ -65,13 +71,12 @@ static void put_note(struct buf *stream, const struct source *s, const struct de
     nd_end(stream);
 }
 
-/* The file of a note, the number aside. */
 static struct deck_file file_for(const struct source *s, unsigned long user)
 {
     char name[16];
     struct deck_file f = {.entered = wall_now(),
+                          .spool_id = (uint16_t)(s->begun % 9999 + 1),
                           .class = 'A',
-                          .records = s->ncards,
                           .fn = STR("BENCH"),
                           .ft = STR("NOTE"),
                           .form = STR("QUIET")};
@@ -86,56 +91,61 @@ static struct deck_file file_for(const struct source *s, unsigned long user)
     return f;
 }
 
-static void make_cards(struct source *s)
+static void make_deck(const struct source *s, unsigned long user)
 {
-    s->cards = calloc(s->users, sizeof *s->cards);
-    if (s->cards == NULL)
-        exit(1);
-    for (unsigned long user = 0; user < s->users; user++) {
-        struct deck_file f = file_for(s, user);
-        struct buf stream;
-        buf_init(&stream, 1u << 24);
-        put_note(&stream, s, &f);
-        buf_fill(&stream, 0, (80 - stream.n % 80) % 80);
-        buf_init(&s->cards[user], 1u << 25);
-        for (size_t at = 0; at < stream.n; at += 80)
-            deck_card(&s->cards[user], cur_of(stream.p + at, 80));
-        s->ncards = (uint32_t)(stream.n / 80);
-        buf_done(&stream);
-    }
+    struct deck_file f = file_for(s, user);
+    struct buf stream, *deck = &s->deck[user].bytes;
+    buf_init(&stream, 1u << 24);
+    put_note(&stream, s, &f);
+    buf_fill(&stream, 0, (80 - stream.n % 80) % 80);
+    f.records = s->deck[user].records = (uint32_t)(stream.n / 80);
+    buf_init(deck, 1u << 25);
+    deck_file_begin(deck, &f);
+    for (size_t at = 0; at < stream.n; at += 80)
+        deck_card(deck, cur_of(stream.p + at, 80));
+    deck_file_end(deck, &f);
+    buf_done(&stream);
 }
 
-static void make_deck(struct source *s, struct buf *deck)
+static void make_decks(struct source *s)
 {
-    unsigned long user = s->begun % s->users;
+    s->deck = calloc(s->users, sizeof *s->deck);
+    if (s->deck == NULL)
+        exit(1);
+    for (unsigned long user = 0; user < s->users; user++)
+        make_deck(s, user);
+}
+
+/* Another file: its number and time are others. */
+static void renew(const struct source *s, unsigned long user)
+{
     struct deck_file f = file_for(s, user);
-    f.spool_id = (uint16_t)(s->begun % 9999 + 1);
-    deck_file_begin(deck, &f);
-    buf_add(deck, s->cards[user].p, s->cards[user].n);
-    deck_file_end(deck, &f);
+    struct buf head;
+    f.records = s->deck[user].records;
+    buf_init(&head, 4096);
+    deck_file_begin(&head, &f);
+    memcpy(s->deck[user].bytes.p, head.p, head.n);
+    buf_done(&head);
 }
 
 static bool next_file(void *arg, struct link_out *out)
 {
     struct source *s = arg;
-    if (!s->go || s->begun == s->todo)
+    struct deck *deck = &s->deck[s->begun % s->users];
+    if (!s->go || s->begun == s->todo || deck->under_way)
         return false;
-    struct buf *deck = malloc(sizeof *deck);
-    if (deck == NULL)
-        return false;
-    buf_init(deck, 1u << 25);
-    make_deck(s, deck);
+    renew(s, s->begun % s->users);
+    deck->under_way = true;
     s->begun++;
-    *out = (struct link_out){.ref = deck, .deck = buf_cur(deck)};
+    *out = (struct link_out){.ref = deck, .deck = buf_cur(&deck->bytes)};
     return true;
 }
 
 static void sent(void *arg, void *ref, const struct why *w)
 {
     struct source *s = arg;
-    struct buf *deck = ref;
-    buf_done(deck);
-    free(deck);
+    struct deck *deck = ref;
+    deck->under_way = false;
     s->refused += w != NULL;
     if (++s->done == s->todo) {
         printf("DONE %lu refused=%lu\n", s->done, s->refused);
@@ -180,7 +190,7 @@ int main(int argc, char **argv)
                        .size = strtoul(argv[8], NULL, 10)};
     if (s.users == 0)
         s.users = 1;
-    make_cards(&s);
+    make_decks(&s);
     end_open(&s.end, argv + 1, (uint8_t)strtoul(argv[9], NULL, 10), &ops);
     s.input = loop_watch(s.end.loop, STDIN_FILENO, LOOP_READ, on_input, &s);
     end_run(&s.end);
