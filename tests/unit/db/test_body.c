@@ -284,6 +284,59 @@ START_TEST(a_passing_one_needs_no_file)
 }
 END_TEST
 
+static void write_in_place(struct body_writer *bw, size_t n, bool there)
+{
+    struct why w = {.text = "?"};
+    uint8_t *to = body_room(bw, n);
+    uint64_t at = body_writer_size(bw);
+    ck_assert_int_eq(to != NULL, there);
+    for (size_t i = 0; i < n; i++)
+        many[at + i] = (uint8_t)(at + i / 7);
+    if (to != NULL) {
+        memcpy(to, many + at, n);
+        body_wrote(bw, n);
+    } else {
+        ck_assert_msg(body_write(bw, many + at, n, &w) == OK, "%s", w.text);
+    }
+    ck_assert_uint_eq(body_writer_size(bw), at + n);
+}
+
+/* Small pieces are written where they are gathered, in memory and on the way to a file. */
+START_TEST(written_in_place)
+{
+    struct why w = {.text = "?"};
+    for (int pass = 0; pass < 2; pass++) {
+        struct body_writer *bw = body_writer_new(f.store);
+        write_in_place(bw, 100, false); /* nothing to write to yet */
+        write_in_place(bw, 100, true);
+        write_in_place(bw, 5000, false);
+        if (pass == 0)
+            body_writer_passing(bw);
+        write_in_place(bw, 200000, pass == 0);
+        write_in_place(bw, 70000, pass == 0);
+        while (body_writer_size(bw) < 1000000) {
+            uint8_t *to = body_room(bw, 999);
+            write_in_place(bw, 999, to != NULL);
+        }
+        uint64_t n = body_writer_size(bw);
+        body_writer_limit(bw, n + 10);
+        ck_assert_ptr_null(body_room(bw, 11)); /* body_write tells why */
+        ck_assert_int_lt(body_write(bw, many, 11, &w), 0);
+        ck_assert_ptr_null(body_room(bw, 1)); /* and that sticks */
+        body_writer_drop(&bw);
+    }
+    struct body_writer *bw = body_writer_new(f.store);
+    while (body_writer_size(bw) < 300000)
+        write_in_place(bw, 64, body_room(bw, 64) != NULL);
+    uint64_t n = body_writer_size(bw);
+    struct body *b = body_writer_end(&bw, &w);
+    struct cur c = body_cur(b, &w);
+    ck_assert_uint_eq(cur_left(&c), n);
+    ck_assert_int_eq(memcmp(c.p, many, n), 0);
+    body_free(&b);
+}
+END_TEST
+
 /* When it stays all the same, it does so in a file as any other. */
 START_TEST(a_passing_one_may_stay)
 {
@@ -485,6 +538,7 @@ static Suite *body_suite(void)
     tcase_add_test(t, a_large_one_sets_out_early);
     tcase_add_test(t, a_passing_one_does_not);
     tcase_add_test(t, a_passing_one_needs_no_file);
+    tcase_add_test(t, written_in_place);
     tcase_add_test(t, a_passing_one_may_stay);
     tcase_add_test(t, a_passing_one_that_cannot_stay_is_told);
     tcase_add_test(t, no_descriptor_is_told);

@@ -159,6 +159,46 @@ START_TEST(read_cards)
 }
 END_TEST
 
+/* Byte by byte, without a look at what stands beside it. */
+static void plain_line(struct buf *line, const uint8_t *e, size_t n, const struct ebc_page *page)
+{
+    while (n > 0 && (e[n - 1] == 0x40 || e[n - 1] == 0))
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        bool control = e[i] != 0x05 && (e[i] < 0x40 || e[i] == 0xFF);
+        uint8_t shown = control ? 0x40 : e[i];
+        ebc_to_utf8(line, page, cur_of(&shown, 1));
+    }
+}
+
+/* Eight bytes at a time are the same as one by one: any page, length, and place of what is not
+ * ASCII. */
+START_TEST(lines_of_any_length)
+{
+    static const char *const names[] = {"037", "1047", "273", "875", "1025"};
+    uint32_t seed = 1;
+    for (size_t round = 0; round < 20000; round++) {
+        const struct ebc_page *page = ebc_page(str_of(names[round % 5]));
+        uint8_t e[700];
+        size_t n = round % 100 == 0 ? 600 + round % 90 : round % 41;
+        unsigned odd = round % 7; /* of 64 bytes */
+        for (size_t i = 0; i < n; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            e[i] = seed >> 26 < odd ? (uint8_t)(seed >> 8) : (uint8_t)(0xC1 + (seed >> 12) % 9);
+        }
+        struct buf line, want;
+        buf_init(&line, round % 2 == 0 ? 10000 : 3 * n); /* hardly room */
+        buf_init(&want, 10000);
+        punch_line(&line, cur_of(e, n), page);
+        plain_line(&want, e, n, page);
+        ck_assert_uint_eq(line.n, want.n);
+        ck_assert(str_eq(buf_text(&line), buf_text(&want)));
+        buf_done(&line);
+        buf_done(&want);
+    }
+}
+END_TEST
+
 static Suite *test_punch_suite(void)
 {
     Suite *s = suite_create("punch");
@@ -168,6 +208,7 @@ static Suite *test_punch_suite(void)
     tcase_add_test(t, a_long_record);
     tcase_add_test(t, lines_to_cards);
     tcase_add_test(t, read_cards);
+    tcase_add_test(t, lines_of_any_length);
     suite_add_tcase(s, t);
     return s;
 }
