@@ -198,16 +198,6 @@ void ebc_line_to_utf8(struct buf *out, const struct ebc_page *page, struct cur b
     to_utf8(out, page, bytes, true);
 }
 
-bool ebc_is_control(uint8_t e)
-{
-    return e < EBC_BLANK || e == 0xFF;
-}
-
-uint8_t ebc_as_shown(uint8_t e)
-{
-    return ebc_is_control(e) && e != EBC_TAB ? EBC_BLANK : e;
-}
-
 /* --- text to bytes --- */
 
 /* Nearest writing of what a page does not have, in Latin-1 and, for what Latin-1 itself has, in

@@ -668,6 +668,16 @@ static const struct {
     {"EBCDIC-CP-HE", 424},    {"EBCDIC-JP-KANA", 290}, {"EBCDIC-LATIN9--EURO", 924},
 };
 
+bool ebc_is_control(uint8_t e)
+{
+    return e < EBC_BLANK || e == 0xFF;
+}
+
+uint8_t ebc_as_shown(uint8_t e)
+{
+    return ebc_is_control(e) && e != EBC_TAB ? EBC_BLANK : e;
+}
+
 #define PAGES (sizeof pages / sizeof pages[0])
 #define NOT_ASCII 0x80u
 
