@@ -455,17 +455,22 @@ static void take_up(struct link *k, unsigned i, const struct link_out *file)
     look(k, i);
 }
 
+/* Whatever there is to offer on the streams before it, a deck that was begun is looked on at. */
+static void look_on(struct link *k)
+{
+    unsigned gen = k->gen;
+    for (unsigned i = 0; i < LINK_STREAMS && room(k) && k->gen == gen; i++)
+        if (k->slots[i].state == OUT_CHECKING)
+            look(k, i);
+}
+
 /* Offer a file on each free stream. Until the peer has answered on a second one, only one is tried
  * beside the first, so that a peer with a single stream lets no more than one file wait. */
-static void ask(struct link *k)
+static void offer(struct link *k)
 {
     unsigned gen = k->gen, tries = BAD_DECKS;
     unsigned n = streams(k);
     for (unsigned i = 0; i < n && room(k); i++) {
-        if (k->slots[i].state == OUT_CHECKING)
-            look(k, i);
-        if (k->gen != gen)
-            return;
         while ((i < 2 || k->many || k->ahead) && k->slots[i].state == OUT_IDLE) {
             struct link_out file = {0};
             if (k->dry || tries-- == 0 || k->state != LINK_UP || k->out_kept >= LINK_AHEAD_BYTES)
@@ -579,7 +584,10 @@ void out_pump(struct link *k)
     out_replies(k);
     messages(k);
     do {
-        ask(k);
+        look_on(k);
+        if (!link_is_up(k))
+            return;
+        offer(k);
         if (!link_is_up(k))
             return;
     } while (files(k) && room(k) && !k->dry);

@@ -423,6 +423,28 @@ START_TEST(a_large_deck_is_checked_piece_by_piece)
 }
 END_TEST
 
+/* Also when a stream before it has become free, and there is nothing for that. */
+START_TEST(a_large_deck_behind_a_free_stream)
+{
+    up();
+    node_queue(&n, DECK_SYSOUT, 1, 10);
+    kick();
+    peer_expect(&p, "80 90-99\n");
+    peer_block(&p, "A0 99 00 00");
+    turns(loop);
+    ck_assert_ptr_nonnull(strstr(peer_seen(&p), "99-80/0\n"));
+    node_queue(&n, DECK_SYSOUT, 60000, 81);
+    link_kick(n.link);
+    loop_turn(loop, false); /* on the second stream */
+    peer_block(&p, "C0 99 00 00");
+    for (int turn = 0; turn < 100; turn++)
+        turns(loop);
+    ck_assert_int_eq(n.sent_ok, 1);
+    ck_assert_ptr_nonnull(strstr(peer_seen(&p), "90-A9\n"));
+    end();
+}
+END_TEST
+
 START_TEST(lost_while_a_deck_is_checked)
 {
     up();
@@ -581,6 +603,7 @@ static Suite *link_out_suite(void)
     tcase_add_test(t, no_answer_at_all_is_waited_for);
     tcase_add_test(t, a_large_file_is_passed_in_pieces);
     tcase_add_test(t, a_large_deck_is_checked_piece_by_piece);
+    tcase_add_test(t, a_large_deck_behind_a_free_stream);
     tcase_add_test(t, lost_while_a_deck_is_checked);
     tcase_add_test(t, a_deck_not_in_memory);
     tcase_add_test(t, a_deck_that_does_not_stay_in_memory);
