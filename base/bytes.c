@@ -64,6 +64,12 @@ bool str_ends_nocase(struct str s, const char *z)
     return s.n >= end.n && str_eq_nocase(str_sub(s, s.n - end.n, end.n), end);
 }
 
+bool str_is_short(struct str s, const char *z, size_t least)
+{
+    struct str whole = str_of(z);
+    return s.n >= least && s.n <= whole.n && str_eq_nocase(s, str_sub(whole, 0, s.n));
+}
+
 struct str str_trim_right(struct str s)
 {
     while (s.n > 0 && is_space(s.p[s.n - 1]))

@@ -40,6 +40,8 @@ bool str_eq_nocase(struct str a, struct str b); /* ASCII case only */
 bool str_is(struct str a, const char *z);       /* without ASCII case */
 bool str_starts_nocase(struct str s, const char *z);
 bool str_ends_nocase(struct str s, const char *z);
+/* Is it z cut short, or whole: its first letters, at least so many? Without ASCII case. */
+bool str_is_short(struct str s, const char *z, size_t least);
 struct str str_trim(struct str s);                       /* blanks, tabs, CR, LF at both ends */
 struct str str_trim_right(struct str s);                 /* the same at the right end */
 struct str str_sub(struct str s, size_t from, size_t n); /* clamped to s */

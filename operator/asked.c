@@ -32,8 +32,7 @@ void asked_by_message(struct gate *g, const struct nje_asked *q)
     struct asking as = {g->nje, q->user, q->node};
     const struct oper_asker by = {q->user, q->node, q->link};
     if (q->command) {
-        const struct rscscmd_asker who = {q->user, q->node, q->link};
-        rscscmd_run(g, &who, q->text, answer, &as);
+        rscscmd_run(g, &by, q->text, answer, &as);
     } else if (q->user.n == 0 || (q->text.n > 0 && q->text.p[0] == '*')) {
         /* A notice of another system, or RSCS's comment: an answer would be answered again. */
         (void)to_reader(g, q);

@@ -284,8 +284,7 @@ static bool dispatch(struct dim *d, struct str text)
     }
     for (size_t i = 0; i < NVERBS; i++) {
         const struct verb *v = &verbs[i];
-        if (word.n < v->shortest || word.n > strlen(v->name) ||
-            !str_eq_nocase(word, str_sub(str_of(v->name), 0, word.n)))
+        if (!str_is_short(word, v->name, v->shortest))
             continue;
         if (!v->privileged || d->privileged)
             return v->fn(d, str_trim(text));

@@ -20,8 +20,7 @@
 
 struct command_call {
     struct gate *g;
-    oper_reply_fn *fn;
-    void *arg;
+    struct oper_reply to;
     const struct oper_asker *who;
     const struct command *command;
     struct str operand; /* "" none was given */
@@ -32,15 +31,14 @@ struct command_call {
 };
 typedef void command_fn(struct command_call *c);
 
-static void say(struct command_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(struct command_call *c, const char *fmt, ...)
+void oper_say(const struct oper_reply *to, const char *fmt, ...)
 {
     char text[240];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    c->fn(c->arg, str_of(text));
+    to->fn(to->arg, str_of(text));
 }
 
 static command_fn help, queues, numqueue, stats, links, start_link, stop_link, drain_link, hold,
@@ -64,8 +62,7 @@ static const struct command *command_named(struct str word)
 {
     for (size_t i = 0; i < NCOMMANDS; i++) {
         const struct command *k = &commands[i];
-        if (word.n >= k->shortest && word.n <= strlen(k->name) &&
-            str_eq_nocase(word, str_sub(str_of(k->name), 0, word.n)))
+        if (str_is_short(word, k->name, k->shortest))
             return k;
     }
     return NULL;
@@ -73,10 +70,10 @@ static const struct command *command_named(struct str word)
 
 static void say_form(struct command_call *c, const struct command *k)
 {
-    say(c, "The form is: %s%s%s -- %s%s", k->name, k->operands[0] != '\0' ? " " : "", k->operands,
-        k->sentence, k->privileged ? " (privileged)" : "");
+    oper_say(&c->to, "The form is: %s%s%s -- %s%s", k->name, k->operands[0] != '\0' ? " " : "",
+             k->operands, k->sentence, k->privileged ? " (privileged)" : "");
     if (k->shortest < strlen(k->name))
-        say(c, "%s may be shortened to %.*s", k->name, (int)k->shortest, k->name);
+        oper_say(&c->to, "%s may be shortened to %.*s", k->name, (int)k->shortest, k->name);
 }
 
 static void help(struct command_call *c)
@@ -87,13 +84,13 @@ static void help(struct command_call *c)
         return;
     }
     if (c->operand.n > 0) {
-        say(c, "Unknown command %.*s; HELP lists the commands",
-            STR_ARG(str_sub(c->operand, 0, 20)));
+        oper_say(&c->to, "Unknown command %.*s; HELP lists the commands",
+                 STR_ARG(str_sub(c->operand, 0, 20)));
         return;
     }
     for (k = commands; k < commands + NCOMMANDS; k++)
-        say(c, "%-9s %s%s%s%s", k->name, k->operands, k->operands[0] != '\0' ? ": " : "",
-            k->sentence, k->privileged ? " (privileged)" : "");
+        oper_say(&c->to, "%-9s %s%s%s%s", k->name, k->operands, k->operands[0] != '\0' ? ": " : "",
+                 k->sentence, k->privileged ? " (privileged)" : "");
 }
 
 /* --- the queue --- */
@@ -116,7 +113,8 @@ static void queue_host(void *arg, const struct relay_line *l)
 {
     struct command_call *c = arg;
     if (l->reason[0] != '\0' && c->lines++ < QUEUE_LINES)
-        say(c, "%s failed, again in %lld s: %s", l->key, (long long)l->retry_s, l->reason);
+        oper_say(&c->to, "%s failed, again in %lld s: %s", l->key, (long long)l->retry_s,
+                 l->reason);
 }
 
 static void queues(struct command_call *c)
@@ -128,19 +126,19 @@ static void queues(struct command_call *c)
         return;
     }
     struct metrics_queue *q = metrics_queues(c->g, (size_t)most, &n, &others);
-    say(c, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
+    oper_say(&c->to, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
     for (size_t i = 0; i < n; i++)
-        say(c, "%s: %llu waiting", q[i].dest[0] != '\0' ? q[i].dest : "held here",
-            (unsigned long long)q[i].n);
+        oper_say(&c->to, "%s: %llu waiting", q[i].dest[0] != '\0' ? q[i].dest : "held here",
+                 (unsigned long long)q[i].n);
     if (others > 0)
-        say(c, "and %llu for other destinations", (unsigned long long)others);
+        oper_say(&c->to, "and %llu for other destinations", (unsigned long long)others);
     metrics_queues_free(q, n);
     relay_each(c->g->relay, queue_host, c);
 }
 
 static void numqueue(struct command_call *c)
 {
-    say(c, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
+    oper_say(&c->to, "%llu mails queued", (unsigned long long)store_queued(c->g->store));
 }
 
 static int act(void *arg, struct message *m)
@@ -173,14 +171,15 @@ static void set_state(struct command_call *c, enum rcpt_state state)
     c->change = change_new(c->g->store);
     int v = queue_family(store_reader(c->g->store), id, act, c, &w);
     if (v < 0)
-        say(c, "The queue cannot be read now: %s", w.text);
+        oper_say(&c->to, "The queue cannot be read now: %s", w.text);
     else if (c->found == 0)
-        say(c, "There is no mail " MSG_ID_FMT " in the queue", MSG_ID_ARG(id));
+        oper_say(&c->to, "There is no mail " MSG_ID_FMT " in the queue", MSG_ID_ARG(id));
     if (v < 0 || c->found == 0) {
         change_drop(&c->change);
         return;
     }
-    say(c, "Mail " MSG_ID_FMT " is %s", MSG_ID_ARG(id), state == RCPT_HELD ? "held" : "released");
+    oper_say(&c->to, "Mail " MSG_ID_FMT " is %s", MSG_ID_ARG(id),
+             state == RCPT_HELD ? "held" : "released");
     change_commit(&c->change, acted, c->g->relay);
 }
 
@@ -199,15 +198,15 @@ static void retry(struct command_call *c)
     struct change *change = change_new(c->g->store);
     change_retry(change, DOOR_NONE, c->operand.n > 0 ? c->operand : STR("*"));
     change_commit(&change, acted, c->g->relay);
-    say(c, "What waits for %.*s is tried again",
-        STR_ARG(c->operand.n > 0 ? str_sub(c->operand, 0, 100) : STR("any destination")));
+    oper_say(&c->to, "What waits for %.*s is tried again",
+             STR_ARG(c->operand.n > 0 ? str_sub(c->operand, 0, 100) : STR("any destination")));
 }
 
 static void expire(struct command_call *c)
 {
     unsigned n = relay_expire(c->g->relay, c->operand);
-    say(c, "%u destination%s by way of %.*s expired", n, n == 1 ? "" : "s",
-        STR_ARG(str_sub(c->operand, 0, 100)));
+    oper_say(&c->to, "%u destination%s by way of %.*s expired", n, n == 1 ? "" : "s",
+             STR_ARG(str_sub(c->operand, 0, 100)));
 }
 
 /* --- what was carried, links --- */
@@ -216,39 +215,42 @@ static void stats(struct command_call *c)
 {
     const struct gate_stat *s = &c->g->stat;
     int64_t up = wall_s(wall_now()) - wall_s(c->g->started);
-    say(c, "njegate at %.*s, up %lld d %02lld:%02lld:%02lld", STR_ARG(c->g->conf->local),
-        (long long)(up / 86400), (long long)(up / 3600 % 24), (long long)(up / 60 % 60),
-        (long long)(up % 60));
-    say(c, "taken: %llu by SMTP, %llu by NJE, %llu here", (unsigned long long)s->from_smtp,
-        (unsigned long long)s->from_nje, (unsigned long long)s->from_local);
-    say(c, "delivered: %llu by SMTP, %llu by NJE, %llu to readers", (unsigned long long)s->to_smtp,
-        (unsigned long long)s->to_nje, (unsigned long long)s->to_reader);
-    say(c, "put off: %llu, returned: %llu, refused: %llu", (unsigned long long)s->deferred,
-        (unsigned long long)s->returned, (unsigned long long)s->refused);
+    oper_say(&c->to, "njegate at %.*s, up %lld d %02lld:%02lld:%02lld", STR_ARG(c->g->conf->local),
+             (long long)(up / 86400), (long long)(up / 3600 % 24), (long long)(up / 60 % 60),
+             (long long)(up % 60));
+    oper_say(&c->to, "taken: %llu by SMTP, %llu by NJE, %llu here",
+             (unsigned long long)s->from_smtp, (unsigned long long)s->from_nje,
+             (unsigned long long)s->from_local);
+    oper_say(&c->to, "delivered: %llu by SMTP, %llu by NJE, %llu to readers",
+             (unsigned long long)s->to_smtp, (unsigned long long)s->to_nje,
+             (unsigned long long)s->to_reader);
+    oper_say(&c->to, "put off: %llu, returned: %llu, refused: %llu",
+             (unsigned long long)s->deferred, (unsigned long long)s->returned,
+             (unsigned long long)s->refused);
     struct metrics_rates r = metrics_rates(c->g);
-    say(c, "last minute: %llu taken, %llu delivered", (unsigned long long)r.taken_minute,
-        (unsigned long long)r.delivered_minute);
+    oper_say(&c->to, "last minute: %llu taken, %llu delivered", (unsigned long long)r.taken_minute,
+             (unsigned long long)r.delivered_minute);
 }
 
 static void link_line(void *arg, const struct conf_link *conf, enum link_state s,
                       const struct link_stat *st)
 {
-    say(arg, "%-8.*s to %-8.*s %s%s%s", STR_ARG(conf->name), STR_ARG(conf->node),
-        link_state_name(s), st->reason[0] != '\0' ? ": " : "", st->reason);
+    oper_say(arg, "%-8.*s to %-8.*s %s%s%s", STR_ARG(conf->name), STR_ARG(conf->node),
+             link_state_name(s), st->reason[0] != '\0' ? ": " : "", st->reason);
 }
 
 static void links(struct command_call *c)
 {
-    nje_each(c->g->nje, link_line, c);
+    nje_each(c->g->nje, link_line, &c->to);
 }
 
 static void link_do(struct command_call *c, enum nje_action what, const char *words)
 {
     struct why w;
     if (nje_link_do(c->g->nje, c->operand, what, &w) < 0)
-        say(c, "%s", w.text);
+        oper_say(&c->to, "%s", w.text);
     else
-        say(c, "Link %.*s %s", STR_ARG(c->operand), words);
+        oper_say(&c->to, "Link %.*s %s", STR_ARG(c->operand), words);
 }
 
 static void start_link(struct command_call *c)
@@ -272,7 +274,7 @@ static void set_log(struct command_call *c, bool *flag, bool on)
 {
     *flag = on;
     gate_log_level(c->g);
-    say(c, "%s: done", c->command->name);
+    oper_say(&c->to, "%s: done", c->command->name);
 }
 
 static void debug_on(struct command_call *c)
@@ -297,22 +299,23 @@ static void trace_off(struct command_call *c)
 
 static void filter_line(void *arg, const struct conf_milter *m, const struct milter_stat *st)
 {
-    say(arg, "%.*s: %llu mails, %llu refused, %llu failures%s%s", STR_ARG(m->name),
-        (unsigned long long)st->mails, (unsigned long long)st->refused,
-        (unsigned long long)st->failed, st->broken ? ": " : "", st->broken ? st->why.text : "");
+    oper_say(arg, "%.*s: %llu mails, %llu refused, %llu failures%s%s", STR_ARG(m->name),
+             (unsigned long long)st->mails, (unsigned long long)st->refused,
+             (unsigned long long)st->failed, st->broken ? ": " : "",
+             st->broken ? st->why.text : "");
 }
 
 static void turn_filters(struct command_call *c, bool stop)
 {
     if (filters_stopped(c->g->filters) == stop && !stop) {
-        say(c, "EZA5695I Exit previously started");
+        oper_say(&c->to, "EZA5695I Exit previously started");
     } else {
         filters_stop(c->g->filters, stop);
         log_event(LOG_WARN, 0, "filters", "state=%s", stop ? "stopped" : "started");
-        say(c, stop ? "Filters are stopped: mail passes without them until STARTEXIT"
-                    : "Filters are started");
+        oper_say(&c->to, stop ? "Filters are stopped: mail passes without them until STARTEXIT"
+                              : "Filters are started");
     }
-    filters_each(c->g->filters, filter_line, c);
+    filters_each(c->g->filters, filter_line, &c->to);
 }
 
 static void start_exit(struct command_call *c)
@@ -328,18 +331,19 @@ static void stop_exit(struct command_call *c)
 static void close_console(struct command_call *c)
 {
     log_flush(NULL);
-    say(c, "The log is written; it is the service manager's, there is no console to close");
+    oper_say(&c->to,
+             "The log is written; it is the service manager's, there is no console to close");
 }
 
 static void reboot(struct command_call *c)
 {
-    say(c, "The configuration is read again; the log tells what comes of it");
+    oper_say(&c->to, "The configuration is read again; the log tells what comes of it");
     kill(getpid(), SIGHUP); /* the same way as any other reload */
 }
 
 static void shutdown_gateway(struct command_call *c)
 {
-    say(c, "The gateway stops");
+    oper_say(&c->to, "The gateway stops");
     kill(getpid(), SIGTERM); /* the same way as any other stop: transfers are waited for */
 }
 
@@ -383,10 +387,10 @@ static bool may(struct command_call *c, const struct command *k)
     log_event(LOG_WARN, 0, "command-refused", "from=%.*s@%.*s link=%s command=%s",
               STR_ARG(who->user), STR_ARG(who->node), who->link, k->name);
     if (named)
-        say(c, "%s: not authorised: node %.*s does not lie behind link %s", k->name,
-            STR_ARG(who->node), who->link);
+        oper_say(&c->to, "%s: not authorised: node %.*s does not lie behind link %s", k->name,
+                 STR_ARG(who->node), who->link);
     else
-        say(c, "%s: not authorised (SMSGAUTHLIST)", k->name);
+        oper_say(&c->to, "%s: not authorised (SMSGAUTHLIST)", k->name);
     return false;
 }
 
@@ -412,11 +416,12 @@ static struct str next_word(struct str *text)
 void oper_smsg(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
                void *arg)
 {
-    struct command_call c = {.g = g, .fn = fn, .arg = arg, .who = who};
+    struct command_call c = {.g = g, .to = {fn, arg}, .who = who};
     struct str word = next_word(&text);
     const struct command *k = c.command = command_named(word);
     if (k == NULL) {
-        say(&c, "Unknown command %.*s; HELP lists the commands", STR_ARG(str_sub(word, 0, 20)));
+        oper_say(&c.to, "Unknown command %.*s; HELP lists the commands",
+                 STR_ARG(str_sub(word, 0, 20)));
         return;
     }
     if (!may(&c, k))

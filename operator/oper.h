@@ -5,7 +5,14 @@
 
 #include "gateway/gate/gate.h"
 
+/* Where the lines of an answer go. */
 typedef void oper_reply_fn(void *arg, struct str line);
+struct oper_reply {
+    oper_reply_fn *fn;
+    void *arg;
+};
+/* A line of an answer, of at most 239 octets. */
+void oper_say(const struct oper_reply *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Who gave a command. */
 struct oper_asker {

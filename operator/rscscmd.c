@@ -1,7 +1,6 @@
 /* operator/rscscmd.c -- the RSCS commands that other nodes may give ours. */
 #include "operator/rscscmd.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include "gateway/file/njefile.h"
 #include "gateway/gate/admit.h"
 #include "gateway/nje.h"
-#include "operator/oper.h"
 
 /* Anyone may ask, so an answer and the work for it have bounds. */
 #define LINES_MAX 20u
@@ -24,9 +22,8 @@
 
 struct call {
     struct gate *g;
-    const struct rscscmd_asker *who;
-    rscscmd_reply_fn *fn;
-    void *arg;
+    const struct oper_asker *who;
+    struct oper_reply to;
     struct str rest; /* operands not yet read */
 };
 typedef void call_fn(struct call *c);
@@ -37,23 +34,11 @@ struct verb {
     call_fn *fn;
 };
 
-static void say(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(struct call *c, const char *fmt, ...)
-{
-    char text[240];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    c->fn(c->arg, str_of(text));
-}
-
 /* RSCS takes each word cut short, down to its shortest form. */
 static const struct verb *find(const struct verb *v, size_t n, struct str word)
 {
     for (size_t i = 0; i < n; i++)
-        if (word.n >= v[i].shortest && word.n <= strlen(v[i].name) &&
-            str_eq_nocase(word, str_sub(str_of(v[i].name), 0, word.n)))
+        if (str_is_short(word, v[i].name, v[i].shortest))
             return &v[i];
     return NULL;
 }
@@ -69,7 +54,7 @@ static struct str shown(struct str word)
 
 static void unknown(struct call *c, const char *what, struct str word)
 {
-    say(c, "%s %.*s not recognised; HELP lists the commands", what, STR_ARG(shown(word)));
+    oper_say(&c->to, "%s %.*s not recognised; HELP lists the commands", what, STR_ARG(shown(word)));
 }
 
 static const struct {
@@ -86,7 +71,7 @@ static void wrong(struct call *c, const char *begin)
     size_t i = 0;
     while (i < NFORMS - 1 && !str_starts_nocase(str_of(forms[i].form), begin))
         i++;
-    say(c, "The form is: %s", forms[i].form);
+    oper_say(&c->to, "The form is: %s", forms[i].form);
 }
 
 /* --- links and nodes --- */
@@ -146,12 +131,12 @@ static void link_line(void *arg, const struct conf_link *conf, enum link_state s
     walk->up += s == LINK_UP;
     if (++walk->links > LINES_MAX)
         return;
-    say(walk->c, "Link %-8.*s %-8s node %-8.*s %llu queued, %llu in, %llu out", STR_ARG(conf->name),
-        link_state_name(s), STR_ARG(conf->node),
-        (unsigned long long)queued_for(walk->c->g, walk->queued, conf->name),
-        (unsigned long long)st->files_in, (unsigned long long)st->files_out);
+    oper_say(&walk->c->to, "Link %-8.*s %-8s node %-8.*s %llu queued, %llu in, %llu out",
+             STR_ARG(conf->name), link_state_name(s), STR_ARG(conf->node),
+             (unsigned long long)queued_for(walk->c->g, walk->queued, conf->name),
+             (unsigned long long)st->files_in, (unsigned long long)st->files_out);
     if (walk->only.n > 0 && s != LINK_UP && st->reason[0] != '\0')
-        say(walk->c, "Link %.*s: %s", STR_ARG(conf->name), st->reason);
+        oper_say(&walk->c->to, "Link %.*s: %s", STR_ARG(conf->name), st->reason);
 }
 
 static struct link_walk show_links(struct call *c, struct str only)
@@ -164,29 +149,30 @@ static struct link_walk show_links(struct call *c, struct str only)
 
 static void query_system(struct call *c)
 {
-    say(c, "Node %.*s: njegate mail gateway", STR_ARG(c->g->conf->local));
+    oper_say(&c->to, "Node %.*s: njegate mail gateway", STR_ARG(c->g->conf->local));
     struct link_walk walk = show_links(c, STR(""));
     if (walk.links > LINES_MAX)
-        say(c, "and %u more links", walk.links - LINES_MAX);
-    say(c, "%u links, %u up", walk.links, walk.up);
+        oper_say(&c->to, "and %u more links", walk.links - LINES_MAX);
+    oper_say(&c->to, "%u links, %u up", walk.links, walk.up);
 }
 
 static void say_uptime(struct call *c)
 {
     int64_t up = wall_s(wall_now()) - wall_s(c->g->started);
-    say(c, "njegate mail gateway at %.*s, up %lld d %02lld:%02lld:%02lld",
-        STR_ARG(c->g->conf->local), (long long)(up / 86400), (long long)(up / 3600 % 24),
-        (long long)(up / 60 % 60), (long long)(up % 60));
+    oper_say(&c->to, "njegate mail gateway at %.*s, up %lld d %02lld:%02lld:%02lld",
+             STR_ARG(c->g->conf->local), (long long)(up / 86400), (long long)(up / 3600 % 24),
+             (long long)(up / 60 % 60), (long long)(up % 60));
 }
 
 static void query_status(struct call *c)
 {
     const struct gate_stat *s = &c->g->stat;
     say_uptime(c);
-    say(c, "taken: %llu by NJE, %llu by SMTP, %llu here", (unsigned long long)s->from_nje,
-        (unsigned long long)s->from_smtp, (unsigned long long)s->from_local);
-    say(c, "delivered: %llu by NJE, %llu by SMTP, %llu to readers", (unsigned long long)s->to_nje,
-        (unsigned long long)s->to_smtp, (unsigned long long)s->to_reader);
+    oper_say(&c->to, "taken: %llu by NJE, %llu by SMTP, %llu here", (unsigned long long)s->from_nje,
+             (unsigned long long)s->from_smtp, (unsigned long long)s->from_local);
+    oper_say(&c->to, "delivered: %llu by NJE, %llu by SMTP, %llu to readers",
+             (unsigned long long)s->to_nje, (unsigned long long)s->to_smtp,
+             (unsigned long long)s->to_reader);
 }
 
 static void node_line(struct call *c, struct str node)
@@ -195,14 +181,14 @@ static void node_line(struct call *c, struct str node)
     if (admit_is_local_node(c->g, node)) {
         query_system(c);
     } else if (i == c->g->conf->nlink) {
-        say(c, "Node %.*s not recognised.", STR_ARG(shown(node)));
+        oper_say(&c->to, "Node %.*s not recognised.", STR_ARG(shown(node)));
     } else {
         const struct conf_link *l = &c->g->conf->link[i];
         char name[9];
         str_copy(name, sizeof name, l->name);
-        say(c, "Node %.*s %s link %s, which is %s", STR_ARG(node),
-            str_eq_nocase(l->node, node) ? "is at the end of" : "is routed over", name,
-            nje_link_is_up(c->g->nje, name) ? "up" : "not up");
+        oper_say(&c->to, "Node %.*s %s link %s, which is %s", STR_ARG(node),
+                 str_eq_nocase(l->node, node) ? "is at the end of" : "is routed over", name,
+                 nje_link_is_up(c->g->nje, name) ? "up" : "not up");
     }
 }
 
@@ -219,7 +205,7 @@ static void query_node(struct call *c)
 
 static bool sees_all(const struct call *c)
 {
-    return oper_privileged(c->g, &(struct oper_asker){c->who->user, c->who->node, c->who->link});
+    return oper_privileged(c->g, c->who);
 }
 
 /* Whose mail waits is for himself and the operators to know. */
@@ -244,13 +230,14 @@ static void file_lines(struct call *c, const struct message *m)
     for (size_t i = 0; i < m->nrcpt && i < LINES_MAX; i++) {
         const struct rcpt *r = &m->rcpt[i];
         if (see)
-            say(c, "File " MSG_ID_FMT " from %.*s to %.*s, %llu bytes, %s%s%.*s", MSG_ID_ARG(m->id),
-                STR_ARG(m->origin_sender), STR_ARG(r->addr), (unsigned long long)m->size,
-                state_of(r), r->reason.n > 0 ? ": " : "", STR_ARG(r->reason));
+            oper_say(&c->to, "File " MSG_ID_FMT " from %.*s to %.*s, %llu bytes, %s%s%.*s",
+                     MSG_ID_ARG(m->id), STR_ARG(m->origin_sender), STR_ARG(r->addr),
+                     (unsigned long long)m->size, state_of(r), r->reason.n > 0 ? ": " : "",
+                     STR_ARG(r->reason));
         else
-            say(c, "File " MSG_ID_FMT " for %s, %llu bytes, %s", MSG_ID_ARG(m->id),
-                m->to == DOOR_SMTP ? "the Internet" : "the network", (unsigned long long)m->size,
-                state_of(r));
+            oper_say(&c->to, "File " MSG_ID_FMT " for %s, %llu bytes, %s", MSG_ID_ARG(m->id),
+                     m->to == DOOR_SMTP ? "the Internet" : "the network",
+                     (unsigned long long)m->size, state_of(r));
     }
 }
 
@@ -279,9 +266,9 @@ static void link_queue(struct call *c, size_t link)
     struct why w;
     uint64_t *queued = rscscmd_queued(c->g);
     if (queue_list(store_reader(c->g->store), STR(""), link_file, &walk, &w) < 0)
-        say(c, "The queue cannot be read now");
-    say(c, "%llu files queued for link %.*s", (unsigned long long)queued[link],
-        STR_ARG(c->g->conf->link[link].name));
+        oper_say(&c->to, "The queue cannot be read now");
+    oper_say(&c->to, "%llu files queued for link %.*s", (unsigned long long)queued[link],
+             STR_ARG(c->g->conf->link[link].name));
     free(queued);
 }
 
@@ -346,9 +333,9 @@ static int spool_reader(void *arg, const struct reader_row *r)
                               &deck, &w);
         if (v == 0 && is_job(walk, &deck)) {
             walk->shown++;
-            say(c, "File (%04llu) %.*s %.*s from %.*s is in the reader of %.*s",
-                (unsigned long long)walk->spool_id, STR_ARG(r->fn), STR_ARG(r->ft),
-                STR_ARG(r->from), STR_ARG(r->user));
+            oper_say(&c->to, "File (%04llu) %.*s %.*s from %.*s is in the reader of %.*s",
+                     (unsigned long long)walk->spool_id, STR_ARG(r->fn), STR_ARG(r->ft),
+                     STR_ARG(r->from), STR_ARG(r->user));
         }
         body_free(&deck);
         arena_free(&a);
@@ -364,10 +351,10 @@ static unsigned by_spool_id(struct call *c, uint64_t id)
     if (id > UINT16_MAX)
         return 0;
     if (queue_list(d, STR(""), spool_message, &walk, &w) < 0)
-        say(c, "The queue cannot be read now");
+        oper_say(&c->to, "The queue cannot be read now");
     walk.met = 0;
     if (readerrow_each(d, STR(""), spool_reader, &walk, &w) < 0)
-        say(c, "The readers cannot be read now");
+        oper_say(&c->to, "The readers cannot be read now");
     return walk.shown;
 }
 
@@ -381,7 +368,7 @@ static void query_file(struct call *c)
         wrong(c, "QUERY FILE");
     else if (queue_family(store_reader(c->g->store), id, any_file, &walk, &w) < 0 ||
              (walk.met == 0 && by_spool_id(c, id) == 0))
-        say(c, "File %.*s not found", STR_ARG(shown(word)));
+        oper_say(&c->to, "File %.*s not found", STR_ARG(shown(word)));
 }
 
 /* --- QUERY --- */
@@ -415,7 +402,7 @@ static void query_link(struct call *c)
     else if (name.n == 0)
         wrong(c, "QUERY link");
     else
-        say(c, "Link %.*s not recognised.", STR_ARG(shown(name)));
+        oper_say(&c->to, "Link %.*s not recognised.", STR_ARG(shown(name)));
 }
 
 static void query(struct call *c)
@@ -445,7 +432,7 @@ static void cpq_time(struct call *c)
     time_t t = (time_t)wall_s(wall_now());
     struct tm tm;
     strftime(now, sizeof now, "%H:%M:%S %Z %A %m/%d/%y", localtime_r(&t, &tm));
-    say(c, "TIME IS %s", now);
+    oper_say(&c->to, "TIME IS %s", now);
 }
 
 /* Nobody is ever logged on here: to CP our users would be disconnected ones. */
@@ -454,27 +441,27 @@ static void cpq_names(struct call *c)
     const struct conf *conf = c->g->conf;
     char line[NAMES_A_LINE * 16 + 1];
     size_t shown = conf->nuser < LINES_MAX * NAMES_A_LINE ? conf->nuser : LINES_MAX * NAMES_A_LINE;
-    say(c, "SMTP     - DSC");
+    oper_say(&c->to, "SMTP     - DSC");
     for (size_t i = 0; i < shown;) {
         size_t at = 0;
         for (size_t k = 0; k < NAMES_A_LINE && i < shown; k++, i++)
             at += (size_t)snprintf(line + at, sizeof line - at, "%s%-8.*s - DSC", k > 0 ? ", " : "",
                                    STR_ARG(str_sub(conf->user[i].userid, 0, 8)));
-        say(c, "%s", line);
+        oper_say(&c->to, "%s", line);
     }
     if (conf->nuser > shown)
-        say(c, "and %zu more", conf->nuser - shown);
+        oper_say(&c->to, "and %zu more", conf->nuser - shown);
 }
 
 static void cpq_user(struct call *c)
 {
     struct str user = str_word(&c->rest);
     if (user.n == 0)
-        say(c, "%zu USERS, 0 LOGGED ON", c->g->conf->nuser + 1);
+        oper_say(&c->to, "%zu USERS, 0 LOGGED ON", c->g->conf->nuser + 1);
     else if (admit_is_mailer(user) || conf_user_of(c->g->conf, user) != NULL)
-        say(c, "%-8.*s - DSC", STR_ARG(user));
+        oper_say(&c->to, "%-8.*s - DSC", STR_ARG(user));
     else
-        say(c, "%.*s NOT LOGGED ON", STR_ARG(shown(user)));
+        oper_say(&c->to, "%.*s NOT LOGGED ON", STR_ARG(shown(user)));
 }
 
 static void cpq_log(struct call *c)
@@ -484,7 +471,7 @@ static void cpq_log(struct call *c)
 
 static void cpq_cpu(struct call *c)
 {
-    say(c, "CPUID: none, node %.*s is the program njegate", STR_ARG(c->g->conf->local));
+    oper_say(&c->to, "CPUID: none, node %.*s is the program njegate", STR_ARG(c->g->conf->local));
 }
 
 static void cpquery(struct call *c)
@@ -514,9 +501,9 @@ static void hand_on(struct call *c, struct nmr *m, struct str node, struct str t
     struct str to = ebc_name_text(&m->to_user, user);
     nmr_set_text(m, conf_page_for(c->g->conf, to, node), text);
     if (!ebc_name(&m->to_node, node))
-        say(c, "Node %.*s not recognised.", STR_ARG(shown(node)));
+        oper_say(&c->to, "Node %.*s not recognised.", STR_ARG(shown(node)));
     else if (nje_route(c->g->nje, m, c->who->link, &w) < 0)
-        say(c, "%s", w.text);
+        oper_say(&c->to, "%s", w.text);
 }
 
 static void message(struct call *c)
@@ -528,7 +515,7 @@ static void message(struct call *c)
     else if (!admit_is_local_node(c->g, node))
         hand_on(c, &m, node, text);
     else if (!nje_tell(c->g->nje, c->who->user, c->who->node, user, node, text))
-        say(c, "USER %.*s NOT LOGGED ON", STR_ARG(shown(user)));
+        oper_say(&c->to, "USER %.*s NOT LOGGED ON", STR_ARG(shown(user)));
 }
 
 static void command(struct call *c)
@@ -538,7 +525,7 @@ static void command(struct call *c)
     if (text.n == 0)
         wrong(c, "CMD");
     else if (admit_is_local_node(c->g, node)) /* ends: the text is shorter each time */
-        rscscmd_run(c->g, c->who, text, c->fn, c->arg);
+        rscscmd_run(c->g, c->who, text, c->to.fn, c->to.arg);
     else
         hand_on(c, &m, node, text);
 }
@@ -546,17 +533,17 @@ static void command(struct call *c)
 static void help(struct call *c)
 {
     for (size_t i = 0; i < NFORMS; i++)
-        say(c, "%-27s %s", forms[i].form, forms[i].sentence);
+        oper_say(&c->to, "%-27s %s", forms[i].form, forms[i].sentence);
 }
 
-void rscscmd_run(struct gate *g, const struct rscscmd_asker *who, struct str text,
-                 rscscmd_reply_fn *fn, void *arg)
+void rscscmd_run(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
+                 void *arg)
 {
     static const struct verb commands[] = {
 #define RSCS_COMMAND(n, s, f, form, sentence) {#n, s, f},
 #include "operator/rscscmd.def"
     };
-    struct call c = {.g = g, .who = who, .fn = fn, .arg = arg, .rest = text};
+    struct call c = {.g = g, .who = who, .to = {fn, arg}, .rest = text};
     struct str word = str_word(&c.rest);
     const struct verb *v = find(commands, sizeof commands / sizeof commands[0], word);
     if (v != NULL)

@@ -3,18 +3,12 @@
 #ifndef OPERATOR_RSCSCMD_H
 #define OPERATOR_RSCSCMD_H
 
-#include "gateway/gate/gate.h"
+#include "operator/oper.h"
 
-/* Who gave the command, and the link it came over: nothing it leads to goes back over that one. */
-struct rscscmd_asker {
-    struct str user, node; /* user "": a console */
-    const char *link;
-};
-typedef void rscscmd_reply_fn(void *arg, struct str line);
-
-/* A command of operator/rscscmd.def. Every one is answered, but MSG and CMD that went their way. */
-void rscscmd_run(struct gate *g, const struct rscscmd_asker *who, struct str text,
-                 rscscmd_reply_fn *fn, void *arg);
+/* A command of operator/rscscmd.def. Every one is answered, but MSG and CMD that went their way.
+ * who->user "": a console; nothing it leads to goes back over who->link. */
+void rscscmd_run(struct gate *g, const struct oper_asker *who, struct str text, oper_reply_fn *fn,
+                 void *arg);
 
 /* Files queued for each link of g->conf, in its order; the caller frees. */
 uint64_t *rscscmd_queued(struct gate *g);

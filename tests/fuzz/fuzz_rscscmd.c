@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(m.text, data + 1, m.ntext);
     buf_init(&text, 1024);
     nmr_text(&m, conf.page, &text);
-    struct rscscmd_asker who = {str_of(askers[data[0] % 4]), STR("MVSA"), "N"};
+    struct oper_asker who = {str_of(askers[data[0] % 4]), STR("MVSA"), "N"};
     lines = 0;
     rscscmd_run(&g, &who, buf_text(&text), answer, NULL);
     /* and as text of any kind, which no record can hold */

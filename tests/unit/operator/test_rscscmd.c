@@ -81,7 +81,7 @@ static const char *over = "N"; /* the link the commands come over */
 
 static void ask(const char *user, const char *text)
 {
-    struct rscscmd_asker who = {str_of(user), STR("MVSA"), over};
+    struct oper_asker who = {str_of(user), STR("MVSA"), over};
     nreply = 0;
     rscscmd_run(&g, &who, str_of(text), keep, &g);
 }
