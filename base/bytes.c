@@ -434,6 +434,15 @@ void buf_crlf(struct buf *b)
         to[0] = '\r', to[1] = '\n';
 }
 
+void buf_crlf_lines(struct buf *b, struct str text)
+{
+    struct str line;
+    while (str_line(&text, &line)) {
+        buf_str(b, line);
+        buf_crlf(b);
+    }
+}
+
 void buf_take(struct buf *b, size_t n)
 {
     if (n >= b->n) {

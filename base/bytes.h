@@ -101,13 +101,15 @@ void buf_be64(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Room for n bytes at the end, for the caller to write; buf_wrote tells how many of them he did.
- * NULL: there is no more room than that (b is not over). What would be copied twice comes so. */
+ * NULL: there is no more room than that (b is not over). For what would be made elsewhere and
+ * copied. */
 uint8_t *buf_room(struct buf *b, size_t n);
 void buf_wrote(struct buf *b, size_t n);
 void buf_crlf(struct buf *b);
-void buf_take(struct buf *b, size_t n); /* drop n bytes from the front */
-void buf_trim(struct buf *b, size_t n); /* shorten to n bytes */
-size_t buf_hole16(struct buf *b);       /* reserve a 2-byte length field; its place */
+void buf_crlf_lines(struct buf *b, struct str text); /* its lines, each ended by CRLF */
+void buf_take(struct buf *b, size_t n);              /* drop n bytes from the front */
+void buf_trim(struct buf *b, size_t n);              /* shorten to n bytes */
+size_t buf_hole16(struct buf *b);                    /* reserve a 2-byte length field; its place */
 void buf_fill16(struct buf *b, size_t hole, size_t value);
 struct str buf_text(const struct buf *b); /* borrowed until the next change */
 struct cur buf_cur(const struct buf *b);

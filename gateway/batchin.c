@@ -112,7 +112,7 @@ static int build(struct batch *b, struct str content, struct buf *out, struct wh
         if (!filter_ours(b->g, h.field[i].name, h.field[i].value))
             hdr_put(out, name, h.field[i].value);
     }
-    buf_z(out, "\r\n");
+    buf_crlf(out);
     buf_str(out, str_sub(content, h.size, content.n));
     return 0;
 }

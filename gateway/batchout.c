@@ -95,7 +95,7 @@ static void encode(struct encoder *e, bool last)
     while (cur_left(&in) >= GROUP || (last && cur_left(&in) > 0)) {
         size_t n = cur_left(&in) < GROUP ? cur_left(&in) : GROUP;
         text_b64(&e->lines, cur_sub(&in, n));
-        buf_z(&e->lines, "\r\n");
+        buf_crlf(&e->lines);
         taken += n;
     }
     buf_take(&e->plain, taken);
@@ -114,7 +114,7 @@ static void batch_line(void *arg, struct str line)
             break;
         encode(e, false);
     }
-    buf_z(&e->plain, "\r\n");
+    buf_crlf(&e->plain);
     if (e->plain.n >= PIECE)
         encode(e, false);
 }
@@ -148,7 +148,7 @@ static void put_header(struct buf *h, const struct conf *c, struct arena *a, con
             m->utf8 ? STR("application/batch-SMTP; required-extensions=SMTPUTF8")
                     : STR("application/batch-SMTP"));
     hdr_put(h, "Content-Transfer-Encoding", STR("base64"));
-    buf_z(h, "\r\n");
+    buf_crlf(h);
 }
 
 static void put_batch(struct encoder *e, const struct conf *c, struct arena *a,

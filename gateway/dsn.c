@@ -127,10 +127,10 @@ static void put_status(struct gate *g, struct buf *b, enum dsn_kind kind, const 
     buf_printf(b, "X-Njegate-Id: " MSG_ID_FMT "\r\n", MSG_ID_ARG(m->origin));
     buf_z(b, "Arrival-Date: ");
     date_put(b, m->accepted, 0);
-    buf_z(b, "\r\n");
+    buf_crlf(b);
     for (size_t i = 0; i < n; i++) {
         struct str addr = rcpt[i].orcpt, type;
-        buf_z(b, "\r\n");
+        buf_crlf(b);
         if (addr.n > 0 && str_split(&addr, ';', &type))
             buf_printf(b, "Original-Recipient: %.*s; %.*s\r\n", STR_ARG(type), STR_ARG(addr));
         buf_printf(b, "Final-Recipient: %s; %.*s\r\n", type_of(rcpt[i].addr),
@@ -145,7 +145,7 @@ static void put_status(struct gate *g, struct buf *b, enum dsn_kind kind, const 
                                  g->conf->retry_age * 86400 * US_PER_S};
             buf_z(b, "Will-Retry-Until: ");
             date_put(b, until, 0);
-            buf_z(b, "\r\n");
+            buf_crlf(b);
         }
     }
 }

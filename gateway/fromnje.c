@@ -539,7 +539,7 @@ static int build_822(struct job *j, struct str text, struct letter *l, struct wh
     if (hdr_get(&h, "Date", 0) == NULL) {
         buf_z(b, "Date: ");
         date_put(b, wall_now(), 0);
-        buf_z(b, "\r\n");
+        buf_crlf(b);
     }
     if (hdr_get(&h, "From", 0) == NULL)
         hdr_put(b, "From",

@@ -116,16 +116,6 @@ static size_t all_files(struct job *j, const struct njefile_item *text, struct m
 
 /* --- the content --- */
 
-static void put_body_lines(struct buf *b, struct str body)
-{
-    struct str line;
-    buf_z(b, "\r\n");
-    while (str_line(&body, &line)) {
-        buf_str(b, line);
-        buf_add(b, "\r\n", 2);
-    }
-}
-
 static void put_content(struct letter *l)
 {
     struct mime_file *files;
@@ -133,7 +123,8 @@ static void put_content(struct letter *l)
         size_t n = all_files(l->j, l->item, &files);
         mime_put_text(&l->b, l->text, files, n, l->seed);
     } else if (l->form == LETTER_MIME) {
-        put_body_lines(&l->b, l->text);
+        buf_crlf(&l->b);
+        buf_crlf_lines(&l->b, l->text);
     } else {
         mime_put_text(&l->b, l->text, NULL, 0, l->seed);
     }

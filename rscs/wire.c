@@ -311,10 +311,10 @@ static int string_get(struct cur *c, struct buf *scratch, bool *abort, struct wh
     }
     buf_reset(scratch);
     int err = string_size(c, &n, abort, w);
-    return err < 0 || *abort
-               ? err
-               : why_set(w, E_LIMIT, 0, NULL, "a record of %zu bytes; the most accepted is %zu", n,
-                         scratch->max);
+    if (err < 0 || *abort)
+        return err;
+    return why_set(w, E_LIMIT, 0, NULL, "a record of %zu bytes; the most accepted is %zu", n,
+                   scratch->max);
 }
 
 int wire_record_get(struct cur *records, struct buf *scratch, struct wire_record *rec,

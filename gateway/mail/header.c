@@ -541,7 +541,7 @@ void hdr_put(struct buf *b, const char *name, struct str value)
         column += n;
         value = str_sub(value, n, value.n);
     }
-    buf_z(b, "\r\n");
+    buf_crlf(b);
 }
 
 /* --- addresses --- */

@@ -733,7 +733,7 @@ static void put_lines(struct buf *out, const uint8_t *p, size_t n)
         buf_u8(out, cr ? '\n' : p[i]);
     }
     if (n > 0 && p[n - 1] != '\n' && p[n - 1] != '\r')
-        buf_z(out, "\r\n");
+        buf_crlf(out);
 }
 
 /* The library ends a field at a NUL, and would join it with the next. */

@@ -50,15 +50,6 @@ static enum coding coding_of(struct str text)
     return foreign * 2 > text.n ? CODING_BASE64 : CODING_QP;
 }
 
-static void put_crlf_lines(struct buf *b, struct str text)
-{
-    struct str line;
-    while (str_line(&text, &line)) {
-        buf_str(b, line);
-        buf_crlf(b);
-    }
-}
-
 static void put_qp_line(struct buf *b, struct str line)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -81,7 +72,7 @@ static void put_qp_line(struct buf *b, struct str line)
         }
         column += need;
     }
-    buf_z(b, "\r\n");
+    buf_crlf(b);
 }
 
 static void put_qp(struct buf *b, struct str text)
@@ -96,7 +87,7 @@ static void put_base64(struct buf *b, struct cur bytes)
     while (cur_left(&bytes) > 0) {
         size_t n = cur_left(&bytes) < B64_LINE_BYTES ? cur_left(&bytes) : B64_LINE_BYTES;
         text_b64(b, cur_sub(&bytes, n));
-        buf_z(b, "\r\n");
+        buf_crlf(b);
     }
 }
 
@@ -139,7 +130,7 @@ static void put_coded_body(struct buf *b, struct str text, enum coding coding)
         put_qp(b, text);
     } else { /* RFC 2045 6.8: line breaks are CRLF before they are encoded */
         buf_init(&lines, b->max);
-        put_crlf_lines(&lines, text);
+        buf_crlf_lines(&lines, text);
         put_base64(b, buf_cur(&lines));
         buf_done(&lines);
     }
@@ -239,7 +230,7 @@ static void put_file(struct buf *b, const struct mime_file *f)
         hdr_put(b, "Content-Disposition", buf_text(&disposition));
         put_nje(b, f);
         put_encoding(b, CODING_BASE64);
-        buf_z(b, "\r\n");
+        buf_crlf(b);
         put_base64(b, f->content);
     }
     buf_done(&disposition);

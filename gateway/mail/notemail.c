@@ -39,7 +39,7 @@ void note_mail_header(struct buf *out, const struct note_mail *m)
     if (m->date.us != 0) {
         buf_z(out, "Date: ");
         date_put(out, m->date, m->offset);
-        buf_z(out, "\r\n");
+        buf_crlf(out);
     }
     if (m->from_mailbox.n > 0)
         hdr_put(out, "From", mail_address(a, m, m->from_name, m->from_mailbox));

@@ -70,7 +70,7 @@ static void put_fields(struct relabel *r, const struct entity *e, struct str typ
     }
     hdr_put(r->out, "Content-Type", type);
     hdr_put(r->out, "Content-Transfer-Encoding", str_of(coding));
-    buf_z(r->out, "\r\n");
+    buf_crlf(r->out);
 }
 
 static int put_text_leaf(struct relabel *r, const struct entity *e)
@@ -104,7 +104,7 @@ static void put_bytes_leaf(struct relabel *r, const struct entity *e)
     while (cur_left(&rest) > 0) {
         size_t n = cur_left(&rest) < B64_LINE ? cur_left(&rest) : B64_LINE;
         text_b64(r->out, cur_sub(&rest, n));
-        buf_z(r->out, "\r\n");
+        buf_crlf(r->out);
     }
 }
 

@@ -282,7 +282,7 @@ static void content_line(struct bsmtp *b, struct str line)
     for (size_t i = at; i < b->content.n; i++)
         if (b->content.p[i] == '\r' || b->content.p[i] == '\n' || b->content.p[i] == '\0')
             b->content.p[i] = ' ';
-    buf_add(&b->content, "\r\n", 2);
+    buf_crlf(&b->content);
 }
 
 /* --- the other verbs --- */

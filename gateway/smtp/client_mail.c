@@ -112,7 +112,7 @@ static void put_mail(struct smtpc *c)
     if (c->smtputf8 && is_international(c))
         buf_z(&c->out, " SMTPUTF8");
     smtpc_put_envelope_notify(c);
-    buf_add(&c->out, "\r\n", 2);
+    buf_crlf(&c->out);
 }
 
 static void put_rcpt(struct smtpc *c, size_t i)
@@ -122,7 +122,7 @@ static void put_rcpt(struct smtpc *c, size_t i)
     buf_str(&c->out, wire_address(c, c->job.rcpt[i], z));
     buf_u8(&c->out, '>');
     smtpc_put_notify(c, i);
-    buf_add(&c->out, "\r\n", 2);
+    buf_crlf(&c->out);
     if (c->out.n > COMMANDS_MOST)
         flush(c);
 }

@@ -220,7 +220,7 @@ static struct str make_raw(struct arena *a, struct str name, struct str value, b
         for (size_t i = 0; i < line.n; i++)
             buf_u8(&b, line.p[i] == '\r' || line.p[i] == '\0' ? ' ' : (uint8_t)line.p[i]);
     }
-    buf_z(&b, "\r\n");
+    buf_crlf(&b);
     struct str raw = b.over ? STR("") : arena_str(a, buf_text(&b));
     buf_done(&b);
     return raw;
@@ -367,12 +367,12 @@ static void replace_body(struct milter_mail *m, const struct buf *given)
             buf_u8(&b, c);
             continue;
         }
-        buf_add(&b, "\r\n", 2);
+        buf_crlf(&b);
         if (c == '\r' && i + 1 < given->n && given->p[i + 1] == '\n')
             i++;
     }
     if (b.n > 0 && b.p[b.n - 1] != '\n')
-        buf_add(&b, "\r\n", 2);
+        buf_crlf(&b);
     buf_done(&m->fresh);
     m->fresh = b;
     m->body = buf_text(&m->fresh);

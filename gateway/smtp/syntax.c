@@ -370,7 +370,7 @@ static void put_reply_line(struct buf *b, int code, char sep, const char *enh, s
         buf_u8(b, ' ');
     }
     buf_str(b, line);
-    buf_add(b, "\r\n", 2);
+    buf_crlf(b);
 }
 
 void smtp_put_reply(struct buf *b, int code, const char *enh, struct str text)
@@ -599,7 +599,7 @@ void smtp_dot(struct smtp_dot *d, struct str in, struct buf *out)
             d->state = DOT_CR;
         } else if (in.p[0] == '\n') {
             n = 1;
-            buf_add(out, "\r\n", 2);
+            buf_crlf(out);
             d->state = DOT_START;
         } else {
             n = plain_run(in);
@@ -616,7 +616,7 @@ void smtp_dot_end(struct smtp_dot *d, struct buf *out)
     if (d->state == DOT_CR)
         buf_u8(out, '\n');
     else if (d->state == DOT_MID)
-        buf_add(out, "\r\n", 2);
+        buf_crlf(out);
     buf_add(out, ".\r\n", 3);
     d->state = DOT_START;
 }

@@ -184,7 +184,7 @@ START_TEST(limits_of_the_door)
         if (k == 1) {
             buf_z(&batch, "X: ");
             buf_fill(&batch, 'x', 110000);
-            buf_z(&batch, "\r\n");
+            buf_crlf(&batch);
         }
         buf_z(&batch, "\r\nbody\r\n.\r\n");
         ck_assert_int_eq(take(batch_mail("application/batch-SMTP", "", buf_text(&batch)), "", &w),

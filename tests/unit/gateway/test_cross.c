@@ -138,7 +138,7 @@ static struct str with_crlf(struct str s)
     buf_init(&b, 2 * s.n + 2);
     while (str_line(&s, &line)) {
         buf_str(&b, line);
-        buf_z(&b, "\r\n");
+        buf_crlf(&b);
     }
     struct str out = arena_str(a, buf_text(&b));
     buf_done(&b);
@@ -300,7 +300,7 @@ static void add_dropped(struct buf *b, struct str s)
     while (str_line(&s, &line))
         if (any(8) != 0) {
             buf_str(b, line);
-            buf_z(b, "\r\n");
+            buf_crlf(b);
         }
 }
 
@@ -310,7 +310,7 @@ static void add_doubled(struct buf *b, struct str s)
     while (str_line(&s, &line))
         for (uint32_t i = 0, n = any(6) == 0 ? 2 + any(3) : 1; i < n; i++) {
             buf_str(b, line);
-            buf_z(b, "\r\n");
+            buf_crlf(b);
         }
 }
 
@@ -321,7 +321,7 @@ static void add_unbound(struct buf *b, struct str s)
     while (str_line(&s, &line))
         if (!str_starts_nocase(line, "--") || any(2) == 0) {
             buf_str(b, line);
-            buf_z(b, "\r\n");
+            buf_crlf(b);
         }
 }
 
@@ -344,7 +344,7 @@ static void add_huge_header(struct buf *b, struct str s)
         buf_z(b, kind == 1     ? "\"N\" <n@example.org>,\r\n "
                  : any(3) == 0 ? "\r\n\tword"
                                : "=?utf-8?B?w4Q=?=");
-    buf_z(b, "\r\n");
+    buf_crlf(b);
     buf_str(b, s);
 }
 

@@ -364,7 +364,7 @@ START_TEST(fields_come_back)
             buf_u8(&value, ((r = r * 1103515245 + 12345) >> 16 & 7) == 0 ? ' ' : 'y');
         buf_z(&value, "x");
         hdr_put(&out, "A", buf_text(&value));
-        buf_z(&out, "\r\n");
+        buf_crlf(&out);
         struct hdr h;
         struct why w;
         ck_assert(hdr_parse(a, buf_text(&out), &h, &w) == OK);

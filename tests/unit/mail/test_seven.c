@@ -125,7 +125,7 @@ START_TEST(test_seven_long_and_nul)
     buf_z(&in, MIME TEXT EIGHT "\r\n");
     for (int i = 0; i < 5000; i++)
         buf_u8(&in, 'x');
-    buf_z(&in, "\r\n");
+    buf_crlf(&in);
     ck_assert_int_eq(mime_7bit(buf_text(&in), &out), 0);
     for (text = buf_text(&out); str_line(&text, &line);)
         ck_assert_uint_le(line.n, 78);

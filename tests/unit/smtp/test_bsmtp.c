@@ -235,7 +235,7 @@ START_TEST(test_write_and_read)
         for (uint32_t i = random_next() % 20; i > 0; i--)
             buf_z(&content, words[random_next() % 8]);
         if (content.n > 0)
-            buf_z(&content, "\r\n");
+            buf_crlf(&content);
         buf_z(&want, "mail a@b > c@d \"e f\"@g\n");
         struct str rest = buf_text(&content), line;
         while (str_line(&rest, &line))

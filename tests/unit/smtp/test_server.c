@@ -78,7 +78,7 @@ static struct str decode(struct arena *a, struct str line, bool escapes)
         }
     }
     if (crlf)
-        buf_add(&b, "\r\n", 2);
+        buf_crlf(&b);
     struct str out = arena_str(a, buf_text(&b));
     buf_done(&b);
     return out;

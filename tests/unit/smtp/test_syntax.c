@@ -486,7 +486,7 @@ START_TEST(test_dot_and_back)
         for (uint32_t i = random_next() % 20; i > 0; i--)
             buf_z(&content, words[random_next() % 9]);
         if (content.n > 0)
-            buf_z(&content, "\r\n");
+            buf_crlf(&content);
         struct str rest = buf_text(&content);
         while (rest.n > 0) {
             size_t n = 1 + random_next() % 7;
