@@ -1,7 +1,10 @@
 /* rscs/wire.c -- see wire.h */
 #include "rscs/wire.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define DLE 0x10u
 #define STX 0x02u
@@ -356,20 +359,6 @@ int wire_record_get(struct cur *records, struct buf *scratch, struct wire_record
  * --------------------------------------------------------------------------------------- As RSCS
  * does: two blanks or more, or three of another byte, are worth an SCB of their own. */
 
-struct packer {
-    struct buf *b;
-    size_t n;
-    uint8_t out[512]; /* gathered so that the buf is called once for most records */
-};
-
-static void pack_room(struct packer *k, size_t n)
-{
-    if (k->n + n > sizeof k->out) {
-        buf_add(k->b, k->out, k->n);
-        k->n = 0;
-    }
-}
-
 static bool starts_run(const uint8_t *p, size_t i, size_t n)
 {
     if (i + 1 >= n || p[i] != p[i + 1])
@@ -421,54 +410,64 @@ static size_t run_length(const uint8_t *p, size_t i, size_t n)
     return i - from;
 }
 
-static void pack_literal(struct packer *k, const uint8_t *p, size_t n)
+/* All that pack answers where the next byte goes. */
+static uint8_t *pack_literal(uint8_t *to, const uint8_t *p, size_t n)
 {
-    while (n > 0) {
-        size_t part = n < LITERAL_MAX ? n : LITERAL_MAX;
-        pack_room(k, part + 1);
-        k->out[k->n++] = (uint8_t)(SCB_LITERAL | part);
-        if (part == LITERAL_MAX) /* of a fixed size: some instructions, no call */
-            memcpy(k->out + k->n, p, LITERAL_MAX);
-        else
-            memcpy(k->out + k->n, p, part);
-        k->n += part;
-        p += part;
-        n -= part;
+    for (; n > LITERAL_MAX; n -= LITERAL_MAX, p += LITERAL_MAX) {
+        *to++ = SCB_LITERAL | LITERAL_MAX;
+        memcpy(to, p, LITERAL_MAX); /* of a fixed size: some instructions, no call */
+        to += LITERAL_MAX;
     }
+    if (n > 0) {
+        *to++ = (uint8_t)(SCB_LITERAL | n);
+        memcpy(to, p, n);
+    }
+    return to + n;
 }
 
-/* Codes what is worth it of n equal bytes and answers how many that were. */
-static size_t pack_run(struct packer *k, uint8_t byte, size_t n)
+/* Codes what is worth it of *n equal bytes and leaves in it how many are not. */
+static uint8_t *pack_run(uint8_t *to, uint8_t byte, size_t *n)
 {
-    size_t least = byte == BLANK ? 2 : 3, left = n;
-    while (left >= least) {
-        size_t part = left < RUN_MAX ? left : RUN_MAX;
-        pack_room(k, 2);
-        k->out[k->n++] = (uint8_t)((byte == BLANK ? SCB_BLANKS : SCB_REPEAT) | part);
+    size_t least = byte == BLANK ? 2 : 3;
+    while (*n >= least) {
+        size_t part = *n < RUN_MAX ? *n : RUN_MAX;
+        *to++ = (uint8_t)((byte == BLANK ? SCB_BLANKS : SCB_REPEAT) | part);
         if (byte != BLANK)
-            k->out[k->n++] = byte;
-        left -= part;
+            *to++ = byte;
+        *n -= part;
     }
-    return n - left;
+    return to;
+}
+
+static uint8_t *pack(uint8_t *to, const uint8_t *p, size_t n)
+{
+    for (size_t from = 0; from < n;) {
+        size_t run = find_run(p, from, n);
+        to = pack_literal(to, p + from, run - from);
+        from = run;
+        if (run < n) {
+            size_t length = run_length(p, run, n), left = length;
+            to = pack_run(to, p[run], &left);
+            from += length - left;
+        }
+    }
+    *to++ = 0;
+    return to;
 }
 
 void wire_record_put(struct buf *b, uint8_t rcb, uint8_t srcb, struct cur data)
 {
-    struct packer k = {.b = b, .n = 2};
-    k.out[0] = rcb;
-    k.out[1] = srcb;
-    const uint8_t *p = data.p;
-    size_t n = cur_left(&data), from = 0;
-    while (from < n) {
-        size_t run = find_run(p, from, n);
-        pack_literal(&k, p + from, run - from);
-        from = run;
-        if (run < n)
-            from += pack_run(&k, p[run], run_length(p, run, n));
-    }
-    pack_room(&k, 1);
-    k.out[k.n++] = 0;
-    buf_add(b, k.out, k.n);
+    size_t n = cur_left(&data), most = wire_record_bound(n);
+    uint8_t *room = buf_room(b, most), *apart = room == NULL ? mem_new(most) : NULL;
+    uint8_t *to = room != NULL ? room : apart;
+    to[0] = rcb;
+    to[1] = srcb;
+    size_t made = (size_t)(pack(to + 2, data.p, n) - to);
+    if (room != NULL)
+        buf_wrote(b, made);
+    else
+        buf_add(b, apart, made); /* it may be short enough all the same */
+    free(apart);
 }
 
 size_t wire_record_bound(size_t n)
