@@ -180,7 +180,10 @@ void work_give(struct work *w, struct work_job *j)
     } else {
         j->state = WORK_WAITING;
         add_waiting(w, j);
-        (void)pthread_cond_broadcast(&w->given); /* one that takes only light ones may be woken */
+        if (j->size > w->light) /* one that takes only light ones may be woken */
+            (void)pthread_cond_broadcast(&w->given);
+        else
+            (void)pthread_cond_signal(&w->given);
     }
     (void)pthread_mutex_unlock(&w->lock);
 }
