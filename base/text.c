@@ -35,13 +35,16 @@ static size_t sequence(struct str s, uint32_t *rune)
     return n;
 }
 
-/* How many bytes at the start are ASCII; a word at a time, for bodies of megabytes. */
+/* How many bytes at the start are ASCII; eight words at a time, for bodies of megabytes. */
 static size_t ascii_run(struct str s)
 {
     size_t i = 0;
-    for (uint64_t w; i + sizeof w <= s.n; i += sizeof w) {
-        memcpy(&w, s.p + i, sizeof w);
-        if ((w & UINT64_C(0x8080808080808080)) != 0)
+    for (uint64_t w[8]; i + sizeof w <= s.n; i += sizeof w) {
+        uint64_t all = 0;
+        memcpy(w, s.p + i, sizeof w);
+        for (size_t k = 0; k < sizeof w / sizeof *w; k++)
+            all |= w[k];
+        if ((all & UINT64_C(0x8080808080808080)) != 0)
             break;
     }
     while (i < s.n && (uint8_t)s.p[i] < 0x80)
