@@ -182,7 +182,7 @@ struct cur cur_of(const void *p, size_t n)
 {
     static const uint8_t nothing;
     const uint8_t *b = p == NULL ? &nothing : p;
-    return (struct cur){b, p == NULL ? b : b + n, false};
+    return (struct cur){b, p == NULL ? b : b + n};
 }
 
 struct cur cur_of_str(struct str s)
@@ -195,12 +195,24 @@ size_t cur_left(const struct cur *c)
     return (size_t)(c->end - c->p);
 }
 
+/* Where a bad reader stands. */
+static const uint8_t nowhere;
+
+bool cur_bad(const struct cur *c)
+{
+    return c->p == &nowhere;
+}
+
+void cur_spoil(struct cur *c)
+{
+    c->p = c->end = &nowhere;
+}
+
 /* Take n bytes, or NULL and the reader bad and empty from now on. */
 static const uint8_t *take(struct cur *c, size_t n)
 {
-    if (c->bad || cur_left(c) < n) {
-        c->bad = true;
-        c->p = c->end;
+    if (cur_left(c) < n || cur_bad(c)) {
+        cur_spoil(c);
         return NULL;
     }
     const uint8_t *p = c->p;
@@ -241,15 +253,13 @@ uint64_t cur_be64(struct cur *c)
 
 uint8_t cur_peek(const struct cur *c)
 {
-    return c->bad || c->p == c->end ? 0 : *c->p;
+    return c->p == c->end ? 0 : *c->p;
 }
 
 struct cur cur_sub(struct cur *c, size_t n)
 {
     const uint8_t *p = take(c, n);
-    if (p == NULL)
-        return (struct cur){c->end, c->end, true};
-    return (struct cur){p, p + n, false};
+    return p == NULL ? *c : (struct cur){p, p + n};
 }
 
 void cur_skip(struct cur *c, size_t n)
@@ -270,7 +280,7 @@ void cur_copy(struct cur *c, void *to, size_t n)
 
 bool cur_end(const struct cur *c)
 {
-    return !c->bad && c->p == c->end;
+    return c->p == c->end && !cur_bad(c);
 }
 
 struct str cur_str(const struct cur *c)

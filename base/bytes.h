@@ -60,9 +60,9 @@ bool str_number(struct str s, uint64_t max, uint64_t *value) MUST_CHECK; /* deci
 /* Copy into a char array of size, cut to fit, always terminated. */
 void str_copy(char *to, size_t size, struct str s);
 
+/* Two words and no more, that it passes in registers: it goes by value through every reader. */
 struct cur {
     const uint8_t *p, *end;
-    bool bad;
 };
 
 struct cur cur_of(const void *p, size_t n);
@@ -79,6 +79,8 @@ struct cur cur_sub(struct cur *c,
 void cur_skip(struct cur *c, size_t n);
 void cur_copy(struct cur *c, void *to, size_t n); /* zero-filled when short */
 bool cur_end(const struct cur *c);                /* no error and nothing left */
+bool cur_bad(const struct cur *c);                /* more was taken than there was */
+void cur_spoil(struct cur *c);                    /* bad and empty from now on */
 struct str cur_str(const struct cur *c);          /* what is left, as text */
 
 struct buf {

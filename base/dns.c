@@ -48,7 +48,7 @@ static bool get_name(struct cur *c, char name[256])
     size_t n = 0;
     for (uint8_t len; (len = cur_u8(c)) != 0;) {
         struct cur label = cur_sub(c, len);
-        if (c->bad || len > 63 || n + len + 2 > 255)
+        if (cur_bad(c) || len > 63 || n + len + 2 > 255)
             return false;
         if (n > 0)
             name[n++] = '.';
@@ -60,7 +60,7 @@ static bool get_name(struct cur *c, char name[256])
         }
     }
     name[n] = '\0';
-    return !c->bad;
+    return !cur_bad(c);
 }
 
 static bool get_rr(struct dns_rr *rr, enum dns_type type, struct cur data)

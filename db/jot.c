@@ -94,7 +94,7 @@ static void unpack(struct jots *j, size_t rows)
         struct journal_row r = {.id = cur_be64(&c), .at = {(int64_t)cur_be64(&c)}};
         size_t event = cur_u8(&c), text = cur_be32(&c);
         struct cur e = cur_sub(&c, event), t = cur_sub(&c, text);
-        if (c.bad)
+        if (cur_bad(&c))
             return; /* a damaged jot: what is before it */
         r.event = cur_str(&e);
         r.text = cur_str(&t);

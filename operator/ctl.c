@@ -50,11 +50,11 @@ int ctl_get(struct cur in, struct arena *a, struct str **word, size_t *n, size_t
         return 0;
     struct cur frame = cur_sub(&in, total), count = frame;
     *n = 0;
-    while (cur_left(&count) > 0 && !count.bad && *n <= CTL_WORDS_MAX) {
+    while (cur_left(&count) > 0 && !cur_bad(&count) && *n <= CTL_WORDS_MAX) {
         cur_skip(&count, cur_be32(&count));
         ++*n;
     }
-    if (count.bad || *n == 0 || *n > CTL_WORDS_MAX)
+    if (cur_bad(&count) || *n == 0 || *n > CTL_WORDS_MAX)
         return why_set(w, E_SYNTAX, 0, NULL, "a malformed request");
     *word = arena_alloc(a, *n * sizeof **word);
     if (*word == NULL || arena_full(a))

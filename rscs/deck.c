@@ -14,7 +14,7 @@
 int deck_kind(struct cur *deck, uint8_t *kind, struct why *w)
 {
     uint8_t got = cur_u8(deck);
-    if (deck->bad || (got != DECK_SYSOUT && got != DECK_SYSIN))
+    if (cur_bad(deck) || (got != DECK_SYSOUT && got != DECK_SYSIN))
         return why_set(w, E_SYNTAX, 0, NULL, "this is no deck: it begins with X'%02X'", got);
     *kind = got;
     return OK;
@@ -29,7 +29,7 @@ int deck_next(struct cur *deck, struct deck_item *item, struct why *w)
     n |= cur_be16(deck);
     size_t left = cur_left(deck);
     struct cur data = cur_sub(deck, n);
-    if (deck->bad)
+    if (cur_bad(deck))
         return why_set(w, E_SYNTAX, 0, NULL,
                        "a deck item of %zu bytes, but %zu are left in the deck", n, left);
     *item = (struct deck_item){.srcb = srcb, .data = data};
@@ -138,7 +138,7 @@ int deck_data(const struct deck_item *item, struct buf *out, uint8_t *cc, struct
         return why_set(w, E_SYNTAX, 0, NULL, "a piece of a spanned record on its own");
     size_t length = cur_u8(&data), control = has_control(item->srcb) ? 1 : 0;
     uint8_t got = control > 0 ? cur_u8(&data) : 0;
-    if (data.bad)
+    if (cur_bad(&data))
         return why_set(w, E_SYNTAX, 0, NULL, "a data record too short for its length byte");
     add_padded(out, data, length > control ? length - control : 0);
     if (out->over)
@@ -169,7 +169,7 @@ static int join_pieces(struct deck_reader *r, uint8_t form, struct why *w)
             return why_set(w, E_SYNTAX, 0, NULL,
                            "a spanned record breaks off before its last piece");
         size_t length = cur_u8(&item.data);
-        if (item.data.bad)
+        if (cur_bad(&item.data))
             return why_set(w, E_SYNTAX, 0, NULL, "a piece of a spanned record without length byte");
         add_padded(&r->joined, item.data, length);
         if (r->joined.over || r->joined.n > SPANNED_MAX)
@@ -188,7 +188,7 @@ static int spanned(struct deck_reader *r, struct deck_item *item, uint8_t *cc, s
     size_t length = cur_u8(&item->data), total = cur_be16(&item->data);
     bool control = has_control(form);
     uint8_t got = control ? cur_u8(&item->data) : 0;
-    if (item->data.bad)
+    if (cur_bad(&item->data))
         return why_set(w, E_SYNTAX, 0, NULL,
                        "the first piece of a spanned record is too short for its lengths");
     size_t read = control ? 3 : 2; /* what the length byte counts and has been taken */
@@ -211,7 +211,7 @@ static bool as_it_lies(const struct deck_item *item, struct cur *record, uint8_t
     size_t length = cur_u8(&data), control = has_control(item->srcb) ? 1 : 0;
     *cc = control > 0 ? cur_u8(&data) : 0;
     *record = data;
-    return !data.bad && cur_left(&data) + control >= length && cur_left(&data) <= SPANNED_MAX;
+    return !cur_bad(&data) && cur_left(&data) + control >= length && cur_left(&data) <= SPANNED_MAX;
 }
 
 int deck_reader_next(struct deck_reader *r, uint8_t *cc, struct why *w)

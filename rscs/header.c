@@ -40,7 +40,7 @@ static int section_next(struct cur *c, struct section *s, struct why *w)
     s->type = cur_u8(c);
     s->modifier = cur_u8(c);
     size_t left = cur_left(c);
-    if (c->bad || n < SECTION || n - SECTION > left)
+    if (cur_bad(c) || n < SECTION || n - SECTION > left)
         return why_set(w, E_SYNTAX, 0, NULL,
                        "a header section of %zu bytes, but %zu are left in the header", n, left);
     s->data = cur_sub(c, n - SECTION);
@@ -52,7 +52,7 @@ static int section_find(struct cur whole, uint8_t type, size_t least, struct cur
                         struct why *w)
 {
     cur_skip(&whole, PREFIX);
-    if (whole.bad)
+    if (cur_bad(&whole))
         return why_set(w, E_SYNTAX, 0, NULL, "a header shorter than its prefix");
     struct section s;
     int more;
@@ -381,7 +381,7 @@ int header_join(struct buf *out, struct cur segment, struct why *w)
     size_t n = cur_be16(&c);
     cur_skip(&c, 1);
     uint8_t seq = cur_u8(&c);
-    if (c.bad)
+    if (cur_bad(&c))
         return why_set(w, E_SYNTAX, 0, NULL, "a header segment shorter than its prefix");
     unsigned number = seq & 0x7Fu, expected = out->n == 0 ? 0 : (out->p[3] & 0x7Fu) + 1;
     if (number != expected)
@@ -417,7 +417,7 @@ bool header_segment(struct cur whole, unsigned n, struct buf *out)
     uint8_t flags = cur_u8(&whole);
     cur_skip(&whole, 1);
     cur_skip(&whole, n * room);
-    if (whole.bad || (n > 0 && cur_left(&whole) == 0))
+    if (cur_bad(&whole) || (n > 0 && cur_left(&whole) == 0))
         return false;
     size_t size = cur_left(&whole) < room ? cur_left(&whole) : room;
     buf_be16(out, (uint16_t)(size + PREFIX));

@@ -178,7 +178,7 @@ static const char *cancel_reason(struct cur c)
     };
     uint8_t length = cur_u8(&c), major = cur_u8(&c);
     uint8_t minor = length == 0xC2 ? cur_u8(&c) : 0;
-    if (c.bad || (length != 0xC1 && length != 0xC2))
+    if (cur_bad(&c) || (length != 0xC1 && length != 0xC2))
         return "no reason given";
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (reasons[i].major == major && (reasons[i].minor == 0 || reasons[i].minor == minor))

@@ -68,7 +68,7 @@ bool nd_looks(struct cur first)
     uint8_t name[sizeof inmr01];
     uint8_t n = cur_u8(&first), flags = cur_u8(&first);
     cur_copy(&first, name, sizeof name);
-    return !first.bad && n >= 8 && (flags & (FLAG_FIRST | FLAG_CONTROL)) == 0xA0u &&
+    return !cur_bad(&first) && n >= 8 && (flags & (FLAG_FIRST | FLAG_CONTROL)) == 0xA0u &&
            memcmp(name, inmr01, sizeof name) == 0;
 }
 
@@ -192,13 +192,13 @@ static int text_units(struct nd_reader *r, struct nd_file *f, struct cur c, stru
             f->ack_wanted = true;
         if (key == INMDSNAM)
             f->dsname = (struct str){0}; /* of an earlier step */
-        for (unsigned i = 0; i < count && !c.bad; i++) {
+        for (unsigned i = 0; i < count && !cur_bad(&c); i++) {
             size_t n = cur_be16(&c);
             struct cur value = cur_sub(&c, n);
-            if (!c.bad)
+            if (!cur_bad(&c))
                 apply(r, f, key, value);
         }
-        if (c.bad)
+        if (cur_bad(&c))
             return why_set(w, E_SYNTAX, 0, NULL,
                            "NETDATA: the text unit X'%04X' runs past its control record", key);
         if (arena_full(r->arena))
@@ -236,7 +236,7 @@ static int inmr01(struct nd_reader *r, struct cur c, struct why *w)
 static int inmr02(struct nd_reader *r, struct cur c, struct why *w)
 {
     uint32_t number = cur_be32(&c);
-    if (c.bad)
+    if (cur_bad(&c))
         return why_set(w, E_SYNTAX, 0, NULL, "NETDATA: INMR02 without file number");
     struct nd_file *f = file_of(r, number);
     if (f == NULL)
@@ -277,7 +277,7 @@ static int control_record(struct nd_reader *r, struct cur c, struct nd_file *fil
     uint8_t name[sizeof inmr0];
     cur_copy(&c, name, sizeof name);
     unsigned which = cur_u8(&c) & 0x0Fu;
-    if (c.bad || memcmp(name, inmr0, sizeof name) != 0)
+    if (cur_bad(&c) || memcmp(name, inmr0, sizeof name) != 0)
         return why_set(w, E_SYNTAX, 0, NULL, "NETDATA: a control record that is no INMR0n");
     if (!r->started && which != 1)
         return why_set(w, E_SYNTAX, 0, NULL, "NETDATA: it begins with INMR0%u, not INMR01", which);

@@ -41,11 +41,11 @@ int nmr_get(struct cur record, struct nmr *m, struct why *w)
     ebc_name_get(&record, &out);
     ebc_name_get(&record, &got.from_node);
     cur_skip(&record, 1);
-    if (record.bad)
+    if (cur_bad(&record))
         return why_set(w, E_SYNTAX, 0, NULL, "a nodal message record (NMR) shorter than 30 bytes");
     size_t left = cur_left(&record);
     struct cur text = cur_sub(&record, n);
-    if (record.bad)
+    if (cur_bad(&record))
         return why_set(w, E_SYNTAX, 0, NULL,
                        "a nodal message record (NMR) says %zu bytes of text and has %zu", n, left);
     memset(got.from_user.e, BLANK, sizeof got.from_user.e);
@@ -57,7 +57,7 @@ int nmr_get(struct cur record, struct nmr *m, struct why *w)
         cur_skip(&text, STAMP_SIZE);
     if (!got.command && (type & TYPE_SENDER) != 0)
         ebc_name_get(&text, &got.from_user);
-    if (text.bad)
+    if (cur_bad(&text))
         return why_set(w, E_SYNTAX, 0, NULL,
                        "a nodal message record (NMR) too short for its sender's name");
     got.ntext = cur_left(&text);

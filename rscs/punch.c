@@ -128,7 +128,7 @@ bool punch_read_card(struct cur card, struct nje_name *fn, struct nje_name *ft)
     uint8_t head[sizeof read];
     struct nje_name name, type;
     cur_copy(&card, head, sizeof head);
-    if (card.bad || memcmp(head, read, sizeof head) != 0)
+    if (cur_bad(&card) || memcmp(head, read, sizeof head) != 0)
         return false;
     if (!take_word(&card, &name) || !take_word(&card, &type))
         return false;

@@ -43,7 +43,7 @@ bool unload_looks(struct cur first)
 {
     cur_skip(&first, 1);
     uint32_t mark = cur_be32(&first) >> 8;
-    return !first.bad && mark == 0xCA6D0F;
+    return !cur_bad(&first) && mark == 0xCA6D0F;
 }
 
 struct unload *unload_new(struct arena *a)
@@ -78,7 +78,7 @@ static int copyr1(struct unload *u, struct why *w)
     u->recfm = cur_u8(&c);
     cur_skip(&c, 15);
     u->tracks_cyl = cur_be16(&c);
-    return c.bad ? bad(w, "COPYR1 is too short") : OK;
+    return cur_bad(&c) ? bad(w, "COPYR1 is too short") : OK;
 }
 
 static int copyr2(struct unload *u, struct why *w)
@@ -92,7 +92,7 @@ static int copyr2(struct unload *u, struct why *w)
         cur_skip(&c, 4);
         u->extent[i].tracks = cur_be16(&c);
     }
-    return c.bad ? bad(w, "COPYR2 is too short") : OK;
+    return cur_bad(&c) ? bad(w, "COPYR2 is too short") : OK;
 }
 
 struct block {
@@ -118,7 +118,7 @@ static int next_block(struct unload *u, struct block *b, struct why *w)
     b->n = cur_be16(c);
     cur_skip(c, key);
     b->data = cur_sub(c, b->n);
-    return c->bad ? bad(w, "a block is cut short") : 1;
+    return cur_bad(c) ? bad(w, "a block is cut short") : 1;
 }
 
 static uint32_t ttr_get(struct cur *c)
@@ -131,10 +131,10 @@ static int directory_block(struct unload *u, struct cur data, struct why *w)
 {
     static const uint8_t last[8] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
     size_t used = cur_be16(&data);
-    if (used < 2 || data.bad)
+    if (used < 2 || cur_bad(&data))
         return bad(w, "a directory block is empty");
     struct cur c = cur_sub(&data, used - 2);
-    while (!c.bad && cur_left(&c) > 0 && !u->directory_ended) {
+    while (!cur_bad(&c) && cur_left(&c) > 0 && !u->directory_ended) {
         struct entry e = {.done = false};
         cur_copy(&c, e.name, sizeof e.name);
         e.ttr = ttr_get(&c);
@@ -142,14 +142,14 @@ static int directory_block(struct unload *u, struct cur data, struct why *w)
         e.alias = (flags & ALIAS) != 0;
         u->directory_ended = memcmp(e.name, last, sizeof last) == 0;
         cur_skip(&c, 2 * (size_t)(flags & USER_WORDS));
-        if (c.bad || u->directory_ended)
+        if (cur_bad(&c) || u->directory_ended)
             break;
         if (u->nentry == UNLOAD_MEMBERS_MAX)
             return why_set(w, E_LIMIT, 552, "5.3.4", "The data set has more than %u members",
                            UNLOAD_MEMBERS_MAX);
         u->entry[u->nentry++] = e;
     }
-    return c.bad ? bad(w, "a directory entry is cut short") : OK;
+    return cur_bad(&c) ? bad(w, "a directory entry is cut short") : OK;
 }
 
 static int by_ttr(const void *a, const void *b)
@@ -236,7 +236,7 @@ static int next_record(struct unload *u, struct cur *record, struct why *w)
         n -= 4;
     }
     *record = cur_sub(&u->block, n);
-    return u->block.bad ? bad(w, "a record does not fit its block") : UNLOAD_RECORD;
+    return cur_bad(&u->block) ? bad(w, "a record does not fit its block") : UNLOAD_RECORD;
 }
 
 /* A block of V records begins with its own length. */

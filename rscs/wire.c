@@ -53,7 +53,7 @@ int wire_ctl_get(struct cur *c, struct wire_ctl *ctl, struct why *w)
     ebc_name_get(c, &got.ohost);
     got.oip = cur_be32(c);
     got.reason = cur_u8(c);
-    if (c->bad)
+    if (cur_bad(c))
         return why_set(w, E_SYNTAX, 0, NULL, "the NJE control record is shorter than %u bytes",
                        WIRE_CTL_SIZE);
     if (!ctl_type(&type, &got.type))
@@ -107,13 +107,13 @@ int wire_ttr(struct cur *ttrs, uint8_t *flags, struct cur *data, struct why *w)
     uint8_t got = cur_u8(ttrs);
     cur_skip(ttrs, 1);
     size_t n = cur_be16(ttrs);
-    if (ttrs->bad)
+    if (cur_bad(ttrs))
         return why_set(w, E_SYNTAX, 0, NULL, "the transmission block ends inside a TTR");
     if (n == 0)
         return 0;
     size_t left = cur_left(ttrs);
     struct cur part = cur_sub(ttrs, n);
-    if (ttrs->bad)
+    if (cur_bad(ttrs))
         return why_set(w, E_SYNTAX, 0, NULL,
                        "a TTR says %zu bytes, but %zu are left in its transmission block", n, left);
     *flags = got;
@@ -169,7 +169,7 @@ static int text_block(struct cur data, struct wire_block *blk, struct why *w)
     got.bcb = cur_u8(&data);
     got.fcs[0] = cur_u8(&data);
     got.fcs[1] = cur_u8(&data);
-    if (data.bad)
+    if (cur_bad(&data))
         return why_set(w, E_SYNTAX, 0, NULL, "the block ends inside its prefix");
     if (got.bcb < BCB_NORMAL || got.bcb > (BCB_RESET | 0x0Fu))
         return why_set(w, E_SYNTAX, 0, NULL, "the block control byte X'%02X' is none", got.bcb);
@@ -252,7 +252,7 @@ static int string_size(struct cur *c, size_t *size, bool *abort, struct why *w)
         } else if (scb >= SCB_BLANKS) {
             cur_skip(c, scb >= SCB_REPEAT ? 1 : 0);
             n += scb & RUN_MAX;
-        } else if (c->bad || (scb != 0 && scb != SCB_ABORT)) {
+        } else if (cur_bad(c) || (scb != 0 && scb != SCB_ABORT)) {
             break;
         } else {
             *size = n;
@@ -260,7 +260,7 @@ static int string_size(struct cur *c, size_t *size, bool *abort, struct why *w)
             return OK;
         }
     }
-    if (c->bad)
+    if (cur_bad(c))
         return why_set(w, E_SYNTAX, 0, NULL, "the block ends inside a record");
     return why_set(w, E_SYNTAX, 0, NULL, "the string control byte X'%02X' is none", c->p[-1]);
 }
@@ -333,7 +333,7 @@ int wire_record_get(struct cur *records, struct buf *scratch, struct wire_record
         return 0;
     }
     got.srcb = cur_u8(records);
-    if (records->bad)
+    if (cur_bad(records))
         return why_set(w, E_SYNTAX, 0, NULL,
                        "the block ends behind the record control byte X'%02X'", got.rcb);
     if (got.rcb == RCB_GENERAL) {
@@ -491,7 +491,7 @@ int wire_signon_get(struct cur record, struct wire_signon *s, struct why *w)
     ebc_name_get(&record, &got.line_password);
     ebc_name_get(&record, &got.node_password);
     got.flags = cur_u8(&record);
-    if (record.bad)
+    if (cur_bad(&record))
         return why_set(w, E_SYNTAX, 0, NULL, "the sign-on record is shorter than 37 bytes");
     if (rcb != RCB_GENERAL || (got.srcb != SIGNON_I && got.srcb != SIGNON_J))
         return why_set(w, E_SYNTAX, 0, NULL, "X'%02X%02X' is no sign-on record (I or J)", rcb,

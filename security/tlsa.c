@@ -25,8 +25,8 @@ bool tlsa_add(struct tlsa *t, struct cur rdata)
 {
     uint8_t usage = cur_u8(&rdata), selector = cur_u8(&rdata), matching = cur_u8(&rdata);
     size_t n = cur_left(&rdata);
-    bool usable = !rdata.bad && (usage == 2 || usage == 3) && selector <= 1 && matching <= 2 &&
-                  length_is_right(matching, n);
+    bool usable = !cur_bad(&rdata) && (usage == 2 || usage == 3) && selector <= 1 &&
+                  matching <= 2 && length_is_right(matching, n);
     if (!usable || t->n == TLSA_MAX)
         return false;
     t->rr[t->n++] = (struct stream_tlsa){.usage = usage,

@@ -444,13 +444,13 @@ static void keep_receipt(struct njefile_in *in, const struct nd_file *f)
         in->nd_dsname = f->dsname;
 }
 
-/* Feed one logical record (a piece of the NETDATA byte stream). 1: the transmission has ended. */
-static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur piece, struct why *w)
+/* Take one logical record (a piece of the NETDATA byte stream). 1: the transmission has ended. */
+static int feed_netdata(struct gather *ga, struct nd_reader *nd, struct cur *piece, struct why *w)
 {
     for (;;) {
         struct nd_file f;
         struct cur record;
-        int what = nd_reader_next(nd, &piece, &f, &record, w);
+        int what = nd_reader_next(nd, piece, &f, &record, w);
         if (what < 0 || what == ND_MORE)
             return what < 0 ? what : 0;
         if (what == ND_END) {
@@ -518,13 +518,12 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
     uint8_t cc;
     int v;
     while ((v = deck_reader_next(r, &cc, w)) == 1) {
-        struct cur record = r->data;
         if (r->data_set > data_set && (nd == NULL || over) && next_data_set(ga, r)) {
             nd = NULL, over = false;
             first = true;
         }
         data_set = r->data_set;
-        if (first && nd_looks(record)) {
+        if (first && nd_looks(r->data)) {
             nd = nd_reader_new(ga->arena);
             ga->in->netdata = true;
         } else if (first) {
@@ -534,7 +533,7 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
             ga->item->name = arena_printf(ga->arena, "%.*s.%.*s", STR_ARG(ga->fn), STR_ARG(ga->ft));
             ga->item->fact =
                 (struct filefact){.name = ga->item->name, .recfm = ND_RECFM_F, .lrecl = CARD_SIZE};
-            if (punch_read_card(record, &fn, &ft)) {
+            if (punch_read_card(r->data, &fn, &ft)) {
                 ga->in->headed = true;
                 first = false;
                 continue; /* CMS's :READ card names the file and is no part of it */
@@ -542,8 +541,8 @@ static int read_records(struct gather *ga, struct deck_reader *r, struct why *w)
         }
         first = false;
         if (nd == NULL)
-            add_record(ga, cc, record);
-        else if (!over && (v = feed_netdata(ga, nd, record, w)) != 0)
+            add_record(ga, cc, r->data);
+        else if (!over && (v = feed_netdata(ga, nd, &r->data, w)) != 0)
             over = v > 0;
         if (v < 0)
             return v;

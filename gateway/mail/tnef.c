@@ -116,7 +116,7 @@ static bool expand(struct cur in, size_t size, struct buf *out)
     char window[RTF_WINDOW] = {0};
     size_t at = sizeof rtf_begins - 1, start = out->n;
     memcpy(window, rtf_begins, at);
-    while (!in.bad && cur_left(&in) > 0) {
+    while (!cur_bad(&in) && cur_left(&in) > 0) {
         unsigned control = cur_u8(&in);
         for (unsigned bit = 0; bit < 8 && cur_left(&in) > 0; bit++) {
             if ((control >> bit & 1) == 0) {
@@ -125,8 +125,8 @@ static bool expand(struct cur in, size_t size, struct buf *out)
                 continue;
             }
             unsigned pair = cur_be16(&in), from = pair >> 4, n = (pair & 15) + 2;
-            if (in.bad || from == at % RTF_WINDOW)
-                return !in.bad && out->n - start >= size;
+            if (cur_bad(&in) || from == at % RTF_WINDOW)
+                return !cur_bad(&in) && out->n - start >= size;
             for (unsigned i = 0; i < n; i++) {
                 char c = window[(from + i) % RTF_WINDOW];
                 window[at++ % RTF_WINDOW] = c;
@@ -145,7 +145,7 @@ bool tnef_rtf(struct str compressed, struct buf *out)
     uint32_t packed = le32(&in), size = le32(&in), kind = le32(&in);
     (void)le32(&in); /* CRC: what is wrong shows in the text */
     (void)packed;
-    if (in.bad || size > RTF_MAX)
+    if (cur_bad(&in) || size > RTF_MAX)
         return false;
     size_t start = out->n;
     if (kind == 0x414C454D) /* "MELA": not compressed */
@@ -186,9 +186,9 @@ static bool take_object(struct reader *r, struct cur value)
     cur_skip(&value, 16); /* the class of the object */
     struct str bytes = cur_str(&value);
     struct cur head = value;
-    if (value.bad)
+    if (cur_bad(&value))
         return false;
-    if (le32(&head) != SIGNATURE || head.bad) {
+    if (le32(&head) != SIGNATURE || cur_bad(&head)) {
         at_hand(r)->content = bytes;
         return true;
     }
@@ -253,15 +253,15 @@ static bool read_values(struct reader *r, struct cur *c, unsigned id, unsigned t
     uint32_t n = many || size == 0 ? le32(c) : 1;
     if (n > VALUES_MAX || (size == 0 && !known))
         return false;
-    for (uint32_t i = 0; i < n && !c->bad; i++) {
+    for (uint32_t i = 0; i < n && !cur_bad(c); i++) {
         size_t length = size > 0 ? size : le32(c);
         struct cur value = cur_sub(c, length);
         if (size == 0 && length % 4 != 0)
             cur_skip(c, 4 - length % 4);
-        if (value.bad || (i == 0 && !many && !take_property(r, id, base, value)))
+        if (cur_bad(&value) || (i == 0 && !many && !take_property(r, id, base, value)))
             return false;
     }
-    return !c->bad;
+    return !cur_bad(c);
 }
 
 static bool read_properties(struct reader *r, struct cur c)
@@ -269,7 +269,7 @@ static bool read_properties(struct reader *r, struct cur c)
     uint32_t n = le32(&c);
     if (n > PROPS_MAX)
         return false;
-    for (uint32_t i = 0; i < n && !c.bad; i++) {
+    for (uint32_t i = 0; i < n && !cur_bad(&c); i++) {
         unsigned type = le16(&c), id = le16(&c);
         if (id >= 0x8000) { /* named: a GUID, then a number or a name */
             cur_skip(&c, 16);
@@ -278,10 +278,10 @@ static bool read_properties(struct reader *r, struct cur c)
             if (by_name != 0 && length % 4 != 0)
                 cur_skip(&c, 4 - length % 4);
         }
-        if (c.bad || !read_values(r, &c, id, type))
+        if (cur_bad(&c) || !read_values(r, &c, id, type))
             return false;
     }
-    return !c.bad;
+    return !cur_bad(&c);
 }
 
 /* --- the stream --- */
@@ -336,14 +336,14 @@ static bool read_stream(struct reader *r, struct str bytes)
         uint32_t id = le32(&c), length = le32(&c);
         struct cur value = cur_sub(&c, length);
         uint16_t sum = le16(&c);
-        if (c.bad || (level != 1 && level != 2) || sum != checksum(value) ||
+        if (cur_bad(&c) || (level != 1 && level != 2) || sum != checksum(value) ||
             !take_attribute(r, id, value))
             return false;
     }
     r->depth--;
     r->file = 0;
     r->codepage = codepage;
-    return !c.bad;
+    return !cur_bad(&c);
 }
 
 bool tnef_read(struct arena *a, struct str bytes, struct tnef *out)

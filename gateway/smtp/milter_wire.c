@@ -27,7 +27,7 @@ static struct str text(struct cur *c)
 {
     const uint8_t *end = cur_left(c) > 0 ? memchr(c->p, 0, cur_left(c)) : NULL;
     if (end == NULL) {
-        c->bad = true;
+        cur_spoil(c);
         return STR("");
     }
     struct cur t = cur_sub(c, (size_t)(end - c->p));
@@ -40,15 +40,15 @@ int milter_read_options(struct cur data, struct milter_options *o, struct why *w
     *o = (struct milter_options){.version = cur_be32(&data)};
     o->actions = cur_be32(&data);
     o->steps = cur_be32(&data);
-    while (!data.bad && cur_left(&data) > 0) {
+    while (!cur_bad(&data) && cur_left(&data) > 0) {
         uint32_t place = cur_be32(&data);
         struct str names = text(&data);
-        if (!data.bad && place < MILTER_PLACES) {
+        if (!cur_bad(&data) && place < MILTER_PLACES) {
             o->chosen[place] = true;
             o->macros[place] = names;
         }
     }
-    if (data.bad)
+    if (cur_bad(&data))
         return why_set(w, E_SYNTAX, 0, NULL, "malformed options");
     if (o->version < MILTER_VERSION_LEAST || o->version > MILTER_VERSION)
         return why_set(w, E_SYNTAX, 0, NULL, "it wants version %u of the protocol", o->version);
@@ -136,7 +136,7 @@ int milter_read_reply(char letter, struct cur data, struct milter_reply *r, stru
         break;
     case MILTER_REPLY:
         r->value = text(&data);
-        if (!data.bad && read_code(r->value, reply, w) < 0)
+        if (!cur_bad(&data) && read_code(r->value, reply, w) < 0)
             return E_SYNTAX;
         break;
     case MILTER_SHUTDOWN:
@@ -152,7 +152,7 @@ int milter_read_reply(char letter, struct cur data, struct milter_reply *r, stru
     default:
         return why_set(w, E_SYNTAX, 0, NULL, "unknown reply 0x%02x", (unsigned char)letter);
     }
-    if (data.bad || !ok)
+    if (cur_bad(&data) || !ok)
         return why_set(w, E_SYNTAX, 0, NULL, "malformed reply \"%c\"", letter);
     return 0;
 }

@@ -80,12 +80,12 @@ static int read_v2(struct str in, union endpoint *peer, union endpoint *local, s
     cur_skip(&c, sizeof v2_mark);
     uint8_t how = cur_u8(&c), family = cur_u8(&c);
     size_t n = cur_be16(&c);
-    if (c.bad)
+    if (cur_bad(&c))
         return 0;
     if (how >> 4 != 2 || (how & 15) > 1 || 16 + n > PROXY_MAX)
         return no_header(w);
     struct cur body = cur_sub(&c, n);
-    if (c.bad)
+    if (cur_bad(&c))
         return 0;
     bool six = family == 0x21;
     if ((how & 15) == 1 && (family == 0x11 || six)) { /* PROXY, TCP over IPv4 or IPv6 */

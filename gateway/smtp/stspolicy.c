@@ -26,7 +26,7 @@ static struct str text_of(struct cur rdata, char text[TXT_MAX])
     while (cur_left(&rdata) > 0) {
         struct cur piece = cur_sub(&rdata, cur_u8(&rdata));
         size_t more = cur_left(&piece);
-        if (rdata.bad || more > TXT_MAX - n)
+        if (cur_bad(&rdata) || more > TXT_MAX - n)
             return STR("");
         cur_copy(&piece, text + n, more);
         n += more;

@@ -418,7 +418,7 @@ int smtp_reply_line(struct smtp_reply *r, struct str line, struct why *w)
     uint8_t d1 = cur_u8(&c), d2 = cur_u8(&c), d3 = cur_u8(&c);
     bool last = cur_left(&c) == 0 || cur_peek(&c) == ' ';
     int code = (d1 - '0') * 100 + (d2 - '0') * 10 + (d3 - '0');
-    if (c.bad || d1 < '2' || d1 > '5' || d2 < '0' || d2 > '9' || d3 < '0' || d3 > '9' ||
+    if (cur_bad(&c) || d1 < '2' || d1 > '5' || d2 < '0' || d2 > '9' || d3 < '0' || d3 > '9' ||
         (!last && cur_peek(&c) != '-'))
         return why_set(w, E_SYNTAX, 0, NULL, "Not a reply line: '%.*s'",
                        STR_ARG(str_sub(line, 0, 80)));

@@ -59,7 +59,7 @@ static int file_open(void *arg, struct link_in *in, struct why *w)
 static int file_record(void *arg, struct link_in *in, uint8_t srcb, struct cur data, struct why *w)
 {
     (void)arg, (void)srcb;
-    expect(in->user == &t && cur_left(&data) > 0 && !data.bad);
+    expect(in->user == &t && cur_left(&data) > 0 && !cur_bad(&data));
     if ((t.mood & 4) != 0 && ++t.asked % 5 == 0)
         return why_set(w, E_IO, 0, NULL, "disk full");
     return 0;

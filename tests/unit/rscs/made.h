@@ -133,7 +133,7 @@ __attribute__((unused)) static void say(struct nd_reader *r, struct cur in, stru
         struct cur record = {0};
         struct why w;
         int item = nd_reader_next(r, &in, &f, &record, &w);
-        if (item == ND_MORE && !in.bad && cur_left(&in) == 0)
+        if (item == ND_MORE && !cur_bad(&in) && cur_left(&in) == 0)
             return;
         if (item < 0) {
             buf_printf(out, "error %d %s\n", item, w.text);

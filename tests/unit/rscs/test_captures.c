@@ -267,7 +267,7 @@ static void take_side(struct side *s, struct cur in)
                 say_ctl(s, &ctl);
             else
                 buf_printf(s->out, "refused: %s\n", w.text);
-            ck_assert(!in.bad);
+            ck_assert(!cur_bad(&in));
             continue;
         }
         size_t size = 0;

@@ -278,7 +278,7 @@ START_TEST(nulls_are_blanks)
     ck_assert_mem_eq(got.e, a.e, 8);
     ck_assert(cur_end(&cur));
     ebc_name_get(&cur, &got);
-    ck_assert(cur.bad);
+    ck_assert(cur_bad(&cur));
     ck_assert(ebc_name_empty(&got));
 }
 END_TEST

@@ -296,7 +296,7 @@ static void check_record(const struct row *t)
         ck_assert_int_eq(rec.abort, t->abort);
     }
     if (got == 0)
-        ck_assert(!c.bad && cur_left(&c) == 0);
+        ck_assert(!cur_bad(&c) && cur_left(&c) == 0);
     buf_done(&scratch);
     free(mem);
 }
