@@ -28,23 +28,31 @@ struct work {
     unsigned nthread, most; /* running, wanted */
     size_t left;
     uint64_t light;
+    unsigned at_once;
     int wake_fd;          /* eventfd: a job is over */
     pthread_mutex_t lock; /* guards what follows, and the state of every job given */
     pthread_cond_t given;
     struct jobs waiting, over;
+    unsigned lights; /* light jobs that run */
     bool closing;
 };
 
 /* --- the threads --- */
 
+static bool is_light(const struct work *w, const struct work_job *j)
+{
+    return j->size <= w->light;
+}
+
 static struct work_job *next_job(struct work *w, bool any)
 {
     struct work_job *j = TAILQ_FIRST(&w->waiting);
-    while (j != NULL && !any && j->size > w->light)
+    while (j != NULL && !(is_light(w, j) ? w->lights < w->at_once : any))
         j = TAILQ_NEXT(j, link);
     if (j != NULL) {
         TAILQ_REMOVE(&w->waiting, j, link);
         j->state = WORK_RUNNING;
+        w->lights += is_light(w, j);
     }
     return j;
 }
@@ -89,6 +97,7 @@ static void *work_on(void *arg)
         (void)pthread_mutex_unlock(&w->lock);
         j->run(j->arg);
         (void)pthread_mutex_lock(&w->lock);
+        w->lights -= is_light(w, j);
         is_over(w, j);
     }
     (void)pthread_mutex_unlock(&w->lock);
@@ -133,11 +142,12 @@ static void on_over(void *arg, unsigned events)
     }
 }
 
-struct work *work_new(struct loop *l, unsigned threads, uint64_t light)
+struct work *work_new(struct loop *l, unsigned threads, uint64_t light, unsigned at_once)
 {
     struct work *w = mem_new(sizeof *w);
     w->most = threads;
     w->light = light;
+    w->at_once = at_once;
     w->thread = mem_new(threads * sizeof *w->thread);
     TAILQ_INIT(&w->waiting);
     TAILQ_INIT(&w->over);
@@ -180,10 +190,10 @@ void work_give(struct work *w, struct work_job *j)
     } else {
         j->state = WORK_WAITING;
         add_waiting(w, j);
-        if (j->size > w->light) /* one that takes only light ones may be woken */
-            (void)pthread_cond_broadcast(&w->given);
-        else
+        if (is_light(w, j))
             (void)pthread_cond_signal(&w->given);
+        else /* one that takes only light ones may be woken */
+            (void)pthread_cond_broadcast(&w->given);
     }
     (void)pthread_mutex_unlock(&w->lock);
 }

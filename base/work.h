@@ -6,8 +6,9 @@
  * the loop's thread on a later turn, where the result becomes something.
  *
  * Jobs begin in the order they were given, `soon` ones before the others. Of the threads only the
- * first takes jobs larger than `light`, so that a few large jobs do not hold up the small ones.
- * Threads begin with the first job and stay. */
+ * first takes jobs larger than `light`, so that a few large jobs do not hold up the small ones; of
+ * those no more than `at_once` run together, so that a small machine has a processor left for the
+ * loop. Threads begin with the first job and stay. */
 #ifndef BASE_WORK_H
 #define BASE_WORK_H
 
@@ -29,8 +30,8 @@ struct work_job {
     bool soon;     /* before those that wait: it goes on with what fills memory already */
 };
 
-/* threads: 1 or more. When not a single thread can be had, jobs run in the loop's. */
-struct work *work_new(struct loop *l, unsigned threads, uint64_t light);
+/* threads, at_once: 1 or more. When not a single thread can be had, jobs run in the loop's. */
+struct work *work_new(struct loop *l, unsigned threads, uint64_t light, unsigned at_once);
 /* Waits for the jobs that run; every job given hears its `done` before the return. Not from within
  * a `done`. */
 void work_free(struct work **w);

@@ -167,6 +167,12 @@ static struct store_keep what_is_kept(const struct conf *c)
                                .journal_bytes = (uint64_t)c->journal_mb << 20};
 }
 
+/* A processor is left to the loop. */
+static unsigned work_at_once(void)
+{
+    return sysconf(_SC_NPROCESSORS_ONLN) > (long)WORK_THREADS ? WORK_THREADS : 1;
+}
+
 static struct dns *resolver_of(struct daemon *d, const struct conf *c)
 {
     struct dns_set set = {.forward = c->resolver,
@@ -289,7 +295,7 @@ static int open_parts(struct daemon *d, struct why *w)
         v = store_open(&g->store, &set, w);
     if (v < 0)
         return v;
-    g->work = work_new(g->loop, WORK_THREADS, WORK_LIGHT);
+    g->work = work_new(g->loop, WORK_THREADS, WORK_LIGHT, work_at_once());
     db_remember(store_reader(g->store), DIRECTORY_MOST);
     g->nicks = nicks_new(g->store);
     g->snads = snads_new(g->store);

@@ -81,7 +81,7 @@ static void finish(void)
 START_TEST(a_job_runs_elsewhere_and_ends_here)
 {
     struct job a = {0};
-    work = work_new(loop, 1, LIGHT);
+    work = work_new(loop, 1, LIGHT, 1);
     give(&a, "a", 1);
     ck_assert_str_eq(trace, "");
     ck_assert_uint_eq(work_left(work), 1);
@@ -102,7 +102,7 @@ START_TEST(one_thread_keeps_the_order)
     static char name[N][12];
     char want[4096] = "";
     memset(j, 0, sizeof j);
-    work = work_new(loop, 1, LIGHT);
+    work = work_new(loop, 1, LIGHT, 1);
     for (int i = 0; i < N; i++) {
         snprintf(name[i], sizeof name[i], "%d", i);
         snprintf(want + strlen(want), sizeof want - strlen(want), "%d ", i);
@@ -120,7 +120,7 @@ START_TEST(small_jobs_pass_large_ones)
     struct job a = {.begun = &begun, .go = &go}, b = {.go = &go}, c = {0};
     sem_init(&begun, 0, 0);
     sem_init(&go, 0, 0);
-    work = work_new(loop, 2, LIGHT);
+    work = work_new(loop, 2, LIGHT, 1);
     give(&a, "a", LIGHT + 1);
     give(&b, "b", LIGHT + 1);
     sem_wait(&begun);
@@ -138,6 +138,55 @@ START_TEST(small_jobs_pass_large_ones)
 }
 END_TEST
 
+/* A thread that is done with a large job does not begin a small one beside another. */
+START_TEST(small_jobs_run_one_by_one)
+{
+    sem_t begun, large, small;
+    struct job a = {.begun = &begun, .go = &large}, b = {.begun = &begun, .go = &small}, c = {0};
+    sem_init(&begun, 0, 0);
+    sem_init(&large, 0, 0);
+    sem_init(&small, 0, 0);
+    work = work_new(loop, 2, LIGHT, 1);
+    give(&a, "a", LIGHT + 1);
+    sem_wait(&begun);
+    give(&b, "b", LIGHT);
+    sem_wait(&begun);
+    give(&c, "c", LIGHT);
+    sem_post(&large);
+    while (trace[0] == '\0') /* with a over, its thread has looked for another */
+        (void)loop_turn(loop, true);
+    ck_assert(work_withdraw(work, &c.job));
+    give(&c, "c", 1);
+    sem_post(&small);
+    finish();
+    ck_assert_str_eq(trace, "a b c ");
+    sem_destroy(&begun);
+    sem_destroy(&large);
+    sem_destroy(&small);
+}
+END_TEST
+
+/* So many at once as were asked for. */
+START_TEST(small_jobs_run_together)
+{
+    sem_t begun, go;
+    struct job a = {.begun = &begun, .go = &go}, b = {.begun = &begun, .go = &go};
+    sem_init(&begun, 0, 0);
+    sem_init(&go, 0, 0);
+    work = work_new(loop, 2, LIGHT, 2);
+    give(&a, "a", LIGHT);
+    give(&b, "b", LIGHT);
+    sem_wait(&begun);
+    sem_wait(&begun);
+    sem_post(&go);
+    sem_post(&go);
+    finish();
+    ck_assert_int_eq(a.value + b.value, 2);
+    sem_destroy(&begun);
+    sem_destroy(&go);
+}
+END_TEST
+
 /* And keep their order among themselves. */
 START_TEST(what_is_soon_passes_what_waits)
 {
@@ -146,7 +195,7 @@ START_TEST(what_is_soon_passes_what_waits)
     sem_init(&begun, 0, 0);
     sem_init(&go, 0, 0);
     c.job.soon = d.job.soon = true;
-    work = work_new(loop, 1, LIGHT);
+    work = work_new(loop, 1, LIGHT, 1);
     give(&a, "a", 1);
     sem_wait(&begun);
     give(&b, "b", 1);
@@ -167,7 +216,7 @@ START_TEST(the_end_waits_for_what_runs)
     struct job more = {0}, a = {.begun = &begun, .go = &go, .then = &more}, b = {0};
     sem_init(&begun, 0, 0);
     sem_init(&go, 0, 0);
-    work = work_new(loop, 1, LIGHT);
+    work = work_new(loop, 1, LIGHT, 1);
     give(&a, "a", 1);
     give(&b, "b", 1);
     sem_wait(&begun);
@@ -190,7 +239,7 @@ START_TEST(a_job_can_be_withdrawn_before_it_begins)
     struct job a = {.begun = &begun, .go = &go}, b = {0}, c = {0};
     sem_init(&begun, 0, 0);
     sem_init(&go, 0, 0);
-    work = work_new(loop, 1, LIGHT);
+    work = work_new(loop, 1, LIGHT, 1);
     ck_assert(!work_withdraw(work, &b.job)); /* never given */
     give(&a, "a", 1);
     give(&b, "b", 1);
@@ -217,6 +266,8 @@ static Suite *test_work_suite(void)
     tcase_add_test(t, a_job_runs_elsewhere_and_ends_here);
     tcase_add_test(t, one_thread_keeps_the_order);
     tcase_add_test(t, small_jobs_pass_large_ones);
+    tcase_add_test(t, small_jobs_run_one_by_one);
+    tcase_add_test(t, small_jobs_run_together);
     tcase_add_test(t, what_is_soon_passes_what_waits);
     tcase_add_test(t, the_end_waits_for_what_runs);
     tcase_add_test(t, a_job_can_be_withdrawn_before_it_begins);
