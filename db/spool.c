@@ -28,7 +28,7 @@
 #define DEAD_MOST 256          /* descriptors and files waiting to be cleared away */
 #define START_AT (1u << 20)    /* so much of a body at once goes on its way to the disk */
 #define PASSING_AT (16u << 20) /* of one that will hardly stay */
-#define LENT_MOST 16u          /* bodies in memory that would be files */
+#define LENT_MOST 24u          /* bodies in memory that would be files */
 
 struct spool {
     pthread_mutex_t lock; /* everything below, and the flags of the bodies */
@@ -506,6 +506,7 @@ int spool_sync(struct body *b, struct why *w)
     if (disk_get()->sync(b->fd, 0) != 0)
         return trouble(w, "sync", path);
     b->stale = false;
+    b->synced = true;
     return OK;
 }
 
@@ -516,7 +517,7 @@ int spool_seal(struct spool *sp, struct body *b, struct why *w)
     char from[PATH_SIZE], to[PATH_SIZE];
     path_of(from, sp->folder, TMP, b->file);
     path_of(to, sp->folder, BODY, b->file);
-    int rc = spool_sync(b, w);
+    int rc = b->synced ? OK : spool_sync(b, w);
     if (rc < 0)
         return rc;
     if (disk_get()->move(from, to) != 0)
@@ -547,9 +548,11 @@ void spool_seal_many(struct spool *sp, struct body **list, size_t n)
 {
     struct sealing s = {.sp = sp, .list = list, .n = n};
     pthread_t thread[SEALERS];
-    size_t threads = 0;
+    size_t threads = 0, waits = 0;
     atomic_init(&s.next, 0);
-    while (threads < SEALERS && threads + 1 < n &&
+    for (size_t i = 0; i < n; i++)
+        waits += !list[i]->synced;
+    while (threads < SEALERS && threads + 1 < waits &&
            pthread_create(&thread[threads], NULL, seal_some, &s) == 0)
         threads++;
     seal_some(&s);

@@ -23,6 +23,7 @@ struct body {
     int fd;               /* of a file body, open while it lives */
     bool sealed;          /* under body/ */
     bool stale;           /* a sync failed: write the bytes again before the next */
+    bool synced;          /* all of it is on the disk */
     bool wanted;          /* a durable row names it */
     bool listed;          /* the writer's own, while it gathers what to seal */
     uint64_t written;     /* bytes under way to the disk may be all of these, */
@@ -45,7 +46,7 @@ int spool_sweep(struct spool *sp, struct db *d, struct why *w) MUST_CHECK;
 
 /* A new file body under tmp/, empty, one holder. passing: see body_writer_passing. NULL with *w. */
 struct body *spool_create(struct spool *sp, bool passing, struct why *w);
-/* May one more large body stay in memory? Sixteen may; each ends with spool_repaid. */
+/* May one more large body stay in memory? Twenty-four may; each ends with spool_repaid. */
 bool spool_lends(struct spool *sp);
 void spool_repaid(struct spool *sp);
 /* So much of b is written: another thread has the system begin to bring it to the disk, so that

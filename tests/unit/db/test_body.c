@@ -257,27 +257,28 @@ static void check_passing(struct body *b, uint8_t byte, size_t n)
 /* Some of middling size may be in memory, and others when they have gone. */
 START_TEST(a_passing_one_needs_no_file)
 {
-    struct body *b[20];
-    for (size_t i = 0; i < 20; i++) {
+    enum { MOST = 24 };
+    struct body *b[MOST + 4];
+    for (size_t i = 0; i < MOST + 4; i++) {
         b[i] = passing((uint8_t)i, i % 2 == 0 ? 65537 : LENT);
-        ck_assert_int_eq(b[i]->file == 0, i < 16);
+        ck_assert_int_eq(b[i]->file == 0, i < MOST);
         check_passing(b[i], (uint8_t)i, i % 2 == 0 ? 65537 : LENT);
     }
-    for (size_t i = 0; i < 20; i++)
+    for (size_t i = 0; i < MOST + 4; i++)
         body_free(&b[i]);
-    for (size_t i = 0; i < 16; i++)
+    for (size_t i = 0; i < MOST; i++)
         b[i] = passing((uint8_t)i, LENT);
-    ck_assert_uint_eq(b[15]->file, 0);
-    b[16] = passing(16, LENT + 1); /* whoever grows beyond it gives its place back */
-    ck_assert_uint_ne(b[16]->file, 0);
+    ck_assert_uint_eq(b[MOST - 1]->file, 0);
+    b[MOST] = passing(MOST, LENT + 1); /* whoever grows beyond it gives its place back */
+    ck_assert_uint_ne(b[MOST]->file, 0);
     body_free(&b[0]);
-    b[17] = passing(17, LENT + 1);
+    b[MOST + 1] = passing(MOST + 1, LENT + 1);
     b[0] = passing(0, LENT);
-    ck_assert_uint_ne(b[17]->file, 0);
+    ck_assert_uint_ne(b[MOST + 1]->file, 0);
     ck_assert_uint_eq(b[0]->file, 0);
     store_close(&f.store); /* they outlive it */
-    for (size_t i = 0; i < 18; i++) {
-        check_passing(b[i], (uint8_t)i, i < 16 ? LENT : LENT + 1);
+    for (size_t i = 0; i < MOST + 2; i++) {
+        check_passing(b[i], (uint8_t)i, i < MOST ? LENT : LENT + 1);
         body_free(&b[i]);
     }
     fix_open(&f);
@@ -355,6 +356,37 @@ START_TEST(a_passing_one_may_stay)
     ck_assert_msg(queue_get(f.reader, f.store, 1, &got, &w) == OK, "%s", w.text);
     check_passing(got->body, 1, 200000);
     message_free(&got);
+}
+END_TEST
+
+static atomic_uint synced;
+
+static int count_sync(int fd, int folder)
+{
+    synced += folder == 0;
+    return disk_system.sync(fd, folder);
+}
+
+/* A flush of the disk is dear. */
+START_TEST(what_was_synced_is_not_synced_again)
+{
+    static struct disk d;
+    struct change *c = change_new(f.store);
+    struct why w = {.text = "?"};
+    d = disk_system;
+    d.sync = count_sync;
+    disk_set(&d);
+    for (uint64_t id = 1; id <= 4; id++) {
+        struct message *m = fix_message(&f, id, 200000, 1);
+        if (id < 4)
+            ck_assert_msg(body_sync(m->body, &w) == OK, "%s", w.text);
+        ck_assert_uint_eq(synced, id < 4 ? id : 3);
+        change_add(c, m);
+        message_free(&m);
+    }
+    fix_durable(&f, &c);
+    ck_assert_uint_eq(synced, 4);
+    ck_assert_uint_eq(fix_files(f.spool, "body"), 4);
 }
 END_TEST
 
@@ -541,6 +573,7 @@ static Suite *body_suite(void)
     tcase_add_test(t, written_in_place);
     tcase_add_test(t, a_passing_one_may_stay);
     tcase_add_test(t, a_passing_one_that_cannot_stay_is_told);
+    tcase_add_test(t, what_was_synced_is_not_synced_again);
     tcase_add_test(t, no_descriptor_is_told);
     tcase_add_test(t, memory_bodies);
     tcase_add_test(t, a_held_body_outlives_its_row_and_store);
