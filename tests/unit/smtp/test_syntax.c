@@ -463,6 +463,41 @@ START_TEST(test_undot)
 }
 END_TEST
 
+#define CLEAN 300u /* more than two of the blocks that are looked at at once */
+
+static void put_clean(struct buf *b, size_t n)
+{
+    static const char line[] = "Thirty-five octets and then an end.\r\n";
+    for (size_t i = 0; i < n; i++)
+        buf_u8(b, (uint8_t)line[i % (sizeof line - 1)]);
+}
+
+/* What is odd in the midst of much that is not, at each place of a block: the same as octet by
+ * octet. */
+static void within_much(feed_fn *feed, struct str odd)
+{
+    static struct str piece[2 * CLEAN + 64];
+    struct buf in, whole, apart;
+    buf_init(&in, sizeof piece);
+    buf_init(&whole, 4 * CLEAN);
+    buf_init(&apart, 4 * CLEAN);
+    for (size_t before = 0; before <= CLEAN; before++) {
+        buf_reset(&in), buf_reset(&whole), buf_reset(&apart);
+        put_clean(&in, before);
+        buf_str(&in, odd);
+        put_clean(&in, CLEAN);
+        struct str all = buf_text(&in);
+        for (size_t i = 0; i < all.n; i++)
+            piece[i] = str_sub(all, i, 1);
+        feed(NULL, &all, 1, &whole);
+        feed(NULL, piece, all.n, &apart);
+        ck_assert_msg(str_eq(buf_text(&whole), buf_text(&apart)), "behind %zu", before);
+    }
+    buf_done(&in);
+    buf_done(&whole);
+    buf_done(&apart);
+}
+
 static uint32_t seed = 1;
 
 static uint32_t random_next(void)
@@ -505,6 +540,13 @@ START_TEST(test_dot_and_back)
 }
 END_TEST
 
+START_TEST(test_undot_within_much)
+{
+    size_t n = undots[_i].n != 0 ? undots[_i].n : strlen(undots[_i].in);
+    within_much(feed_undot, (struct str){undots[_i].in, n});
+}
+END_TEST
+
 static void feed_dot(void *arg, const struct str *piece, size_t n, struct buf *out)
 {
     struct smtp_dot d = {0};
@@ -543,6 +585,12 @@ START_TEST(test_dot)
 END_TEST
 
 /* Whatever the content holds, the wire has one end of data and no bare CR or LF. */
+START_TEST(test_dot_within_much)
+{
+    within_much(feed_dot, str_of(dots[_i].in));
+}
+END_TEST
+
 START_TEST(test_dot_of_anything)
 {
     static const char bytes[] = "\r\n.a\0";
@@ -586,6 +634,8 @@ static Suite *test_syntax_suite(void)
     tcase_add_test(t, test_reply_bounds);
     tcase_add_test(t, test_reply_why);
     tcase_add_loop_test(t, test_undot, 0, COUNT(undots));
+    tcase_add_loop_test(t, test_undot_within_much, 0, COUNT(undots));
+    tcase_add_loop_test(t, test_dot_within_much, 0, COUNT(dots));
     tcase_add_test(t, test_dot_and_back);
     tcase_add_loop_test(t, test_dot, 0, COUNT(dots));
     tcase_add_test(t, test_dot_of_anything);
