@@ -277,30 +277,44 @@ static struct cur for_host(struct conversation *v, const struct smtpc *c, struct
     return mime_7bit(cur_str(&content), &v->seven) == 0 ? buf_cur(&v->seven) : content;
 }
 
+/* The content, as the host takes it. False: it cannot be read. */
+static bool fit(struct conversation *v, struct smtpc *c, struct smtpc_job *job)
+{
+    struct item *it = job->ref;
+    struct why w;
+    struct cur content = relay_content(it, &w);
+    if (cur_left(&content) == 0)
+        return false;
+    job->content = for_host(v, c, content);
+    job->eightbit = !text_is_ascii(cur_str(&job->content));
+    job->utf8 = needs_utf8(it->hand->m, job->content);
+    return true;
+}
+
+/* It was read before: the body is open. */
+static void fit_again(void *arg, struct smtpc *c, struct smtpc_job *job)
+{
+    (void)fit(arg, c, job);
+}
+
 static bool next_job(void *arg, struct smtpc *c, struct smtpc_job *job)
 {
     struct conversation *v = arg;
-    struct why w = {0};
+    struct why w;
     for (;;) {
         struct item *it = relay_take(v->out->dest);
         if (it == NULL)
             return false;
-        struct cur content = relay_content(it, &w);
-        if (cur_left(&content) > 0) {
+        *job = (struct smtpc_job){.ref = it,
+                                  .sender = it->hand->m->sender,
+                                  .rcpt = it->rcpt,
+                                  .nrcpt = it->n,
+                                  .ret = it->hand->m->ret,
+                                  .envid = it->hand->m->envid};
+        if (fit(v, c, job)) {
             v->item = it;
             free(it->notify);
-            it->notify = notify_of(it);
-            content = for_host(v, c, content);
-            *job = (struct smtpc_job){.ref = it,
-                                      .sender = it->hand->m->sender,
-                                      .rcpt = it->rcpt,
-                                      .nrcpt = it->n,
-                                      .content = content,
-                                      .eightbit = !text_is_ascii(cur_str(&content)),
-                                      .utf8 = needs_utf8(it->hand->m, content),
-                                      .notify = it->notify,
-                                      .ret = it->hand->m->ret,
-                                      .envid = it->hand->m->envid};
+            job->notify = it->notify = notify_of(it);
             return true;
         }
         why_set(&w, E_IO, 451, "4.3.0", "the body of the mail cannot be read");
@@ -386,6 +400,7 @@ static void tell_weak(void *arg, struct smtpc *c, const struct why *w)
 }
 
 static const struct smtpc_ops ops = {.next = next_job,
+                                     .fit = fit_again,
                                      .rcpt = rcpt_verdict,
                                      .done = job_done,
                                      .closed = conversation_closed,

@@ -85,7 +85,7 @@ void smtpc_tell_rest(struct smtpc *c, const struct why *w)
 {
     for (size_t i = 0; i < c->job.nrcpt; i++)
         if (c->fate[i] != TOLD)
-            smtpc_tell(c, i, w);
+            smtpc_tell(c, i, c->fate[i] == PUT_OFF ? &c->put_off : w);
 }
 
 void smtpc_job_done(struct smtpc *c)
@@ -117,7 +117,7 @@ bool smtpc_may_pass_on(const struct smtpc *c)
 }
 
 /* To the next one with whoever has no verdict yet. */
-static void pass_on(struct smtpc *c)
+static void next_target(struct smtpc *c)
 {
     for (size_t i = 0; i < c->job.nrcpt; i++)
         if (c->fate[i] != TOLD)
@@ -154,7 +154,7 @@ void smtpc_lose(struct smtpc *c, const struct why *w)
     }
     if (smtpc_may_pass_on(c)) {
         c->why = *w;
-        pass_on(c);
+        next_target(c);
         return;
     }
     bool peace = c->answered > 0 || c->state == IDLE || c->state == QUIT;
@@ -211,7 +211,7 @@ static void forget_extensions(struct smtpc *c)
 {
     c->pipelining = c->eightbit = c->size_known = c->starttls = c->smtputf8 = c->dsn = false;
     c->size_max = 0;
-    c->mechanisms = c->mail_max = c->rcpt_max = 0;
+    c->mechanisms = c->mail_max = c->rcpt_max = c->domain_max = 0;
 }
 
 /* A socket nobody listens on is known at once; the next target takes its turn from here. */
@@ -271,6 +271,14 @@ void smtpc_leave_target(struct smtpc *c, const struct why *w)
     smtpc_lose(c, w);
 }
 
+void smtpc_pass_on(struct smtpc *c, const struct why *w)
+{
+    stream_puts(c->s, STR("QUIT\r\n"));
+    stream_finish(&c->s);
+    c->why = *w;
+    next_target(c);
+}
+
 static void sign_on(struct smtpc *c);
 
 /* A target that will not serve us is left politely. Its 5xx is about the host, not about the mail,
@@ -287,6 +295,8 @@ static void refuse_target(struct smtpc *c)
 static void ready(struct smtpc *c)
 {
     bool retry = c->active;
+    if (retry && c->ops->fit != NULL)
+        c->ops->fit(c->arg, c, &c->job);
     if (!(retry && smtpc_send_envelope(c)) && !c->dead)
         smtpc_ask(c);
 }

@@ -46,12 +46,16 @@ struct smtpc_notify {
     struct str orcpt; /* "rfc822;user@host" decoded, "" none */
 };
 /* A message that a target puts off before its content is under way (4xx to MAIL, 421, a broken
- * connection) goes on to the next targets, two at most (RFC 5321 5.1).
+ * connection) goes on to the next targets, two at most (RFC 5321 5.1); so do single recipients
+ * (4xx to RCPT) of the first message over a connection, but for what is their mailbox's own (4.2).
  * From within these, smtpc_quit is allowed, and smtpc_free but for next() when it gives a message.
  */
 struct smtpc_ops {
     /* The next message for this destination; false: none now. */
     bool (*next)(void *arg, struct smtpc *c, struct smtpc_job *job);
+    /* The message goes over another connection: its content as that host takes it. NULL: as it
+     * is. */
+    void (*fit)(void *arg, struct smtpc *c, struct smtpc_job *job);
     /* Verdict for one recipient: w NULL taken. why_is_temp tells what may be tried again. The text
      * begins "host mx.example[192.0.2.1]:25 said: " when it is the server's own. */
     void (*rcpt)(void *arg, struct smtpc *c, void *ref, size_t index, const struct why *w);

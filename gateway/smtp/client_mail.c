@@ -64,11 +64,27 @@ static bool is_international(const struct smtpc *c)
     return !plain;
 }
 
+static struct str domain_of(struct str mailbox)
+{
+    ptrdiff_t at = str_find_last(mailbox, '@');
+    return at < 0 ? STR("") : str_sub(mailbox, (size_t)at + 1, mailbox.n);
+}
+
+/* Is nobody before the i-th recipient in his domain? */
+static bool is_new_domain(const struct smtpc *c, size_t i)
+{
+    struct str domain = domain_of(c->job.rcpt[i]);
+    for (size_t k = 0; k < i; k++)
+        if (c->fate[k] == WAITING && str_eq_nocase(domain_of(c->job.rcpt[k]), domain))
+            return false;
+    return true;
+}
+
 /* Verdicts of what cannot be sent at all; whether a recipient is left. */
 static bool weed(struct smtpc *c)
 {
     struct why w;
-    size_t left = 0, most = RCPT_MOST;
+    size_t left = 0, domains = 0, most = RCPT_MOST;
     if (c->rcpt_max > 0 && c->rcpt_max < most)
         most = c->rcpt_max;
     if (check_message(c, &w) < 0) {
@@ -76,12 +92,17 @@ static bool weed(struct smtpc *c)
         return false;
     }
     for (size_t i = 0; i < c->job.nrcpt && !c->dead; i++) {
-        if (c->fate[i] == WAITING && check_address(c, c->job.rcpt[i], &w) < 0)
+        if (c->fate[i] != WAITING)
+            continue;
+        bool fresh = c->domain_max > 0 && is_new_domain(c, i);
+        if (check_address(c, c->job.rcpt[i], &w) < 0) {
             smtpc_tell(c, i, &w);
-        else if (c->fate[i] == WAITING && left == most)
+        } else if (left == most || (fresh && domains == c->domain_max)) {
             c->fate[i] = LATER;
-        else
-            left += c->fate[i] == WAITING;
+        } else {
+            left++;
+            domains += fresh;
+        }
     }
     return left > 0;
 }
@@ -215,6 +236,10 @@ static void message_over(struct smtpc *c)
 {
     c->answered++;
     bool again = take_up_rest(c);
+    if (!again && memchr(c->fate, PUT_OFF, c->job.nrcpt) != NULL) {
+        smtpc_pass_on(c, &c->put_off);
+        return;
+    }
     if (!again)
         smtpc_job_done(c);
     if (c->dead)
@@ -275,6 +300,14 @@ static void rcpt_why(struct smtpc *c, struct why *w)
         why_set(w, E_TEMP, 452, "4.5.3", "%s", w->text);
 }
 
+/* A host that puts a recipient off may have a neighbour that does not (RFC 5321 5.1); his mailbox
+ * (X.2, RFC 3463) is the same there. */
+static bool next_may_take_it(const struct smtpc *c)
+{
+    return c->reply.code / 100 == 4 && strncmp(c->reply.enh, "4.2.", 4) != 0 &&
+           smtpc_may_pass_on(c);
+}
+
 void smtpc_rcpt_reply(struct smtpc *c)
 {
     struct why w;
@@ -283,6 +316,9 @@ void smtpc_rcpt_reply(struct smtpc *c)
         c->ntaken++;
     } else if (c->mail_ok && c->ntaken > 0 && is_too_many(&c->reply)) {
         c->fate[c->at] = LATER;
+    } else if (c->mail_ok && next_may_take_it(c)) {
+        c->fate[c->at] = PUT_OFF;
+        rcpt_why(c, &c->put_off);
     } else if (c->mail_ok) {
         rcpt_why(c, &w);
         smtpc_tell(c, c->at, &w);

@@ -28,7 +28,9 @@ enum state {
     QUIT,
     OVER, /* closed() follows by the timer */
 };
-enum fate { WAITING, TAKEN, LATER, TOLD }; /* LATER: in the next transaction of the message */
+/* LATER: in the next transaction of the message. PUT_OFF: this target will not take it now (4xx),
+ * the next one is asked. */
+enum fate { WAITING, TAKEN, LATER, PUT_OFF, TOLD };
 
 struct smtpc {
     struct smtpc_set set;
@@ -55,8 +57,9 @@ struct smtpc {
     bool plain;        /* this target's TLS has failed: it is tried without */
     uint64_t size_max; /* 0: no limit told */
     unsigned answered; /* messages over this connection */
-    unsigned mail_max; /* RFC 9422 MAILMAX, RCPTMAX: what this host takes; 0: not told */
-    unsigned rcpt_max;
+    unsigned mail_max; /* RFC 9422 MAILMAX, RCPTMAX, RCPTDOMAINMAX: what this host takes */
+    unsigned rcpt_max; /* 0: not told */
+    unsigned domain_max;
     bool need_rset; /* a transaction was left open */
     bool quitting;
 
@@ -68,6 +71,7 @@ struct smtpc {
     size_t at, ntaken; /* recipient whose reply is awaited; how many were taken */
     bool mail_ok;
     struct why refused; /* MAIL's refusal */
+    struct why put_off; /* what the last of those heard */
     struct cur left;    /* content not yet queued */
     struct smtp_dot dot;
     size_t queued; /* when the timer was set: progress is measured against it */
@@ -113,6 +117,8 @@ void smtpc_tell_rest(struct smtpc *c, const struct why *w);
 void smtpc_job_done(struct smtpc *c);
 /* Nothing of the message has been answered but its envelope, and there is another target for it. */
 bool smtpc_may_pass_on(const struct smtpc *c);
+/* QUIT, and on to the next target with whoever has no verdict. */
+void smtpc_pass_on(struct smtpc *c, const struct why *w);
 /* QUIT, and on to the next target if there is one. */
 void smtpc_leave_target(struct smtpc *c, const struct why *w);
 void smtpc_lose(struct smtpc *c, const struct why *w);

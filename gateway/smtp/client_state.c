@@ -129,6 +129,8 @@ static void learn_limits(struct smtpc *c, struct str words)
             c->mail_max = (unsigned)n;
         else if (str_is(name, "RCPTMAX"))
             c->rcpt_max = (unsigned)n;
+        else if (str_is(name, "RCPTDOMAINMAX"))
+            c->domain_max = (unsigned)n;
     }
 }
 

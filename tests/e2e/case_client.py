@@ -142,13 +142,36 @@ def case_mx_order(w):
     post(p, 'b@mx.example', 'busy first')
     assert sink.take().rcpts == ['b@mx.example']
     busy.on('GREETING', None)
-    for verb, reply in (('MAIL', '421 4.3.2 busy'), ('MAIL', '452 4.3.1 full'), ('RCPT', '421 4.3.2 busy')):
+    for verb, reply in (('MAIL', '421 4.3.2 busy'), ('MAIL', '452 4.3.1 full'), ('RCPT', '421 4.3.2 busy'),
+                        ('RCPT', '451 4.7.1 not yet')):
         busy.on(verb, reply)
         post(p, 'd@mx.example', verb + ' ' + reply)
         assert sink.take().rcpts == ['d@mx.example'], (verb, reply)
         busy.on(verb, None)
     post(p, 'c@mx.example', 'first again')
     assert busy.take().rcpts == ['c@mx.example']
+    gw.empty()
+
+
+def case_made_again_for_the_next_host(w):
+    """The first host takes 8-bit text, but nobody; the second gets the mail as it takes it."""
+    port25(w)
+    sink, other = w.sink(port=25, extensions=()), w.address.rsplit('.', 1)[0] + '.250'
+    first = smtpsink.Sink((other, 25))
+    w.sinks.append(first)
+    first.on('RCPT', '451 4.7.1 not yet')
+    w.table.update({'mx.example': {'MX': [(20, 'second.mx.example'), (10, 'first.mx.example')]},
+                    'first.mx.example': {'A': [other]}, 'second.mx.example': {'A': [w.address]}})
+    gw = w.gateway(lines=['LOCALUSER FAR MBOX=far@mx.example']).start()
+    with gw.client() as c:
+        c.ehlo()
+        c.mail('steve@example.org', ['BODY=8BITMIME'])
+        c.rcpt('far@' + gw.fqdn)
+        assert c.data('From: steve@example.org\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n'
+                      'Content-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n'.encode())[0] == 250
+    m = sink.take()
+    assert all(b < 128 for b in m.data) and 'Gr\u00fc\u00dfe' in m.mail.get_content(), m.data
+    assert any('BODY=8BITMIME' in line for line in first.lines), first.lines
     gw.empty()
 
 

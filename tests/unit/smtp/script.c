@@ -165,6 +165,17 @@ static bool next(void *arg, struct smtpc *c, struct smtpc_job *job)
     return true;
 }
 
+static void fit(void *arg, struct smtpc *c, struct smtpc_job *job)
+{
+    const struct world *w = arg;
+    ck_assert_ptr_eq(c, w->c);
+    ck_assert_int_eq(w->open_jobs, 1);
+    if (w->fitted == NULL)
+        return;
+    job->content = cur_of_str(str_of(w->fitted));
+    job->eightbit = false;
+}
+
 static void verdict(void *arg, struct smtpc *c, void *ref, size_t index, const struct why *why)
 {
     struct world *w = arg;
@@ -201,7 +212,7 @@ void world_closed(void *arg, struct smtpc *c, const struct why *why)
     buf_printf(&w->log, "closed:%s", why != NULL ? "why" : "peace");
 }
 
-static const struct smtpc_ops ops = {next, verdict, done, world_closed, NULL};
+static const struct smtpc_ops ops = {next, fit, verdict, done, world_closed, NULL};
 
 void world_init(struct world *w)
 {

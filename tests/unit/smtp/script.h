@@ -42,6 +42,7 @@ struct world {
     struct smtpc *c;
     struct smtpc_job jobs[8];
     size_t njobs, given;
+    const char *fitted;            /* the content for another connection; NULL: the same */
     struct smtp_target targets[4]; /* all at the one listener, named mx0.example and so on */
     size_t ntargets;               /* world_init: 1 */
     unsigned max_messages;

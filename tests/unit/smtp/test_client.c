@@ -254,8 +254,12 @@ START_TEST(passed_on)
         {ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 421 busy\nclose\n", "a0:ok adone closed:peace", 2},
         {ONE_ENVELOPE "> 250 ok\n> 550 5.1.1 no\n> 421 busy\n", "a0:p550/5.1.1 adone closed:why",
          1},
-        {ONE_ENVELOPE "> 250 ok\n> 451 4.7.1 wait\n> 503 no\n" BYE,
-         "a0:t451/4.7.1 adone closed:peace", 1},
+        {ONE_ENVELOPE "> 250 ok\n> 451 4.7.1 wait\n> 503 no\n< QUIT\n", "a0:ok adone closed:peace",
+         2},
+        {ONE_ENVELOPE "> 250 ok\n> 451 4.7.1 wait\n> 354 go\n<. \n> 554 nobody\n< QUIT\n",
+         "a0:ok adone closed:peace", 2},
+        {ONE_ENVELOPE "> 250 ok\n> 452 4.2.2 full\n> 503 no\n" BYE,
+         "a0:t452/4.2.2 adone closed:peace", 1},
         {ONE_ENVELOPE "> 550 5.7.1 no\n> 503 no\n> 503 no\n" BYE,
          "a0:p550/5.7.1 adone closed:peace", 1},
         {ONE_ENVELOPE "> 250 ok\n> 250 ok\n> 354 go\n<. text\nclose\n",
@@ -295,6 +299,69 @@ START_TEST(passed_on_in_part)
     clock_step(5000);
     world_settle(&w);
     world_wants(&w, "a1:p550/5.1.1 a0:ok a2:ok adone closed:peace");
+    world_done(&w);
+}
+END_TEST
+
+/* Those whom the first puts off go on, whatever becomes of the others. */
+START_TEST(passed_on_one_by_one)
+{
+    struct world w;
+    world_init(&w);
+    world_add(&w, "a", "me@gw.example", three, 3, "text\r\n");
+    world_add(&w, "b", "me@gw.example", joe, 1, "text\r\n");
+    w.script[0] = PIPE THREE_ENVELOPE "> 250 ok\n> 250 ok\n> 451 4.7.1 wait\n> 550 5.1.1 no\n"
+                                      "> 354 go\n<. text\n> 250 ok\n< QUIT\n";
+    w.script[1] = PIPE "< MAIL\nbatch\n< RCPT TO:<r1@\n< DATA\nnone\n"
+                       "> 250 ok\n> 450 4.7.1 wait\n> 503 no\n< QUIT\n";
+    w.script[2] = PIPE "< MAIL\nbatch\n< RCPT TO:<r1@\n< DATA\nnone\n"
+                       "> 250 ok\n> 450 4.7.1 wait\n> 503 no\n< RSET\n" ONE_ENVELOPE
+                       "> 250 ok\n> 250 ok\n> 450 4.7.1 wait\n> 503 no\n" BYE;
+    w.ntargets = 4;
+    world_start(&w);
+    world_settle(&w);
+    clock_step(5000);
+    world_settle(&w);
+    world_wants(&w, "a2:p550/5.1.1 a0:ok a1:t450/4.7.1 adone b0:t450/4.7.1 bdone closed:peace");
+    world_done(&w);
+}
+END_TEST
+
+/* What the content is refused for is not about them. */
+START_TEST(put_off_beside_a_refusal)
+{
+    struct world w;
+    world_init(&w);
+    world_add(&w, "a", "me@gw.example", three, 3, "text\r\n");
+    w.script[0] = PIPE THREE_ENVELOPE "> 250 ok\n> 250 ok\n> 451 4.7.1 wait\n> 250 ok\n"
+                                      "> 554 5.7.1 no\n" BYE;
+    w.ntargets = 2;
+    world_start(&w);
+    world_settle(&w);
+    clock_step(5000);
+    world_settle(&w);
+    world_wants(&w, "a0:p554/5.7.1 a1:t451/4.7.1 a2:p554/5.7.1 adone closed:peace");
+    world_done(&w);
+}
+END_TEST
+
+/* What was made for a host with 8BITMIME is made again for one without. */
+START_TEST(content_fits_the_next_host)
+{
+    struct world w;
+    world_init(&w);
+    world_add(&w, "a", "me@gw.example", joe, 1, "\303\244\r\n");
+    w.jobs[0].eightbit = true;
+    w.fitted = "=C3=A4\r\n";
+    w.script[0] = GREET "> 250-mx.example\n> 250 8BITMIME\n< MAIL\n> 452 4.3.1 full\n< QUIT\n";
+    w.script[1] = GREET "> 250 mx.example\n< MAIL FROM:<me@gw.example>\n> 250 ok\n< RCPT\n"
+                        "> 250 ok\n< DATA\n> 354 go\n<. =C3=A4\n> 250 ok\n" BYE;
+    w.ntargets = 2;
+    world_start(&w);
+    world_settle(&w);
+    clock_step(5000);
+    world_settle(&w);
+    world_wants(&w, "a0:ok adone closed:peace");
     world_done(&w);
 }
 END_TEST
@@ -511,6 +578,26 @@ START_TEST(limits_are_kept)
 }
 END_TEST
 
+START_TEST(limit_of_domains_is_kept)
+{
+    static const struct str to[] = {STR("x@a.example"), STR("y@b.example"), STR("z@A.EXAMPLE")};
+    struct world w;
+    world_init(&w);
+    world_add(&w, "a", "me@gw.example", to, 3, "text\r\n");
+    w.script[0] = GREET "> 250-mx.example\n> 250 LIMITS RCPTDOMAINMAX=1\n"
+                        "< MAIL\n> 250 ok\n< RCPT TO:<x@\n> 250 ok\n< RCPT TO:<z@\n> 250 ok\n"
+                        "< DATA\n> 354 go\n<. text\n> 250 ok\n"
+                        "< MAIL\n> 250 ok\n< RCPT TO:<y@\n> 250 ok\n"
+                        "< DATA\n> 354 go\n<. text\n> 250 ok\n" BYE;
+    world_start(&w);
+    world_settle(&w);
+    clock_step(5000);
+    world_settle(&w);
+    world_wants(&w, "a0:ok a2:ok a1:ok adone closed:peace");
+    world_done(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("smtp/client");
@@ -521,8 +608,12 @@ static Suite *make_suite(void)
     tcase_add_test(t, walks_targets);
     tcase_add_test(t, passed_on);
     tcase_add_test(t, passed_on_in_part);
+    tcase_add_test(t, passed_on_one_by_one);
+    tcase_add_test(t, put_off_beside_a_refusal);
+    tcase_add_test(t, content_fits_the_next_host);
     tcase_add_test(t, passed_on_so_often);
     tcase_add_test(t, limits_are_kept);
+    tcase_add_test(t, limit_of_domains_is_kept);
     tcase_add_test(t, refused_connection_is_passed_over);
     tcase_add_test(t, all_targets_fail);
     tcase_add_test(t, kicked_while_idle);

@@ -102,7 +102,8 @@ static void count_done(void *arg, struct smtpc *c, void *ref)
 
 START_TEST(many_unsendable)
 {
-    static const struct smtpc_ops huge = {next_huge, count_verdict, count_done, world_closed, NULL};
+    static const struct smtpc_ops huge = {next_huge,  NULL,         count_verdict,
+                                          count_done, world_closed, NULL};
     struct world w;
     world_init(&w);
     w.script[0] = PIPE BYE;
