@@ -126,7 +126,7 @@ def case_mx_order(w):
     """Lowest preference first; the next when it does not answer or says 4xx."""
     port25(w)
     sink = w.sink(port=25)
-    other = w.address.rsplit('.', 1)[0] + '.250'
+    other = w.beside()
     w.table.update({'mx.example': {'MX': [(20, 'second.mx.example'), (10, 'first.mx.example')]},
                     'first.mx.example': {'A': [other]}, 'second.mx.example': {'A': [w.address]}})
     gw = w.gateway()
@@ -156,7 +156,7 @@ def case_mx_order(w):
 def case_made_again_for_the_next_host(w):
     """The first host takes 8-bit text, but nobody; the second gets the mail as it takes it."""
     port25(w)
-    sink, other = w.sink(port=25, extensions=()), w.address.rsplit('.', 1)[0] + '.250'
+    sink, other = w.sink(port=25, extensions=()), w.beside()
     first = smtpsink.Sink((other, 25))
     w.sinks.append(first)
     first.on('RCPT', '451 4.7.1 not yet')
@@ -179,7 +179,7 @@ def case_addresses_and_families(w):
     """No MX: the A records, the dead first address and then the second; AAAA beside A."""
     port25(w)
     sink = w.sink(port=25)
-    dead = w.address.rsplit('.', 1)[0] + '.251'
+    dead = w.beside()
     w.table.update({'a.example': {'A': [dead, w.address]}, 'six.example': {'AAAA': ['::2'], 'A': [w.address]},
                     'alias.example': {'CNAME': ['a.example']}})
     gw = w.gateway()
@@ -212,7 +212,7 @@ def case_back_to_ourselves(w):
     port25(w)
     w.resolver()
     gw = w.gateway(lines=['ALTTCPHOSTNAME other.example.test', 'LISTENSMTP %s:25' % w.address, 'LOCALUSER ANNE'])
-    elsewhere = w.address.rsplit('.', 1)[0] + '.251'
+    elsewhere = w.beside()
     w.table.update({
         'name.test': {'MX': [(10, gw.fqdn)]}, gw.fqdn: {'A': [elsewhere]},
         'alt.test': {'MX': [(10, 'OTHER.example.test')]}, 'other.example.test': {'A': [elsewhere]},

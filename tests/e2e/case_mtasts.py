@@ -138,7 +138,7 @@ def case_better_host_not_named(w):
     """Of two exchangers the policy names the second: the first is passed over."""
     at = Place(w)
     name = at.domain('enforce b.mx.test')
-    second = smtpsink.Sink((w.address.rsplit('.', 1)[0] + '.250', 25), tls=at.sink.tls)
+    second = smtpsink.Sink((w.beside(), 25), tls=at.sink.tls)
     w.sinks.append(second)
     w.table.update({'b.mx.test': {'A': [second.address[0]]}, name: {'MX': [(5, 'a.mx.test'), (10, 'b.mx.test')]}})
     post(at.peer, 'first@' + name)

@@ -319,6 +319,11 @@ class World:
         self.peers.append(p)
         return p.start()
 
+    def beside(self):
+        """A second address that no other case has (my_address ends at 127.64)."""
+        first, second, rest = self.address.split('.', 2)
+        return '%s.%d.%s' % (first, int(second) + 64, rest)
+
     def sink(self, port=0, **more):
         s = smtpsink.Sink((self.address, port), **more)
         self.sinks.append(s)
