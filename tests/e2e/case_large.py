@@ -265,6 +265,20 @@ def converting(gw, n=1):
     gw.until(lambda: gw.read_log().count('event=converting ') >= n, what='a file that is being converted')
 
 
+def filter_that_thinks(w):
+    """The filter; when it has a whole mail; and what lets it answer."""
+    f = milterd.Filter((w.address, 0))
+    w.others.append(f.stop)
+    thinking, go_on = threading.Event(), threading.Event()
+
+    def think(*_):
+        thinking.set()
+        go_on.wait(wd.LIMIT)
+        return [milterd.packet('c')]
+    f.on('E', think)
+    return f, thinking, go_on
+
+
 def body_lines(copy):
     return copy.data.partition(b'\r\n\r\n')[2].decode().split('\r\n')[:-1]
 
@@ -327,13 +341,17 @@ case_others_are_served_while_a_note_is_converted.limit = 240
 
 
 def case_killed_while_a_note_is_converted(w):
-    """The power goes meanwhile: the note was not acknowledged, nothing of it is there; sent again it arrives once."""
-    gw, p, sink = w.pair([USER])
+    """The power goes meanwhile: the note was not acknowledged, nothing of it is there; sent again it arrives once. A
+    filter that thinks makes the time long enough."""
+    f, thinking, go_on = filter_that_thinks(w)
+    gw, p, sink = w.pair([USER, 'MILTER %s NJE' % f.where])
     nick(gw, 'STEVE')
     note = large_note()
     sent = p.send(note)
     converting(gw)
+    assert thinking.wait(wd.LIMIT)
     gw.kill()
+    go_on.set()
     assert sent.wait() == 'cut', sent.fate
     gw.start()
     p.wait_up()
@@ -352,15 +370,7 @@ case_killed_while_a_note_is_converted.limit = 240
 def case_note_again_while_it_is_converted(w):
     """The link breaks before the answer, and the same file comes again before the first one is safe: acknowledged
     with it, one mail. A filter that thinks makes the time long enough."""
-    f = milterd.Filter((w.address, 0))
-    w.others.append(f.stop)
-    thinking, go_on = threading.Event(), threading.Event()
-
-    def think(*_):
-        thinking.set()
-        go_on.wait(wd.LIMIT)
-        return [milterd.packet('c')]
-    f.on('E', think)
+    f, thinking, go_on = filter_that_thinks(w)
     gw, p, sink = w.pair([USER, 'MILTER %s NJE' % f.where])
     nick(gw, 'STEVE')
     note = large_note(n=LINES // 8)
