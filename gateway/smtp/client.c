@@ -264,17 +264,21 @@ void smtpc_command(struct smtpc *c, enum state next, const char *verb, const cha
     smtpc_await(c, next);
 }
 
-void smtpc_leave_target(struct smtpc *c, const struct why *w)
+static void part(struct smtpc *c)
 {
     stream_puts(c->s, STR("QUIT\r\n"));
     stream_finish(&c->s);
+}
+
+void smtpc_leave_target(struct smtpc *c, const struct why *w)
+{
+    part(c);
     smtpc_lose(c, w);
 }
 
 void smtpc_pass_on(struct smtpc *c, const struct why *w)
 {
-    stream_puts(c->s, STR("QUIT\r\n"));
-    stream_finish(&c->s);
+    part(c);
     c->why = *w;
     next_target(c);
 }

@@ -291,6 +291,14 @@ void world_run(struct world *w, size_t ntargets)
     world_settle(w);
 }
 
+void world_play(struct world *w)
+{
+    world_start(w);
+    world_settle(w);
+    clock_step(5000);
+    world_settle(w);
+}
+
 void world_wants(struct world *w, const char *want)
 {
     ck_assert_msg(str_eq(str_trim(buf_text(&w->log)), str_of(want)), "log is\n%s\nnot\n%s\n%s",

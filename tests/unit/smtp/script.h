@@ -65,6 +65,7 @@ void world_add(struct world *w, const char *ref, const char *sender, const struc
                size_t n, const char *content);
 void world_start(struct world *w);
 void world_run(struct world *w, size_t ntargets); /* one job "a" to joe, start, settle */
+void world_play(struct world *w);                 /* start, settle, past the lingering, settle */
 void world_settle(struct world *w);               /* turn until nothing moves */
 void world_wants(struct world *w, const char *log);
 void server_step(struct conn *n);

@@ -294,10 +294,7 @@ START_TEST(passed_on_in_part)
     w.script[1] = PIPE "< MAIL\nbatch\n< RCPT TO:<r0@\n< RCPT TO:<r2@\n< DATA\nnone\n> 250 ok\n"
                        "> 250 ok\n> 250 ok\n> 354 go\n<. text\n> 250 ok\n" BYE;
     w.ntargets = 2;
-    world_start(&w);
-    world_settle(&w);
-    clock_step(5000);
-    world_settle(&w);
+    world_play(&w);
     world_wants(&w, "a1:p550/5.1.1 a0:ok a2:ok adone closed:peace");
     world_done(&w);
 }
@@ -318,10 +315,7 @@ START_TEST(passed_on_one_by_one)
                        "> 250 ok\n> 450 4.7.1 wait\n> 503 no\n< RSET\n" ONE_ENVELOPE
                        "> 250 ok\n> 250 ok\n> 450 4.7.1 wait\n> 503 no\n" BYE;
     w.ntargets = 4;
-    world_start(&w);
-    world_settle(&w);
-    clock_step(5000);
-    world_settle(&w);
+    world_play(&w);
     world_wants(&w, "a2:p550/5.1.1 a0:ok a1:t450/4.7.1 adone b0:t450/4.7.1 bdone closed:peace");
     world_done(&w);
 }
@@ -336,10 +330,7 @@ START_TEST(put_off_beside_a_refusal)
     w.script[0] = PIPE THREE_ENVELOPE "> 250 ok\n> 250 ok\n> 451 4.7.1 wait\n> 250 ok\n"
                                       "> 554 5.7.1 no\n" BYE;
     w.ntargets = 2;
-    world_start(&w);
-    world_settle(&w);
-    clock_step(5000);
-    world_settle(&w);
+    world_play(&w);
     world_wants(&w, "a0:p554/5.7.1 a1:t451/4.7.1 a2:p554/5.7.1 adone closed:peace");
     world_done(&w);
 }
@@ -357,10 +348,7 @@ START_TEST(content_fits_the_next_host)
     w.script[1] = GREET "> 250 mx.example\n< MAIL FROM:<me@gw.example>\n> 250 ok\n< RCPT\n"
                         "> 250 ok\n< DATA\n> 354 go\n<. =C3=A4\n> 250 ok\n" BYE;
     w.ntargets = 2;
-    world_start(&w);
-    world_settle(&w);
-    clock_step(5000);
-    world_settle(&w);
+    world_play(&w);
     world_wants(&w, "a0:ok adone closed:peace");
     world_done(&w);
 }
@@ -589,10 +577,7 @@ START_TEST(limit_of_domains_is_kept)
                         "< DATA\n> 354 go\n<. text\n> 250 ok\n"
                         "< MAIL\n> 250 ok\n< RCPT TO:<y@\n> 250 ok\n"
                         "< DATA\n> 354 go\n<. text\n> 250 ok\n" BYE;
-    world_start(&w);
-    world_settle(&w);
-    clock_step(5000);
-    world_settle(&w);
+    world_play(&w);
     world_wants(&w, "a0:ok a2:ok a1:ok adone closed:peace");
     world_done(&w);
 }

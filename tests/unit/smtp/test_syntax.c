@@ -584,13 +584,13 @@ START_TEST(test_dot)
 }
 END_TEST
 
-/* Whatever the content holds, the wire has one end of data and no bare CR or LF. */
 START_TEST(test_dot_within_much)
 {
     within_much(feed_dot, str_of(dots[_i].in));
 }
 END_TEST
 
+/* Whatever the content holds, the wire has one end of data and no bare CR or LF. */
 START_TEST(test_dot_of_anything)
 {
     static const char bytes[] = "\r\n.a\0";
